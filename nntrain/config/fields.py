@@ -1,0 +1,267 @@
+"""The kinds of value that a setting takes: each says what it allows, and whether a value is allowed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from nntrain.errors import unknown
+
+
+class Kind(Protocol):
+    """`words` completes "must be ..."; `complaint` returns None for an allowed value, else what is wrong with it."""
+
+    @property
+    def words(self) -> str: ...
+
+    def complaint(self, value: Any) -> str | None: ...
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class _Plain:
+    """A kind whose complaint is simply "... is not <words>"."""
+
+    @property
+    def words(self) -> str:
+        raise AssertionError("every kind has words")
+
+    def allows(self, value: Any) -> bool:
+        raise AssertionError("every kind decides")
+
+    def complaint(self, value: Any) -> str | None:
+        return None if self.allows(value) else f"{_shown(value)} is not {self.words}"
+
+
+def _bounds(low: float | None, high: float | None, above: float | None, below: float | None) -> str:
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    parts = [
+        f"of at least {low:g}" if low is not None else "",
+        f"of at most {high:g}" if high is not None else "",
+        f"above {above:g}" if above is not None else "",
+        f"below {below:g}" if below is not None else "",
+    ]
+    said = " and ".join(part for part in parts if part)
+    return f" {said}" if said else ""
+
+
+def _within(value: float, low: float | None, high: float | None, above: float | None, below: float | None) -> bool:
+    return (
+        (low is None or value >= low)
+        and (high is None or value <= high)
+        and (above is None or value > above)
+        and (below is None or value < below)
+    )
+
+
+@dataclass(frozen=True)
+class Number(_Plain):
+    """A finite real number; `low`/`high` are included in the range, `above`/`below` are not."""
+
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    @property
+    def words(self) -> str:
+        return "a number" + _bounds(self.low, self.high, self.above, self.below)
+
+    def allows(self, value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            return False
+        return _within(value, self.low, self.high, self.above, self.below)
+
+
+@dataclass(frozen=True)
+class Integer(_Plain):
+    """A whole number in a closed range."""
+
+    low: int | None = None
+    high: int | None = None
+
+    @property
+    def words(self) -> str:
+        return "a whole number" + _bounds(self.low, self.high, None, None)
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and _within(value, self.low, self.high, None, None)
+
+
+@dataclass(frozen=True)
+class Boolean(_Plain):
+    @property
+    def words(self) -> str:
+        return "true or false"
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Text(_Plain):
+    """Any text; `what` says what it is for ("a column name")."""
+
+    what: str = "text"
+
+    @property
+    def words(self) -> str:
+        return self.what
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str) and value != ""
+
+
+@dataclass(frozen=True)
+class Path(_Plain):
+    """A path. In a recipe it is relative to the recipe, on the command line to where the command runs."""
+
+    what: str = "a path"
+
+    @property
+    def words(self) -> str:
+        return self.what
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str) and value != ""
+
+
+@dataclass(frozen=True)
+class Null(_Plain):
+    """Left empty; `word` says what that means."""
+
+    word: str = "null"
+
+    @property
+    def words(self) -> str:
+        return self.word
+
+    def allows(self, value: Any) -> bool:
+        return value is None
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of a table's names."""
+
+    what: str
+    options: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        return f"one of {', '.join(self.options)}"
+
+    def complaint(self, value: Any) -> str | None:
+        if isinstance(value, str) and value in self.options:
+            return None
+        if value is None or isinstance(value, bool | int | float | list | dict):
+            return f"{_shown(value)} is not {self.words}"
+        return unknown(self.what, str(value), self.options)
+
+
+@dataclass(frozen=True)
+class ListOf:
+    """A list whose every entry is of `kind`, of `length` entries where given, at least `minimum` otherwise."""
+
+    kind: Kind
+    length: int | None = None
+    minimum: int = 0
+
+    @property
+    def words(self) -> str:
+        count = f"{self.length} values" if self.length is not None else "values"
+        return f"a list of {count}, each {self.kind.words}"
+
+    def complaint(self, value: Any) -> str | None:
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            return f"{_shown(value)} is not {self.words}"
+        if self.length is not None and len(value) != self.length:
+            return f"{_shown(value)} has {len(value)} entries; it must be {self.words}"
+        if len(value) < self.minimum:
+            return f"{_shown(value)} needs at least {self.minimum} entries"
+        wrong = [f"entry {i}: {said}" for i, entry in enumerate(value) if (said := self.kind.complaint(entry))]
+        return "; ".join(wrong) if wrong else None
+
+
+@dataclass(frozen=True)
+class MapOf:
+    """A mapping from any name to values of `kind`: `{age: numeric, city: categorical}`."""
+
+    what: str
+    kind: Kind
+
+    @property
+    def words(self) -> str:
+        return f"a mapping from {self.what} to {self.kind.words}"
+
+    def complaint(self, value: Any) -> str | None:
+        if not isinstance(value, Mapping):
+            return f"{_shown(value)} is not {self.words}"
+        wrong = [f"{key}: {said}" for key, entry in value.items() if (said := self.kind.complaint(entry))]
+        return "; ".join(wrong) if wrong else None
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A choice with settings of its own: the bare name, or `{name: ..., setting: value}`."""
+
+    what: str
+    options: Mapping[str, Mapping[str, Kind]] = field(hash=False)
+
+    @property
+    def words(self) -> str:
+        return f"one of {', '.join(self.options)}"
+
+    def complaint(self, value: Any) -> str | None:
+        if not isinstance(value, Mapping):
+            return Choice(self.what, tuple(self.options)).complaint(value)
+        settings = dict(value)
+        if "name" not in settings:
+            return f"{_shown(value)} has no 'name'; it must be {self.words}"
+        if said := Choice(self.what, tuple(self.options)).complaint(settings["name"]):
+            return said
+        name = settings.pop("name")
+        kinds = self.options[name]
+        for key, entry in settings.items():
+            if key not in kinds:
+                return unknown(f"setting of {self.what} {name}", str(key), list(kinds)) if kinds else f"{name} has no setting '{key}'"
+            if said := kinds[key].complaint(entry):
+                return f"{key}: {said}"
+        return None
+
+
+class Either:
+    """Any of several kinds; what it says of a wrong value names them all."""
+
+    def __init__(self, *kinds: Kind) -> None:
+        self.kinds = kinds
+
+    @property
+    def words(self) -> str:
+        return " or ".join(kind.words for kind in self.kinds)
+
+    def complaint(self, value: Any) -> str | None:
+        said = [kind.complaint(value) for kind in self.kinds]
+        if None in said:
+            return None
+        for kind, one in zip(self.kinds, said, strict=True):  # the kind that fits in form explains best
+            if (isinstance(value, str) and isinstance(kind, Choice)) or (isinstance(kind, ListOf | MapOf) and isinstance(value, list | dict)):
+                return one
+        return f"{_shown(value)} is not {self.words}"
+
+
+def optional(kind: Kind, meaning: str = "null") -> Either:
+    """`kind`, or null, which means `meaning`."""
+    return Either(kind, Null(meaning))
+
+
+FRACTION = Number(low=0, high=1)
+POSITIVE = Number(above=0)
+NON_NEGATIVE = Number(low=0)
+PROBABILITY = Number(low=0, below=1)

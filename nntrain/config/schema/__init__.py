@@ -1,0 +1,1 @@
+"""The type and range of every setting, a module per group."""

@@ -1,0 +1,1 @@
+"""Data sources: each reads what a person has and hands on splits of tensors."""

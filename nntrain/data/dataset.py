@@ -1,0 +1,97 @@
+"""What every data source hands on: splits of tensors, and how raw input became them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+
+from nntrain.task import Task
+
+
+@dataclass(frozen=True)
+class Split:
+    """Samples of one split, row i of each tensor being sample i.
+
+    inputs: uint8 [N, C, H, W] for pictures; float32 [N, numeric + categorical] for tables (categories as whole numbers).
+    targets: see `Task`. weights: float32 [N] with mean 1 over the training split, or None for all alike.
+    """
+
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    weights: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def to(self, device: torch.device) -> Split:
+        weights = None if self.weights is None else self.weights.to(device)
+        return Split(self.inputs.to(device), self.targets.to(device), weights)
+
+
+@dataclass(frozen=True)
+class TableFeatures:
+    """Columns of a table: `numeric` ready-to-use columns first, then one column of category codes per entry of
+    `cardinalities` (codes 0 ... cardinality - 1; code 0 means never seen in training or missing)."""
+
+    numeric: int
+    cardinalities: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class PixelFeatures:
+    """Pictures as uint8; the network standardises them as (pixel - mean) / std, one pair per channel."""
+
+    channels: int
+    height: int
+    width: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+Features = TableFeatures | PixelFeatures
+
+
+class Preprocessing(Protocol):
+    """How raw input becomes tensors. Fitted on the training split alone, stored in the model file as JSON."""
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to rebuild it, JSON-able; `{"kind": ...}` names the class."""
+        ...
+
+    def inputs(self, raw: Any) -> torch.Tensor:
+        """Raw inputs (a path, a polars or pandas DataFrame, a numpy array, pictures) -> the tensor of `Split.inputs`."""
+        ...
+
+    def labelled(self, raw: Any) -> Split:
+        """The same for raw input that carries its targets, for `eval`."""
+        ...
+
+
+@dataclass
+class Dataset:
+    """Splits, the task, what the network's first layer must know, and what has to be said to the user.
+
+    summary: what `check` shows, JSON-able (rows, columns with type and statistics, classes with counts).
+    notes: sentences for the user (columns dropped, rows dropped, duplicates found ...); nothing is dropped silently.
+    fingerprint: a short hash of the data as read, for `environment.json`.
+    folds: for k-fold, the number of the fold this is and how many there are.
+    """
+
+    train: Split
+    val: Split
+    test: Split | None
+    task: Task
+    features: Features
+    preprocessing: Preprocessing
+    fingerprint: str
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def class_counts(targets: torch.Tensor, classes: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """How often each class occurs, int64 [classes]."""
+    return torch.bincount(targets, minlength=classes).numpy()

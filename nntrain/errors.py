@@ -1,0 +1,33 @@
+"""What users can get wrong, said so that they can mend it: where, what came, what is allowed, the nearest valid thing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class UserError(Exception):
+    """A mistake that is the user's to mend. The command line prints it without a traceback and exits with 2.
+
+    `problems` holds one message each, so that all mistakes of a config are reported at once.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems: tuple[str, ...] = problems
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str | None:
+    """The valid name closest to `word`, or None when nothing is near."""
+    names = list(allowed)
+    lowered = {name.lower(): name for name in reversed(names)}
+    matches = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    return lowered[matches[0]] if matches else None
+
+
+def unknown(what: str, word: str, allowed: Sequence[str], *, show: int = 24) -> str:
+    """`unknown optimizer 'admw'; did you mean 'adamw'? (choices: adam, adamw, ...)`"""
+    guess = nearest(word, allowed)
+    hint = f"; did you mean '{guess}'?" if guess else ""
+    listed = ", ".join(allowed[:show]) + (", ..." if len(allowed) > show else "")
+    return f"unknown {what} '{word}'{hint} (choices: {listed})"

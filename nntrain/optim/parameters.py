@@ -1,0 +1,59 @@
+"""All trainable parameters as views of one flat vector: elementwise rules, penalties and averages are then a few operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+ALIGNMENT = 16  # floats; every view starts on a 64-byte boundary, which the matrix products want
+
+
+class Parameters:
+    """The parameters of a network, laid out weights first, then biases and norms.
+
+    flat: float32 [P], the storage that all views share; the gaps that alignment leaves stay zero.
+    views: the network's own parameters, in layout order, each a view of `flat`.
+    weights: how many of `views` are weights (matrices and larger, embeddings included), which weight decay applies to.
+    decayed: length of the leading part of `flat` that holds them.
+    """
+
+    def __init__(self, named: Iterable[tuple[str, nn.Parameter]]) -> None:
+        trainable = [(name, p) for name, p in named if p.requires_grad]
+        ordered = [item for item in trainable if item[1].ndim >= 2] + [item for item in trainable if item[1].ndim < 2]
+        self.names = tuple(name for name, _ in ordered)
+        self.views = [p for _, p in ordered]
+        self.shapes = [p.shape for p in self.views]
+        self.weights = sum(p.ndim >= 2 for p in self.views)
+        self.offsets: list[int] = []
+        end = 0
+        for p in self.views:
+            self.offsets.append(end)
+            end += -(-p.numel() // ALIGNMENT) * ALIGNMENT
+        self.decayed = self.offsets[self.weights] if self.weights < len(self.views) else end
+        device = self.views[0].device if self.views else torch.device("cpu")
+        self.flat = torch.zeros(end, device=device)
+        for p, view in zip(self.views, self.split(self.flat), strict=True):
+            view.copy_(p.data)
+            p.data = view
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    @property
+    def count(self) -> int:
+        """Trainable numbers, alignment gaps not counted."""
+        return sum(p.numel() for p in self.views)
+
+    def split(self, vector: Tensor) -> list[Tensor]:
+        """Views of another vector (a moment, an average) of the same layout, one per parameter."""
+        return [
+            vector[start : start + shape.numel()].view(shape) for start, shape in zip(self.offsets, self.shapes, strict=True)
+        ]
+
+    def gather(self, tensors: Sequence[Tensor]) -> Tensor:
+        """One flat vector from one tensor per parameter, in layout order; gaps are zero."""
+        flat = torch.zeros_like(self.flat)
+        torch._foreach_copy_(self.split(flat), list(tensors))
+        return flat
