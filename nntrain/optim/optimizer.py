@@ -11,6 +11,8 @@ from torch import Tensor
 
 from nntrain.optim.parameters import Parameters
 
+FUSED_DEVICES = ("cpu", "cuda")
+
 
 @dataclass(slots=True)
 class Hyper:
@@ -26,30 +28,41 @@ class Hyper:
 
 
 class State:
-    """An optimizer's state: named tensors, and for those in the layout of the parameters one view per parameter."""
+    """An optimizer's state: named tensors, which are all that a resumed run needs: `State(saved, params)`.
+
+    A name without a dot is a vector in the layout of the parameters (`exp_avg`) or one value for all (`mu_product`);
+    `<slot>.<i>` belongs to parameter `i` alone.
+    views: for the vectors, one view per parameter. own: for each parameter, the tensors that concern it, by slot.
+    """
 
     def __init__(self, tensors: Mapping[str, Tensor], params: Parameters) -> None:
         self.tensors = dict(tensors)
-        self.views = {name: params.split(t) for name, t in self.tensors.items() if t.shape == params.flat.shape}
-
-    def of(self, i: int) -> dict[str, Tensor]:
-        """The state of parameter `i` alone: its views, and the tensors named `<slot>.<i>` as `<slot>`."""
-        own = {name: views[i] for name, views in self.views.items()}
-        return own | {n.rpartition(".")[0]: t for n, t in self.tensors.items() if n.rpartition(".")[2] == str(i)}
+        self.views = {
+            name: params.split(t) for name, t in self.tensors.items() if "." not in name and t.shape == params.flat.shape
+        }
+        self.own: list[dict[str, Tensor]] = [
+            {name: views[i] for name, views in self.views.items()} for i in range(len(params))
+        ]
+        for name, tensor in self.tensors.items():
+            slot, dot, i = name.rpartition(".")
+            if dot:
+                self.own[int(i)][slot] = tensor
 
 
 class Optimizer:
     """Holds hyperparameters and nothing else: all state is an argument, so a step depends on what it is given alone.
 
-    A subclass names its `slots` (state vectors, zero at the start) and gives `rule`. An elementwise rule is called
-    once on the flat vector of all parameters; another (`elementwise = False`) once per parameter.
+    A subclass names its `slots` (state vectors, zero at the start; they may depend on the constructor's arguments) and
+    gives `rule`. An elementwise rule is called once on the flat vector of all parameters; another
+    (`elementwise = False`) once per parameter. `needs_closure`: see `lbfgs.py`, which has `minimize` for `update`.
 
     weight_decay: shrinks the weights, never biases and norms unless `decay_biases_and_norms`. Coupled: added to the
     gradient as weight_decay * p. Decoupled (Loshchilov & Hutter 2019): p shrinks by lr * weight_decay * p first.
     """
 
-    slots: ClassVar[tuple[str, ...]] = ()
+    slots: tuple[str, ...] = ()
     elementwise: ClassVar[bool] = True
+    needs_closure: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -63,6 +76,11 @@ class Optimizer:
         self.decoupled_weight_decay = decoupled_weight_decay
         self.decay_biases_and_norms = decay_biases_and_norms
 
+    @property
+    def base_momentum(self) -> float | None:
+        """Own momentum or first beta, which a schedule may replace step by step; None where there is none to replace."""
+        return None
+
     def initial_state(self, params: Parameters) -> State:
         """A zero vector in the layout of `params` for each slot."""
         return State({slot: torch.zeros_like(params.flat) for slot in self.slots}, params)
@@ -72,7 +90,13 @@ class Optimizer:
         raise NotImplementedError
 
     def fused(
-        self, p: list[Tensor], g: list[Tensor], s: dict[str, list[Tensor]], h: Hyper, weight_decay: float, found_inf: Tensor | None
+        self,
+        p: list[Tensor],
+        g: list[Tensor],
+        s: dict[str, list[Tensor]],
+        h: Hyper,
+        weight_decay: float,
+        found_inf: Tensor | None,
     ) -> None:
         """The same update, decay included, by one kernel of torch, in place. Only called where `has_fused` says so."""
         raise NotImplementedError
@@ -80,49 +104,64 @@ class Optimizer:
     def has_fused(self, device: torch.device) -> bool:
         return False
 
+    def decay_rate(self, s: dict[str, Tensor], h: Hyper) -> float:
+        """The learning rate that scales decoupled decay of the parameter whose state is `s`."""
+        return h.lr
+
     def update(
         self, params: Parameters, grads: Sequence[Tensor], state: State, h: Hyper, found_inf: Tensor | None = None
     ) -> None:
         """Advance `params` and `state` in place by one step.
 
-        grads: one per parameter, in layout order; they are not changed. found_inf: float32 scalar on the device; where
-        it is not 0 the parameters stay as they are, without a sync. None: the caller has made sure of the gradients.
+        grads: one per parameter, in layout order, of any strides; they are not changed. found_inf: float32 scalar on
+        the device; where it is 1, not 0, parameters and state stay as they are, without a sync. None: the caller has
+        made sure of the gradients.
         """
-        decayed = len(params) if self.decay_biases_and_norms else params.weights
         if self.has_fused(params.flat.device):
-            self._update_fused(params, list(grads), state, h, decayed, found_inf)
-        elif self.elementwise:
-            end = len(params.flat) if self.decay_biases_and_norms else params.decayed
-            g = params.gather(grads)
-            self._decay(params.flat[:end], g[:end], h)
-            _subtract(params.flat, self.rule(params.flat, g, state.tensors, h), found_inf)
+            self._update_fused(params, grads, state, h, found_inf)
+        elif found_inf is None:
+            self._update_by_rule(params, grads, state, h)
         else:
-            for i, (p, g) in enumerate(zip(params.views, grads, strict=True)):
-                if i < decayed and self.weight_decay:
-                    g = g.clone()
-                    self._decay(p, g, h)
-                _subtract(p, self.rule(p, g, state.of(i), h), found_inf)
+            live = [params.flat, *state.tensors.values()]
+            before = [t.clone() for t in live]
+            self._update_by_rule(params, grads, state, h)
+            for now, old in zip(live, before, strict=True):
+                now.copy_(torch.where(found_inf == 0, now, old))
 
-    def _decay(self, p: Tensor, g: Tensor, h: Hyper) -> None:
-        if not self.weight_decay:
+    def _update_by_rule(self, params: Parameters, grads: Sequence[Tensor], state: State, h: Hyper) -> None:
+        if self.elementwise:
+            g = params.gather(grads)
+            if self.weight_decay:
+                end = len(params.flat) if self.decay_biases_and_norms else params.decayed
+                self._decay(params.flat[:end], g[:end], h.lr)
+            params.flat.sub_(self.rule(params.flat, g, state.tensors, h))
             return
+        decayed = self._decayed(params)
+        for i, (p, g, s) in enumerate(zip(params.data, grads, state.own, strict=True)):
+            if i < decayed and self.weight_decay:
+                g = g.clone()
+                self._decay(p, g, self.decay_rate(s, h))
+            p.sub_(self.rule(p, g, s, h))
+
+    def _decay(self, p: Tensor, g: Tensor, lr: float) -> None:
         if self.decoupled_weight_decay:
-            p.mul_(1 - h.lr * self.weight_decay)
+            p.mul_(1 - lr * self.weight_decay)
         else:
             g.add_(p, alpha=self.weight_decay)
 
     def _update_fused(
-        self, params: Parameters, grads: list[Tensor], state: State, h: Hyper, decayed: int, found_inf: Tensor | None
+        self, params: Parameters, grads: Sequence[Tensor], state: State, h: Hyper, found_inf: Tensor | None
     ) -> None:
-        views: list[Tensor] = list(params.views)
-        if not self.weight_decay or decayed == len(views):
-            self.fused(views, grads, state.views, h, self.weight_decay, found_inf)
+        # The kernels walk raw memory: a gradient that autograd left expanded or transposed must be laid out first.
+        g = [grad if grad.is_contiguous() else grad.contiguous() for grad in grads]
+        decayed = self._decayed(params) if self.weight_decay else 0
+        if decayed == 0 or decayed == len(g):
+            self.fused(params.data, g, state.views, h, self.weight_decay if decayed else 0.0, found_inf)
             return
         for part, decay in ((slice(0, decayed), self.weight_decay), (slice(decayed, None), 0.0)):
-            if views[part]:
-                chosen = {name: slot[part] for name, slot in state.views.items()}
-                self.fused(views[part], grads[part], chosen, h, decay, found_inf)
+            chosen = {name: slot[part] for name, slot in state.views.items()}
+            self.fused(params.data[part], g[part], chosen, h, decay, found_inf)
 
-
-def _subtract(p: Tensor, delta: Tensor, found_inf: Tensor | None) -> None:
-    p.sub_(delta if found_inf is None else torch.where(found_inf == 0, delta, 0.0))
+    def _decayed(self, params: Parameters) -> int:
+        """How many of the parameters, in layout order, weight decay applies to."""
+        return len(params) if self.decay_biases_and_norms else params.weights

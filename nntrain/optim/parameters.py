@@ -15,6 +15,7 @@ class Parameters:
 
     flat: float32 [P], the storage that all views share; the gaps that alignment leaves stay zero.
     views: the network's own parameters, in layout order, each a view of `flat`.
+    data: the same views as plain tensors, which autograd does not know: these are what an update writes to.
     weights: how many of `views` are weights (matrices and larger, embeddings included), which weight decay applies to.
     decayed: length of the leading part of `flat` that holds them.
     """
@@ -34,7 +35,8 @@ class Parameters:
         self.decayed = self.offsets[self.weights] if self.weights < len(self.views) else end
         device = self.views[0].device if self.views else torch.device("cpu")
         self.flat = torch.zeros(end, device=device)
-        for p, view in zip(self.views, self.split(self.flat), strict=True):
+        self.data = self.split(self.flat)
+        for p, view in zip(self.views, self.data, strict=True):
             view.copy_(p.data)
             p.data = view
 
@@ -53,7 +55,7 @@ class Parameters:
         ]
 
     def gather(self, tensors: Sequence[Tensor]) -> Tensor:
-        """One flat vector from one tensor per parameter, in layout order; gaps are zero."""
+        """One new flat vector from one tensor per parameter, in layout order; gaps are zero."""
         flat = torch.zeros_like(self.flat)
         torch._foreach_copy_(self.split(flat), list(tensors))
         return flat
