@@ -1,0 +1,82 @@
+"""The small real data sets that come with scikit-learn: nothing to download."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from nntrain.data import fingerprint
+from nntrain.data.columns import Column, numeric_columns
+from nntrain.data.dataset import Dataset
+from nntrain.data.encoders import Scaling
+from nntrain.data.pictures import picture_dataset
+from nntrain.data.splitting import Shares, by_chance, check_class_sizes
+from nntrain.data.table_preprocessing import Reading
+from nntrain.data.tables import Encoding, table_dataset
+from nntrain.data.targets import TaskSetting, decide_task, labels
+from nntrain.errors import UserError, unknown
+
+DATASETS = ("digits", "iris", "wine", "breast_cancer", "diabetes")
+
+
+class BundledSource:
+    """digits are uint8 pictures [N, 1, 8, 8] (grey levels 0 to 16 as they come); the others are tables."""
+
+    def __init__(
+        self,
+        *,
+        dataset: str = "digits",
+        val: float | int = 0.15,
+        test: float | int = 0.15,
+        split_seed: int = 0,
+        folds: int | None = None,
+        stratify: bool = True,
+        task: TaskSetting = "auto",
+        numeric: Scaling = "standard",
+    ) -> None:
+        if dataset not in DATASETS:
+            raise UserError(f"data.dataset: {unknown('bundled dataset', dataset, DATASETS)}")
+        self.dataset = dataset
+        self.shares = Shares(val, test, split_seed, folds)
+        self.stratify = stratify
+        self.task: Literal["auto", "classification", "regression"] = task
+        self.numeric: Scaling = numeric
+
+    def load(self, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
+        """Read, split and prepare; `fold` chooses one of the k folds."""
+        import sklearn.datasets as bundled  # here, because it takes a second to import
+
+        if self.dataset == "digits":
+            found = bundled.load_digits()
+            pixels = found.images.astype(np.uint8)[:, None]
+            classes = tuple(str(name) for name in found.target_names)
+            known = found.target.astype(np.int64)
+            return picture_dataset(
+                pixels, known, classes, self.shares, fingerprint.of_arrays(pixels, known), fold=fold, target="digit", stratify=self.stratify
+            )
+        if self.dataset == "diabetes":
+            found = bundled.load_diabetes(scaled=False)
+        else:
+            found = getattr(bundled, f"load_{self.dataset}")()
+        names = tuple(str(name) for name in found.feature_names)
+        if self.dataset == "diabetes":
+            target = Column("progression", "numeric", found.target.astype(np.float64))
+        else:
+            target = Column("class", "categorical", found.target.astype(np.int32), tuple(str(name) for name in found.target_names))
+        if self.task == "regression" and target.kind == "categorical":
+            target = Column("class", "numeric", found.target.astype(np.float64))
+        task = decide_task(self.task, [target])
+        known_labels = labels(target, task) if task.is_classification and self.stratify else None
+        if known_labels is not None:
+            check_class_sizes(known_labels, task.classes)
+        return table_dataset(
+            numeric_columns(found.data, names),
+            [target],
+            task,
+            by_chance(np.arange(len(found.target)), self.shares, known_labels, fold),
+            Encoding(numeric=self.numeric),
+            Reading(columns=(*names, target.name)),
+            fingerprint.of_arrays(found.data, found.target),
+            standardize_target=standardize_target,
+        )

@@ -1,0 +1,190 @@
+"""From typed columns to a dataset: inputs chosen, statistics fitted on training rows, rows encoded, everything said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nntrain.data.columns import Column
+from nntrain.data.dataset import Dataset, Split
+from nntrain.data.encoders import CategoryEncoder, NumericEncoder, Scaling, fit_categories, fit_numeric
+from nntrain.data.splitting import Index, Rows
+from nntrain.data.table_preprocessing import Reading, TablePreprocessing
+from nntrain.data.targets import encode_targets, fit_scale
+from nntrain.errors import UserError
+from nntrain.task import Task
+
+IDENTIFIER_NAME = re.compile(r"(^|[_\W])(id|uuid|guid|index|row_?(id|number|num))$|^unnamed: 0$", re.IGNORECASE)
+IDENTIFIER_ROWS = 20  # fewer rows than this do not tell an identifier from a value
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How inputs are encoded: scaling of numbers, most categories kept, columns whose type the user declared (these
+    are never dropped)."""
+
+    numeric: Scaling = "standard"
+    max_categories: int = 10_000
+    declared: frozenset[str] = field(default_factory=frozenset)
+
+
+def table_dataset(
+    columns: Mapping[str, Column],
+    targets: Sequence[Column],
+    task: Task,
+    rows: Rows,
+    encoding: Encoding,
+    reading: Reading,
+    fingerprint: str,
+    *,
+    weights: NDArray[np.float64] | None = None,
+    standardize_target: bool = True,
+    notes: Sequence[str] = (),
+    roles: Mapping[str, str] | None = None,
+) -> Dataset:
+    """columns: all inputs, over all rows of all splits; `rows` says which is where. Statistics are those of rows.train."""
+    rows.require_samples()
+    said = list(notes)
+    task = fit_scale(task, targets, rows.train)
+    encoders: list[NumericEncoder | CategoryEncoder] = []
+    described: list[dict[str, Any]] = []
+    for column in columns.values():
+        seen = column.at(rows.train)
+        reason = None if column.name in encoding.declared else useless(seen)
+        described.append(describe(seen, reason))
+        if reason is not None:
+            said.append(f"column '{column.name}' is left out: {reason}")
+            continue
+        if column.kind == "categorical":
+            encoders.append(fit_categories(seen, encoding.max_categories))
+            distinct = len(np.unique(seen.values[seen.values >= 0]))
+            if distinct > encoding.max_categories:
+                said.append(f"column '{column.name}': of {distinct} categories the {encoding.max_categories} most frequent are kept")
+        else:
+            encoders.append(fit_numeric(seen, encoding.numeric))
+    if not encoders:
+        raise UserError("data: no input column is left; see which were dropped and why, or declare their types (data.types)")
+    preprocessing = TablePreprocessing(
+        tuple(e for e in encoders if isinstance(e, NumericEncoder)),
+        tuple(e for e in encoders if isinstance(e, CategoryEncoder)),
+        task,
+        reading,
+        standardize_target=standardize_target,
+    )
+    inputs = preprocessing.encode(columns)
+    encoded = encode_targets(task, targets, standardize=standardize_target)
+    if task.is_classification:
+        _require_classes(task, encoded, rows.train)
+    shares = None if weights is None else _relative(weights, rows.train)
+
+    def split(chosen: Index) -> Split:
+        picked = torch.from_numpy(chosen)
+        return Split(inputs[picked], encoded[picked], None if shares is None else shares[picked])
+
+    train, val = split(rows.train), split(rows.val)
+    test = split(rows.test) if len(rows.test) else None
+    if repeated := duplicates(train, val):
+        said.append(f"{repeated} of {len(val)} validation rows also occur, exactly alike, in training; the validation score flatters")
+    named = {"train": train, "val": val, "test": test}
+    parts = {name: part for name, part in named.items() if part is not None}
+    described += [{"name": name, "type": "-", "role": role} for name, role in (roles or {}).items()]
+    summary: dict[str, Any] = {
+        "rows": {name: len(part) for name, part in parts.items()},
+        "columns": described,
+        "target": _describe_target(task, targets, rows.train),
+    }
+    if task.is_classification:
+        count = len(task.classes)
+        summary["classes"] = {
+            name: dict(zip(task.classes, torch.bincount(part.targets, minlength=count).tolist(), strict=True))
+            for name, part in parts.items()
+        }
+    return Dataset(train, val, test, task, preprocessing.features, preprocessing, fingerprint, summary, tuple(said))
+
+
+def useless(seen: Column) -> str | None:
+    """Why a column cannot help (constant, missing, identifier-like), judged by its training rows; None when it may."""
+    missing = seen.missing
+    present = seen.values[~missing]
+    if len(present) == 0:
+        return "every value is missing"
+    if bool((present == present[0]).all()) and not missing.any():
+        shown = repr(seen.categories[present[0]]) if seen.kind == "categorical" else f"{present[0]:g}"
+        return f"constant (always {shown})"
+    if len(present) < IDENTIFIER_ROWS or seen.kind in ("boolean", "date"):
+        return None
+    if seen.kind == "categorical":
+        counts = np.bincount(present)
+        distinct = int((counts > 0).sum())
+        return "identifier-like (nearly every value is different)" if distinct > 0.95 * len(present) else None
+    if bool((present == np.floor(present)).all()) and not missing.any():
+        steps = np.diff(np.sort(present))
+        if bool((steps > 0).all()):
+            numbered = bool((np.diff(present) > 0).all()) and present[-1] - present[0] < 2 * len(present) + 100
+            if numbered or IDENTIFIER_NAME.search(seen.name):
+                return "identifier-like (a different whole number in every row)"
+    return None
+
+
+def describe(seen: Column, dropped: str | None) -> dict[str, Any]:
+    """What `check` shows of an input column, over the training rows."""
+    missing = seen.missing
+    said: dict[str, Any] = {"name": seen.name, "type": seen.kind, "missing": int(missing.sum())}
+    present = seen.values[~missing] if missing.any() else seen.values
+    if seen.kind == "categorical":
+        counts = np.bincount(present, minlength=len(seen.categories))
+        top = np.argsort(-counts, kind="stable")[:5]
+        said["categories"] = int((counts > 0).sum())
+        said["top"] = [[seen.categories[code], int(counts[code])] for code in top if counts[code]]
+    elif len(present):
+        low, median, high = float(present.min()), float(np.median(present)), float(present.max())
+        dates = seen.kind == "date"
+        for key, value in (("min", low), ("median", median), ("max", high)):
+            said[key] = str(np.datetime64(int(value), "D")) if dates else value
+    if dropped is not None:
+        said["dropped"] = dropped
+    return said
+
+
+def _describe_target(task: Task, targets: Sequence[Column], rows: Index) -> dict[str, Any]:
+    said: dict[str, Any] = {"task": task.kind, "names": list(task.targets)}
+    if not task.is_classification:
+        said["statistics"] = [describe(column.at(rows), None) for column in targets]
+    return said
+
+
+def _require_classes(task: Task, encoded: torch.Tensor, rows: Index) -> None:
+    counts = torch.bincount(encoded[torch.from_numpy(rows)], minlength=len(task.classes)).tolist()
+    absent = [name for name, count in zip(task.classes, counts, strict=True) if count == 0]
+    if absent:
+        shown = ", ".join(repr(name) for name in absent[:5]) + (", ..." if len(absent) > 5 else "")
+        raise UserError(f"data: the training split has no sample of class {shown}; it cannot be learned")
+
+
+def _relative(weights: NDArray[np.float64], rows: Index) -> torch.Tensor:
+    """Weights divided by their mean over the training rows."""
+    return torch.from_numpy((weights / weights[rows].mean()).astype(np.float32))
+
+
+def duplicates(train: Split, val: Split) -> int:
+    """How many validation rows occur in training with the same inputs and the same target."""
+    ours, theirs = (_row_hashes(split) for split in (val, train))
+    return int(np.isin(ours, theirs).sum())
+
+
+def _row_hashes(split: Split) -> NDArray[np.uint64]:
+    """A 64-bit hash per row; a column at a time, so that no second copy of the table is made."""
+    hashes = np.full(len(split), 0xCBF29CE484222325, dtype=np.uint64)
+    targets = split.targets.to(torch.float32).reshape(len(split), -1)
+    for part in (split.inputs, targets):
+        for column in part.T.numpy():
+            hashes ^= np.ascontiguousarray(column).view(np.uint32)
+            hashes *= np.uint64(0x9E3779B97F4A7C15)
+            hashes ^= hashes >> np.uint64(29)
+    return hashes

@@ -1,0 +1,139 @@
+"""Target columns: classes or real values, and their encoding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nntrain.data.columns import Column
+from nntrain.errors import UserError, nearest
+from nntrain.task import Task
+
+TaskSetting = Literal["auto", "classification", "regression"]
+
+FEW = 20  # more distinct whole numbers than this are quantities, not classes
+
+
+def _number_text(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def is_classes(column: Column) -> bool:
+    """Text and booleans are classes; so are at most 20 distinct whole numbers that each occur twice on average."""
+    if column.kind in ("categorical", "boolean"):
+        return True
+    if column.kind == "date":
+        return False
+    values = column.values[~column.missing]
+    if len(values) == 0 or not bool((values == np.floor(values)).all()):
+        return False
+    distinct = len(np.unique(values))
+    return distinct <= FEW and 2 * distinct <= len(values)
+
+
+def decide_task(setting: TaskSetting, columns: Sequence[Column]) -> Task:
+    """The task that the target columns pose, classes in sorted order (numbers by size); statistics come later, from
+    the training rows. Raises UserError for targets that cannot be learned."""
+    names = tuple(column.name for column in columns)
+    for column in columns:
+        present = int((~column.missing).sum())
+        if present == 0:
+            raise UserError(f"data.target: column '{column.name}' is missing in every row")
+    if setting == "auto":
+        setting = "classification" if len(columns) == 1 and is_classes(columns[0]) else "regression"
+    if setting == "classification":
+        if len(columns) > 1:
+            raise UserError(f"data.target: classification takes one target column, not {len(columns)} ({', '.join(names)})")
+        classes = class_names(columns[0])
+        if len(classes) < 2:
+            raise UserError(f"data.target: column '{names[0]}' is constant (always {classes[0]!r}); there is nothing to learn")
+        if columns[0].kind in ("numeric", "date") and len(classes) > max(1000, len(columns[0]) // 2):
+            raise UserError(f"data.task: column '{names[0]}' has {len(classes)} distinct numbers in {len(columns[0])} rows; set data.task=regression")
+        return Task("classification", names, classes)
+    for column in columns:
+        if column.kind == "categorical":
+            raise UserError(
+                f"data.target: regression needs numbers, but column '{column.name}' holds text such as {column.categories[0]!r}; "
+                + ("name one target for classification" if len(columns) > 1 else "set data.task=classification")
+            )
+        values = column.values[~column.missing]
+        if bool((values == values[0]).all()):
+            raise UserError(f"data.target: column '{column.name}' is constant (always {values[0]:g}); there is nothing to learn")
+    return Task("regression", names)
+
+
+def class_names(column: Column) -> tuple[str, ...]:
+    """The classes that occur in a column."""
+    present = column.values[~column.missing]
+    if column.kind == "categorical":
+        return tuple(sorted(column.categories[code] for code in np.unique(present)))
+    if column.kind == "boolean":
+        return tuple("true" if value else "false" for value in np.unique(present))
+    return tuple(_number_text(value) for value in np.unique(present))
+
+
+def labels(column: Column, task: Task) -> NDArray[np.int64]:
+    """Class indices, int64 [N], -1 where the label is missing. Raises UserError for a label that is no class."""
+    index = {name: i for i, name in enumerate(task.classes)}
+    if column.kind == "categorical":
+        names: Sequence[str] = column.categories
+        codes = column.values.astype(np.int64)
+    else:
+        values, codes = np.unique(column.values, return_inverse=True)
+        codes = np.where(np.isnan(column.values), -1, codes)
+        boolean = column.kind == "boolean"
+        names = [("true" if v else "false") if boolean else _number_text(v) for v in values[~np.isnan(values)]]
+    present = np.bincount(codes[codes >= 0], minlength=len(names))
+    spelled = {name: index[name] if name in index else _as_other_spelling(name, index) for name in names}
+    for name, count in zip(names, present, strict=True):
+        if count and spelled[name] is None:
+            guess = nearest(name, task.classes)
+            hint = f"; did you mean '{guess}'?" if guess else ""
+            shown = ", ".join(task.classes[:10]) + (", ..." if len(task.classes) > 10 else "")
+            raise UserError(f"data: label {name!r} in column '{column.name}' is none of the classes{hint} (classes: {shown})")
+    table = np.array([-1 if (i := spelled[name]) is None else i for name in names] + [-1], dtype=np.int64)
+    return table[codes]
+
+
+def _as_other_spelling(name: str, index: Mapping[str, int]) -> int | None:
+    """Booleans and numbers come spelled in several ways: True, 1, 1.0."""
+    lowered = name.lower()
+    if lowered in index:
+        return index[lowered]
+    if set(index) == {"false", "true"}:
+        return {"0": index["false"], "1": index["true"]}.get(lowered)
+    if set(index) == {"0", "1"}:
+        return {"false": index["0"], "true": index["1"]}.get(lowered)
+    return None
+
+
+def fit_scale(task: Task, columns: Sequence[Column], rows: NDArray[np.int64]) -> Task:
+    """Regression: mean and standard deviation of each target over the training rows, by which targets are standardised."""
+    if task.is_classification:
+        return task
+    center, scale = [], []
+    for column in columns:
+        values = column.values[rows]
+        center.append(float(values.mean()))
+        deviation = float(values.std())
+        if deviation == 0:
+            raise UserError(f"data.target: column '{column.name}' is constant in the training split (always {values[0]:g})")
+        scale.append(deviation)
+    return replace(task, center=tuple(center), scale=tuple(scale))
+
+
+def encode_targets(task: Task, columns: Sequence[Column], *, standardize: bool = True) -> torch.Tensor:
+    """int64 [N] class indices, or float32 [N, T] in units of the task's scale; no target may be missing here."""
+    if task.is_classification:
+        return torch.from_numpy(labels(columns[0], task))
+    out = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
+    for i, column in enumerate(columns):
+        if column.kind == "categorical":
+            raise UserError(f"data.target: column '{column.name}' must hold numbers, it holds text such as {column.categories[0]!r}")
+        out[:, i] = (column.values - task.center[i]) / task.scale[i] if standardize else column.values
+    return torch.from_numpy(out)
