@@ -82,7 +82,7 @@ def _value(cell: str) -> Value:
         return None
     for kind in (int, float):
         try:
-            return kind(cell)  # type: ignore[no-any-return]
+            return kind(cell)
         except ValueError:
             continue
     return cell

@@ -1,0 +1,254 @@
+"""What a run says while it learns: a live display on a terminal, a line per epoch elsewhere, all of it in the log."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from nntrain.record.epochs import EpochTable
+from nntrain.record.files import WriteError
+from nntrain.record.layout import FAINT, GOOD, WARNING, Page, facts, heading
+from nntrain.record.log import Log
+from nntrain.record.result import class_table, loss_chart, next_commands, summary
+from nntrain.record.words import clean, count, duration, plural, wrapped
+
+REFRESHES = 5  # per second, in rich's own thread
+LAST_EPOCHS = 8  # lines of the table on the screen
+PLAIN_WIDTH = 100  # where there is no terminal to fit
+BAR = 32
+
+
+class RunConsole:
+    """Called plainly by the loop, in this order: start, then per epoch epoch_begin and epoch_end, finish, close.
+
+    done: steps done in this epoch. The loop sets it; that is all that a step costs, the display looks when it likes.
+    stream: where people read, standard output by default (standard error under `--json`).
+    quiet: the result and nothing else. live: by default where the stream is a terminal and no CI runs us.
+    """
+
+    def __init__(
+        self, stream: TextIO | None = None, *, quiet: bool = False, width: int | None = None, live: bool | None = None
+    ) -> None:
+        self.done = 0
+        self.log = Log()
+        self.quiet = quiet
+        file = sys.stdout if stream is None else stream
+        ascii_only = not (getattr(file, "encoding", None) or "utf-8").lower().startswith("utf")
+        if ascii_only and hasattr(file, "reconfigure"):
+            file.reconfigure(errors="replace")  # a class name with an umlaut must not end the run
+        self._console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+        if width is None and not self._console.is_terminal and "COLUMNS" not in os.environ:
+            self._console.width = PLAIN_WIDTH
+        if live is None:
+            live = self._console.is_terminal and not self._console.is_dumb_terminal and "CI" not in os.environ
+        self._wants_live = live and not quiet
+        self._redirects = file is sys.stdout  # under --json standard output belongs to the JSON line
+        self._page = Page(self._console.width, ascii_only)
+        self._live: Live | None = None
+        self._log_page = Page(PLAIN_WIDTH)
+        self._tables: list[EpochTable] = []
+        self._history: list[Mapping[str, Any]] = []
+        self._lines: list[tuple[int, Text, Text]] = []  # epoch, its line, its line with the mark of the best
+        self._best: tuple[int, Text, Text] | None = None
+        self._epoch, self._epochs, self._steps = 0, 0, 0
+        self._first_epoch, self._started, self._epoch_started = 0, 0.0, 0.0
+
+    def start(
+        self,
+        *,
+        name: str,
+        data: str,
+        rows: Mapping[str, int],
+        task: str,
+        model: str,
+        parameters: int,
+        training: str,
+        device: str,
+        folder: Path | str,
+        epochs: int,
+        metrics: Sequence[str],
+        history: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """The header.
+
+        rows: samples per split. task: "classification, 10 classes". model: "mlp 64-128-64-10". training: "adam, lr
+        0.001, batch 32, up to 100 epochs". metrics: validation metrics worth a column, without `val_`, best first.
+        history: the epochs before, on resume.
+        """
+        split = ", ".join(f"{count(n)} {which}" for which, n in rows.items())
+        pairs = [
+            ("data", f"{data}: {plural(sum(rows.values()), 'row')} ({split})"),
+            ("task", task),
+            ("model", f"{model}, {plural(parameters, 'parameter')}"),
+            ("training", training),
+            ("device", device),
+            ("run", str(folder)),
+        ]
+        self._history = list(history)
+        self._epochs = epochs
+        self._tables = [EpochTable(metrics, page) for page in (self._page, self._log_page)]
+        self._say(lambda page: [heading(name, page), *facts(pairs, page), Text("")])
+        self._started = time.perf_counter()
+        if self._wants_live:
+            self._live = Live(
+                console=self._console,
+                get_renderable=self._view,
+                refresh_per_second=REFRESHES,
+                transient=True,
+                redirect_stdout=self._redirects,
+                redirect_stderr=self._redirects,
+                vertical_overflow="crop",
+            )
+            self._live.start()
+            self._write_log([self._tables[1].header()])
+        else:
+            self._say_each((self._tables[0].header(), self._tables[1].header()))
+
+    def epoch_begin(self, epoch: int, steps: int) -> None:
+        """epoch: 1, 2, ... steps: how many this epoch has."""
+        now = time.perf_counter()
+        if not self._first_epoch:
+            self._first_epoch, self._started = epoch, now
+        self.done = 0
+        self._epoch, self._steps, self._epoch_started = epoch, steps, now
+
+    def epoch_end(self, row: Mapping[str, Any], best: bool) -> None:
+        """row: the epoch's row of `metrics.csv` (seconds: its own). best: the best so far by the monitored metric."""
+        self._history.append(dict(row))
+        screen, logged = (table.line(row, best) for table in self._tables)
+        if self._live is None:
+            self._say_each((screen, logged))
+            return
+        self._write_log([logged])
+        line = (self._epoch, self._tables[0].line(row, False), self._tables[0].line(row, True))
+        self._lines = [*self._lines[1 - LAST_EPOCHS :], line]  # a new list: the display may be reading the old one
+        if best:
+            self._best = line
+
+    def note(self, text: str) -> None:
+        """Something worth knowing."""
+        self._say(lambda page: _labelled("note", FAINT, text, page))
+
+    def warn(self, text: str) -> None:
+        """Something that the user may want to mend."""
+        self._say(lambda page: _labelled("warning", WARNING, text, page))
+
+    def finish(
+        self,
+        result: Mapping[str, Any],
+        *,
+        baselines: Mapping[str, Mapping[str, float | None]] | None = None,
+        per_class: Sequence[Mapping[str, Any]] = (),
+        commands: Sequence[Sequence[str]] = (),
+    ) -> None:
+        """The end.
+
+        result: what `result.json` holds. baselines: per split ("val", "test") the trivial baseline's metrics.
+        per_class: rows with the keys class, precision, recall, count. commands: what to try next, each a list of words.
+        """
+        self._stop_live()
+        given = baselines or {}
+
+        def rest(page: Page) -> list[Text]:
+            chart = loss_chart(self._history, result.get("best_epoch"), page)
+            table = class_table(per_class, page) if per_class else []
+            parts = [chart, summary(result, given, page), table, next_commands(commands, page)]
+            return [line for part in parts if part for line in (Text(""), *part)]
+
+        if self.quiet:
+            self._print(summary(result, given, self._page))
+            self._write_log(rest(self._log_page))
+        else:
+            self._say(rest)
+
+    def close(self) -> None:
+        """End the live display, if it still runs; what it showed last stays."""
+        self._stop_live()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _stop_live(self) -> None:
+        if self._live is not None:
+            live, self._live = self._live, None
+            live.stop()
+            self._print(self._epoch_lines())
+
+    def _epoch_lines(self) -> list[Text]:
+        """The header, the best epoch where it is further up, and the last epochs."""
+        lines, best = self._lines, self._best
+        above = [best] if best is not None and all(epoch != best[0] for epoch, *_ in lines) else []
+        shown = [marked if best is not None and epoch == best[0] else line for epoch, line, marked in [*above, *lines]]
+        return [self._tables[0].header(), *shown]
+
+    def _view(self) -> Text:
+        """What the live display shows; called in its thread, REFRESHES times a second."""
+        lines = self._epoch_lines()
+        if self._epoch:
+            part = self.done / self._steps if self._steps else 0.0
+            left = f"{duration(self._seconds_left(part))} left" if part or self._epoch > self._first_epoch else ""
+            total = (self._epoch - 1 + part) / self._epochs if self._epochs else 0.0
+            width = len(f"{max(self._epochs, self._steps):,}")
+            lines += [
+                Text(""),
+                self._bar("epoch", self._epoch, self._epochs, total, left, width),
+                self._bar("batch", self.done, self._steps, part, "", width),
+            ]
+        return Text("\n", no_wrap=True, overflow="crop").join(lines)
+
+    def _seconds_left(self, part: float) -> float:
+        """By the mean pace of this process's epochs; early stopping may end it sooner."""
+        ended = self._epoch - self._first_epoch + part
+        return (time.perf_counter() - self._started) / ended * (self._epochs - self._epoch + 1 - part)
+
+    def _bar(self, what: str, at: int, end: int, share: float, said: str, width: int) -> Text:
+        full, rest = ("#", "-") if self._page.ascii_only else ("━", "━")
+        filled = min(BAR, int(share * BAR))
+        return Text.assemble(
+            (f"{what}  {at:>{width},} / {end:<{width},}  ", ""),
+            (full * filled, GOOD),
+            (rest * (BAR - filled), FAINT),
+            f" {min(share, 1.0):4.0%}  ",
+            (said, FAINT),
+        )
+
+    def _say(self, lines: Callable[[Page], list[Text]]) -> None:
+        """On the screen, unless quiet, and in the log, each laid out for its own width."""
+        if not self.quiet:
+            self._print(lines(self._page))
+        self._write_log(lines(self._log_page))
+
+    def _say_each(self, line: tuple[Text, Text]) -> None:
+        if not self.quiet:
+            self._print(line[:1])
+        self._write_log(line[1:])
+
+    def _print(self, lines: Sequence[Text]) -> None:
+        for line in lines:
+            self._console.print(line, soft_wrap=True)  # a path or a command too long for the line stays one word
+
+    def _write_log(self, lines: Sequence[Text]) -> None:
+        try:
+            self.log.write("\n".join(line.plain for line in lines))
+        except WriteError as error:
+            self.log = Log()  # the run is worth more than its log: say so and go on
+            self._print(_labelled("warning", WARNING, f"{error}; the log ends here", self._page))
+
+
+def _labelled(label: str, style: str, text: str, page: Page) -> list[Text]:
+    first, *rest = wrapped(clean(text), page.width - len(label) - 2)
+    return [Text.assemble((label, style), "  ", first), *(Text(" " * (len(label) + 2) + line) for line in rest)]

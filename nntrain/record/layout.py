@@ -1,0 +1,90 @@
+"""Aligned text for the terminal: every function makes lines that fit a width, with the styles rich knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from nntrain.record.words import clean, shorten, wrapped
+
+LABEL, FAINT, STRONG, GOOD, WARNING = "cyan", "bright_black", "bold", "bold green", "bold yellow"
+TRAIN, VAL = "blue", "yellow"
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where lines go: how many cells fit in one, and whether nothing but ASCII can be shown."""
+
+    width: int
+    ascii_only: bool = False
+
+    @property
+    def star(self) -> str:
+        return "*" if self.ascii_only else "★"
+
+    @property
+    def arrow(self) -> str:
+        return "->" if self.ascii_only else "→"
+
+    @property
+    def rule(self) -> str:
+        return "-" if self.ascii_only else "─"
+
+    def cut(self, text: str, width: int | None = None) -> str:
+        return shorten(text, self.width if width is None else width, ascii_only=self.ascii_only)
+
+
+def heading(title: str, page: Page) -> Text:
+    """A title with a rule to the end of the line (at most 78 cells)."""
+    end = min(page.width, 78)
+    title = page.cut(clean(title), end - 4)
+    return Text.assemble((title, STRONG), " ", (page.rule * (end - cell_len(title) - 1), FAINT))
+
+
+def facts(pairs: Iterable[tuple[str, str]], page: Page) -> list[Text]:
+    """Label and value a line, the values aligned and broken between words; empty values are left out."""
+    kept = [(label, value) for label, value in pairs if value]
+    indent = max((cell_len(label) for label, _ in kept), default=0) + 2
+    lines = []
+    for label, value in kept:
+        for i, part in enumerate(wrapped(clean(value), page.width - indent)):
+            lines.append(Text.assemble((label.ljust(indent) if i == 0 else " " * indent, LABEL), part))
+    return lines
+
+
+def grid(
+    header: Sequence[str], rows: Sequence[Sequence[str]], page: Page, *, left: int = 1, gap: int = 2, flexible: int = 0
+) -> list[Text]:
+    """A table: the first `left` columns flush left, the others flush right, `flexible` cut where space is short."""
+    cells = [[clean(cell) for cell in row] for row in rows]
+    widths = [max(cell_len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
+    over = sum(widths) + gap * (len(widths) - 1) - page.width
+    if over > 0:
+        widths[flexible] = max(4, widths[flexible] - over)
+    lines = []
+    for n, row in enumerate([list(header), *cells]):
+        line = Text()
+        for i, cell in enumerate(row):
+            cell = page.cut(cell, widths[i])
+            fill = " " * (widths[i] - cell_len(cell))
+            last = i == len(row) - 1
+            text = (cell if last else cell + fill) if i < left else fill + cell
+            line.append(text + ("" if last else " " * gap), FAINT if n == 0 else None)
+        line.rstrip()
+        lines.append(line)
+    return lines
+
+
+def command(words: Sequence[str], page: Page, indent: str = "  ") -> list[Text]:
+    """A command to copy; one too long for the line goes on after a backslash."""
+    lines, line = [], indent + words[0]
+    for word in words[1:]:
+        if cell_len(line) + 1 + cell_len(word) + 2 > page.width:
+            lines.append(line + " \\")
+            line = indent + "    " + word
+        else:
+            line += " " + word
+    return [Text(text, STRONG) for text in [*lines, line]]
