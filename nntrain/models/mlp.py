@@ -1,0 +1,127 @@
+"""Multi-layer perceptrons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nntrain.errors import UserError, unknown
+from nntrain.models.activations import activation as make_activation
+from nntrain.models.norms import norm as make_norm
+from nntrain.models.norms import shifts
+
+SHAPES = ("constant", "funnel", "widening", "diamond")
+NARROWEST = 8  # a shape never narrows below width / NARROWEST, however deep: no bottleneck that starves the layers behind
+
+
+def hidden_widths(depth: int, width: int, shape: str) -> tuple[int, ...]:
+    """How wide each hidden layer is; `width` is the widest of them.
+
+    constant: all alike. funnel: geometric from `width` down, halving per layer up to four layers (256, 128, 64, 32), evenly
+    spread from width to width / 8 with more. widening: the funnel reversed. diamond: widening to the middle, then a funnel.
+
+    >>> hidden_widths(3, 256, "funnel"), hidden_widths(5, 64, "diamond")
+    ((256, 128, 64), (16, 32, 64, 32, 16))
+    """
+    if shape == "constant":
+        return (width,) * depth
+    if shape == "funnel":
+        ratio = min(2.0, NARROWEST ** (1 / max(depth - 1, 1)))
+        return tuple(max(1, round(width / ratio**i)) for i in range(depth))
+    if shape == "widening":
+        return hidden_widths(depth, width, "funnel")[::-1]
+    if shape == "diamond":
+        falling = hidden_widths((depth + 1) // 2, width, "funnel")
+        return falling[::-1] + falling[depth % 2 :]
+    raise UserError(unknown("shape", shape, SHAPES))
+
+
+class Hidden(nn.Linear):
+    """One hidden layer: linear, norm, activation, dropout, and with `skip` its input added: [B, inputs] -> [B, width].
+
+    One module and not four: calling a module costs as much as a small kernel. `family` and `gain` tell the initialiser
+    what follows the weights. Where the input is not as wide as the output, the skip is a learned projection.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        width: int,
+        activation: str | Mapping[str, Any],
+        norm: str | Mapping[str, Any],
+        dropout: float,
+        skip: bool,
+        branches: int,
+    ) -> None:
+        made = make_activation(activation)
+        normalise = make_norm(norm, width * made.pieces)
+        super().__init__(inputs, width * made.pieces, bias=not shifts(normalise))
+        self.norm = normalise
+        self.activation = made.function
+        self.dropout = dropout
+        self.skip = skip
+        self.projection = nn.Linear(inputs, width, bias=False) if skip and inputs != width else None
+        self.family = made.family
+        self.gain = made.gain / math.sqrt(branches) if skip else made.gain  # L branches add up; each gives 1/L of the variance
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.linear(x, self.weight, self.bias)
+        if self.norm is not None:
+            y = self.norm(y)
+        y = self.activation(y)
+        if self.dropout:
+            y = F.dropout(y, self.dropout, self.training)
+        if self.skip:
+            y = y + (x if self.projection is None else self.projection(x))
+        return y
+
+
+class MLP(nn.Module):
+    """Hidden layers of `Hidden`, then a linear head: [B, inputs] or [B, C, H, W] with C * H * W = inputs -> [B, outputs].
+
+    depth: number of hidden layers; 0 is one linear layer. width, shape: see `hidden_widths`. widths: every hidden
+    layer's width, in place of depth, width and shape. activation: a name of ACTIVATIONS, or a mapping with its settings.
+    norm: none, batch, layer or rms, before the activation. dropout: probability of dropping a hidden unit, one number or one per
+    hidden layer. input_dropout: the same for inputs. residual: every hidden layer but the first adds its input to its output.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        depth: int = 2,
+        width: int = 128,
+        shape: str = "constant",
+        widths: Sequence[int] | None = None,
+        activation: str | Mapping[str, Any] = "relu",
+        norm: str | Mapping[str, Any] = "none",
+        dropout: float | Sequence[float] = 0.0,
+        input_dropout: float = 0.0,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        layers = tuple(widths) if widths is not None else hidden_widths(depth, width, shape)
+        drops = [float(dropout)] * len(layers) if isinstance(dropout, int | float) else [float(p) for p in dropout]
+        if len(drops) != len(layers):
+            raise UserError(f"model.dropout has {len(drops)} entries for {len(layers)} hidden layers; give one number, or one per layer")
+        self.input_dropout = input_dropout
+        self.hidden = nn.ModuleList()
+        into = inputs
+        for i, (out, drop) in enumerate(zip(layers, drops, strict=True)):
+            skip = residual and i > 0
+            self.hidden.append(Hidden(into, out, activation, norm, drop, skip, branches=len(layers) - 1))
+            into = out
+        self.head = nn.Linear(into, outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim > 2:
+            x = x.flatten(1)
+        if self.input_dropout:
+            x = F.dropout(x, self.input_dropout, self.training)
+        for layer in self.hidden:
+            x = layer(x)
+        return self.head(x)  # type: ignore[no-any-return]

@@ -1,0 +1,55 @@
+"""Normalisation of a layer's outputs, placed before the activation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from nntrain.errors import UserError, unknown
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation (Ioffe & Szegedy 2015) that a training batch of one sample does not break.
+
+    One sample has no variance: it is normalised by the running statistics, which it leaves as they are.
+    """
+
+    def __init__(self, width: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
+        super().__init__(width, eps=eps, momentum=momentum)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and x.shape[0] == 1:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+        return super().forward(x)
+
+
+def _layer(width: int, eps: float = 1e-5) -> nn.Module:
+    return nn.LayerNorm(width, eps=eps)
+
+
+def _rms(width: int, eps: float = 1e-6) -> nn.Module:
+    return nn.RMSNorm(width, eps=eps)
+
+
+def _none(width: int) -> None:
+    return None
+
+
+NORMS: dict[str, Callable[..., nn.Module | None]] = {"none": _none, "batch": BatchNorm, "layer": _layer, "rms": _rms}
+
+
+def norm(choice: str | Mapping[str, Any], width: int) -> nn.Module | None:
+    """`batch`, or `{name: batch, momentum: 0.05}` -> a module for outputs [B, width]; None for `none`."""
+    settings = {"name": choice} if isinstance(choice, str) else dict(choice)
+    name = settings.pop("name")
+    if name not in NORMS:
+        raise UserError(unknown("norm", str(name), list(NORMS)))
+    return NORMS[name](width, **settings)
+
+
+def shifts(module: nn.Module | None) -> bool:
+    """Whether the norm adds a shift of its own, which makes a bias before it idle."""
+    return getattr(module, "bias", None) is not None

@@ -1,0 +1,275 @@
+"""Losses: what each task's outputs mean, how far they are from the targets, and what is predicted from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from nntrain.errors import UserError
+from nntrain.task import Task
+
+ClassWeights = str | Sequence[float] | Mapping[Any, float] | None
+
+
+class Loss:
+    """Compares outputs with targets (see `Task`). A subclass gives `per_sample`, and `mean` where torch has it as one kernel.
+
+    serves: the kind of task. raw_targets: wants regression targets in their own unit, not standardised.
+    smooths: whether label smoothing has a meaning. class_weights: as the recipe gives them (see `class_weight_tensor`).
+    """
+
+    serves: ClassVar[str]
+    raw_targets: ClassVar[bool] = False
+    smooths: ClassVar[bool] = False
+
+    class_weights: ClassWeights = None
+
+    @property
+    def name(self) -> str:
+        """Its name in a recipe: CrossEntropy -> cross_entropy."""
+        return "".join(f"_{c.lower()}" if c.isupper() else c for c in type(self).__name__).lstrip("_")
+
+    def resolve(self, task: Task) -> Loss:
+        """The loss that serves `task`, which is itself; UserError where it cannot."""
+        if task.kind != self.serves:
+            allowed = "squared, absolute, huber, log_cosh, quantile or poisson"
+            if task.is_classification:
+                allowed = "cross_entropy, focal or hinge" + (", or binary_cross_entropy" if len(task.classes) == 2 else "")
+            raise UserError(f"loss {self.name} is for {self.serves}, and this is {task.kind}; use {allowed}, or auto")
+        return self
+
+    def outputs(self, task: Task) -> int:
+        """How many outputs the network needs."""
+        raise NotImplementedError
+
+    def check_targets(self, targets: Tensor) -> None:
+        """UserError where a target is outside what the loss is defined for."""
+
+    def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        """[B, outputs], targets -> [B]."""
+        raise NotImplementedError
+
+    def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        return self.per_sample(outputs, targets, smoothing).mean()
+
+    def __call__(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+        """The batch's mean, 0-d; with weights [B] sum(weights * losses) / B. Smoothing is label smoothing in [0, 1)."""
+        if weights is None:
+            return self.mean(outputs, targets, smoothing)
+        return (self.per_sample(outputs, targets, smoothing) * weights).mean()
+
+    def predictions(self, outputs: Tensor, task: Task) -> Tensor:
+        """Outputs -> probabilities [B, K], two classes on one output included, or values [B, T] in the target's own unit."""
+        raise NotImplementedError
+
+
+class ClassificationLoss(Loss):
+    """One output per class; one in all for two classes where `single_output` says so: the logit of the second class."""
+
+    serves = "classification"
+    single_output: ClassVar[bool] = True
+
+    def __init__(self, class_weights: ClassWeights = None) -> None:
+        self.class_weights = class_weights
+
+    def outputs(self, task: Task) -> int:
+        return 1 if self.single_output and len(task.classes) == 2 else len(task.classes)
+
+    def predictions(self, outputs: Tensor, task: Task) -> Tensor:
+        if outputs.shape[1] == 1:
+            return torch.sigmoid(torch.cat((-outputs, outputs), 1))
+        return torch.softmax(outputs, 1)
+
+
+def _soft_binary(targets: Tensor, smoothing: float, dtype: torch.dtype) -> Tensor:
+    """0 and 1 as real numbers, drawn towards 1/2 by label smoothing."""
+    y = targets.to(dtype)
+    return y * (1 - smoothing) + smoothing / 2 if smoothing else y
+
+
+class CrossEntropy(ClassificationLoss):
+    """-log p(class), softmax over one output per class. Smoothing: Szegedy et al. 2016, sec. 7."""
+
+    smooths = True
+    single_output = False
+
+    def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        return F.cross_entropy(outputs, targets, reduction="none", label_smoothing=smoothing)
+
+    def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        return F.cross_entropy(outputs, targets, label_smoothing=smoothing)
+
+
+class BinaryCrossEntropy(ClassificationLoss):
+    """-log p(class) for two classes on one output, the logit of the second class."""
+
+    smooths = True
+
+    def resolve(self, task: Task) -> Loss:
+        if task.is_classification and len(task.classes) != 2:
+            raise UserError(f"loss binary_cross_entropy is for two classes, and the target has {len(task.classes)}; use cross_entropy, or auto")
+        return super().resolve(task)
+
+    def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        y = _soft_binary(targets, smoothing, outputs.dtype)
+        return F.binary_cross_entropy_with_logits(outputs.squeeze(1), y, reduction="none")
+
+    def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        return F.binary_cross_entropy_with_logits(outputs.squeeze(1), _soft_binary(targets, smoothing, outputs.dtype))
+
+
+class Focal(ClassificationLoss):
+    """-(1 - p)^gamma log p: cross-entropy that turns from what is already right (Lin et al. 2017). gamma 0: cross-entropy.
+
+    Smoothed labels weigh the term of every class.
+    """
+
+    smooths = True
+
+    def __init__(self, gamma: float = 2.0, class_weights: ClassWeights = None) -> None:
+        super().__init__(class_weights)
+        self.gamma = gamma
+
+    def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        logits = torch.cat((torch.zeros_like(outputs), outputs), 1) if outputs.shape[1] == 1 else outputs
+        log_p = F.log_softmax(logits, 1)
+        if not smoothing:
+            log_p = log_p.gather(1, targets.unsqueeze(1))
+        # Below the smallest step of float32 the power has no finite slope for gamma < 1.
+        terms = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).eps) ** self.gamma * -log_p
+        if not smoothing:
+            return terms.squeeze(1)
+        classes = logits.shape[1]
+        return ((1 - smoothing) * terms.gather(1, targets.unsqueeze(1)).squeeze(1)) + smoothing / classes * terms.sum(1)
+
+
+class Hinge(ClassificationLoss):
+    """Margin of 1: max(0, 1 - y f) with y = +-1 on one output for two classes, and for more (Crammer & Singer 2001)
+    max(0, 1 + the greatest other score - the class's own).
+
+    Scores are no probabilities: what is predicted is their sigmoid or softmax, which sums to 1 and orders as the scores do but
+    is not calibrated, so log_loss says little.
+    """
+
+    def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        if outputs.shape[1] == 1:
+            return F.relu(1 - outputs.squeeze(1) * (2 * targets - 1))
+        own = targets.unsqueeze(1)
+        others = outputs.scatter(1, own, -math.inf).amax(1)
+        return F.relu(1 + others - outputs.gather(1, own).squeeze(1))
+
+
+class RegressionLoss(Loss):
+    """One output per target column; a sample's loss is the mean over its columns."""
+
+    serves = "regression"
+
+    def outputs(self, task: Task) -> int:
+        return len(task.targets)
+
+    def elements(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """[B, T], [B, T] -> [B, T]."""
+        raise NotImplementedError
+
+    def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        return self.elements(outputs, targets).mean(1)
+
+    def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        return self.elements(outputs, targets).mean()
+
+    def predictions(self, outputs: Tensor, task: Task) -> Tensor:
+        return own_unit(outputs, task)
+
+
+def own_unit(standardised: Tensor, task: Task) -> Tensor:
+    """center + scale * standardised, per column: [B, T] -> [B, T]."""
+    return standardised.new_tensor(task.center) + standardised.new_tensor(task.scale) * standardised
+
+
+class Squared(RegressionLoss):
+    """(output - target)^2: predicts the mean."""
+
+    def elements(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets) ** 2
+
+    def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        return F.mse_loss(outputs, targets)
+
+
+class Absolute(RegressionLoss):
+    """|output - target|: predicts the median."""
+
+    def elements(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return (outputs - targets).abs()
+
+    def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        return F.l1_loss(outputs, targets)
+
+
+class Huber(RegressionLoss):
+    """Half the square up to `delta` standard deviations of the target, linear beyond (Huber 1964)."""
+
+    def __init__(self, delta: float = 1.0) -> None:
+        self.delta = delta
+
+    def elements(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.huber_loss(outputs, targets, reduction="none", delta=self.delta)
+
+    def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        return F.huber_loss(outputs, targets, delta=self.delta)
+
+
+class LogCosh(RegressionLoss):
+    """log cosh(output - target): half the square near 0, linear far off, smooth throughout."""
+
+    def elements(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        error = (outputs - targets).abs()
+        return error + F.softplus(-2 * error) - math.log(2)
+
+
+class Quantile(RegressionLoss):
+    """quantile * e where the target is e above, (1 - quantile) * e where it is e below: predicts that quantile
+    (Koenker & Bassett 1978)."""
+
+    def __init__(self, quantile: float = 0.5) -> None:
+        self.quantile = quantile
+
+    def elements(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        error = targets - outputs
+        return torch.maximum(self.quantile * error, (self.quantile - 1) * error)
+
+
+class Poisson(RegressionLoss):
+    """exp(output) - target * output, for counts: the output is the logarithm of the rate, which is what is predicted."""
+
+    raw_targets = True
+
+    def check_targets(self, targets: Tensor) -> None:
+        if (lowest := float(targets.min())) < 0:
+            raise UserError(f"loss poisson needs targets of at least 0, and the lowest is {lowest:g}; use squared or huber, or auto")
+
+    def elements(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        return F.poisson_nll_loss(outputs, targets, reduction="none")
+
+    def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        return F.poisson_nll_loss(outputs, targets)
+
+    def predictions(self, outputs: Tensor, task: Task) -> Tensor:
+        return outputs.exp()
+
+
+class Auto(Loss):
+    """By the target: binary_cross_entropy for two classes, cross_entropy for more, squared for real values."""
+
+    def __init__(self, class_weights: ClassWeights = None) -> None:
+        self.class_weights = class_weights
+
+    def resolve(self, task: Task) -> Loss:
+        if not task.is_classification:
+            return Squared()
+        return (BinaryCrossEntropy if len(task.classes) == 2 else CrossEntropy)(self.class_weights)

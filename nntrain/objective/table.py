@@ -1,0 +1,32 @@
+"""Every loss that a recipe can name."""
+
+from __future__ import annotations
+
+from nntrain.objective.losses import (
+    Absolute,
+    Auto,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Focal,
+    Hinge,
+    Huber,
+    LogCosh,
+    Loss,
+    Poisson,
+    Quantile,
+    Squared,
+)
+
+LOSSES: dict[str, type[Loss]] = {
+    "auto": Auto,
+    "cross_entropy": CrossEntropy,
+    "binary_cross_entropy": BinaryCrossEntropy,
+    "focal": Focal,
+    "hinge": Hinge,
+    "squared": Squared,
+    "absolute": Absolute,
+    "huber": Huber,
+    "log_cosh": LogCosh,
+    "quantile": Quantile,
+    "poisson": Poisson,
+}
