@@ -1,0 +1,71 @@
+"""Where recipes and option files live, and what they say of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@cache
+def config_dir() -> Path:
+    """`configs/`: inside the package once installed, beside it in a checkout."""
+    packaged = PACKAGE / "configs"
+    return packaged if packaged.is_dir() else PACKAGE.parent / "configs"
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option file: its name, its first comment line, and each hyperparameter's line (`key: default`, comment)."""
+
+    name: str
+    description: str
+    settings: tuple[tuple[str, str, str], ...]
+
+
+@cache
+def option_names(group: str) -> tuple[str, ...]:
+    """The options of a group, by name."""
+    return tuple(sorted(path.stem for path in (config_dir() / group).glob("*.yaml")))
+
+
+@cache
+def recipe_names() -> tuple[str, ...]:
+    """The recipes that come with nntrain."""
+    return tuple(sorted(path.stem for path in (config_dir() / "recipes").glob("*.yaml")))
+
+
+def option_file(group: str, name: str) -> Path:
+    return config_dir() / group / f"{name}.yaml"
+
+
+def recipe_file(name: str) -> Path:
+    return config_dir() / "recipes" / f"{name}.yaml"
+
+
+def description(path: Path) -> str:
+    """The first comment line of a file, without its mark."""
+    with path.open(encoding="utf-8") as lines:
+        first = next(lines, "")
+    return first.lstrip("# ").strip()
+
+
+def read_option(group: str, name: str) -> Option:
+    """What an option file says, comments included, for `nntrain configs GROUP`."""
+    path = option_file(group, name)
+    settings: list[tuple[str, str, str]] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#") or not line.strip():
+            continue
+        code, mark, comment = line.partition(" #")
+        if line[0] == " ":  # a comment, or a value, that goes on
+            if settings:
+                key, value, said = settings[-1]
+                settings[-1] = (key, (value + " " + code.strip()).strip(), (said + " " + comment.strip()).strip())
+            continue
+        key, _, value = code.partition(":")
+        if key != "name":
+            settings.append((key, value.strip(), comment.strip() if mark else ""))
+    return Option(name, description(path), tuple(settings))

@@ -1,0 +1,7 @@
+"""Changes to the training samples."""
+
+from __future__ import annotations
+
+from nntrain.config.fields import Kind
+
+FIELDS: dict[str, Kind] = {}

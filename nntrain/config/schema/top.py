@@ -1,0 +1,36 @@
+"""Settings that belong to no group."""
+
+from __future__ import annotations
+
+from nntrain.config.fields import Boolean, Choice, Either, Integer, Kind, Number, Path, Text, optional
+
+DEVICES = "auto, cpu, cuda, cuda:0, cuda:1, ..., or mps"
+
+
+class Device(Text):
+    """The name of a device; whether the machine has it is found out when it is used."""
+
+    @property
+    def words(self) -> str:
+        return f"a device: {DEVICES}"
+
+    def allows(self, value: object) -> bool:
+        if not isinstance(value, str):
+            return False
+        kind, _, number = value.partition(":")
+        return value in ("auto", "cpu", "mps") or (kind == "cuda" and (number.isdigit() or value == "cuda"))
+
+
+FIELDS: dict[str, Kind] = {
+    "name": optional(Text("a name for the run"), "null (the recipe's name)"),
+    "seed": Integer(low=0, high=2**63 - 1),
+    "device": Device(),
+    "epochs": Integer(low=1, high=10_000_000),
+    "batch_size": Either(Integer(low=1), Choice("batch size", ("full",))),
+    "gradient_accumulation": Integer(low=1),
+    "precision": Choice("precision", ("fp32", "tf32", "bf16", "fp16")),
+    "deterministic": Boolean(),
+    "time_limit": optional(Number(above=0), "null (no limit)"),
+    "run_dir": optional(Path("a folder"), "null (a new folder below runs/)"),
+    "quiet": Boolean(),
+}

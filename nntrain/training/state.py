@@ -1,0 +1,81 @@
+"""What changes while a network trains, all of it: tensors in `TrainState`, numbers in `LoopState`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nntrain.optim.optimizer import State
+from nntrain.optim.parameters import Parameters
+
+
+@dataclass
+class TrainState:
+    """The tensors that a step reads and advances in place.
+
+    found_inf: float32 scalar; not 0 once a loss or gradient was not finite, and from then on the parameters stand still.
+    good_steps: float32 scalar, updates made before that. loss_scale, growth: fp16 loss scaling, float32 and int32 scalars.
+    average: the running average of the parameters (EMA, SWA), laid out like `params.flat`.
+    """
+
+    params: Parameters
+    buffers: dict[str, Tensor]
+    optimizer: State
+    found_inf: Tensor
+    good_steps: Tensor
+    loss_scale: Tensor | None = None
+    growth: Tensor | None = None
+    average: Tensor | None = None
+
+    @classmethod
+    def initial(cls, network: nn.Module, params: Parameters, optimizer: State, *, scaled: bool, averaged: bool) -> TrainState:
+        device = params.flat.device
+        return cls(
+            params,
+            dict(network.named_buffers()),
+            optimizer,
+            found_inf=torch.zeros((), device=device),
+            good_steps=torch.zeros((), device=device),
+            loss_scale=torch.full((), 2.0**16, device=device) if scaled else None,
+            growth=torch.zeros((), dtype=torch.int32, device=device) if scaled else None,
+            average=params.flat.clone() if averaged else None,
+        )
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything by name, for saving; loading copies into the same tensors."""
+        named = {"params": self.params.flat, "found_inf": self.found_inf, "good_steps": self.good_steps}
+        named |= {f"buffers.{name}": value for name, value in self.buffers.items()}
+        named |= {f"optimizer.{name}": value for name, value in self.optimizer.tensors.items()}
+        for name in ("loss_scale", "growth", "average"):
+            value = getattr(self, name)
+            if value is not None:
+                named[name] = value
+        return named
+
+
+@dataclass
+class LoopState:
+    """Where the loop stands; JSON-able.
+
+    epoch: the one under way, from 1. position: its steps done. step: updates done in all. bad_epochs: epochs since the
+    best. plateau: state of a schedule that watches the metric; rate_factor: what it multiplies the learning rate by.
+    averaged_steps: how many weights are in the SWA mean. seconds: of finished epochs; epoch_seconds: of the one under way.
+    history: a row per finished epoch, as in metrics.csv.
+    """
+
+    epoch: int = 1
+    position: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_value: float | None = None
+    bad_epochs: int = 0
+    plateau: dict[str, Any] | None = None
+    rate_factor: float = 1.0
+    averaged_steps: int = 0
+    seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    stop_reason: str | None = None
+    history: list[dict[str, float]] = field(default_factory=list)
