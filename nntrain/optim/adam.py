@@ -11,7 +11,7 @@ from nntrain.optim.optimizer import FUSED_DEVICES, Hyper, Optimizer
 
 
 class Adam(Optimizer):
-    """p -= lr * m / (sqrt(v) + eps), with m and v the averages of the gradient and its square, corrected for their start.
+    """p -= lr * m / (sqrt(v) + eps), with m and v the averages of g and of its square, corrected for their start.
 
     betas: decay of m and of v, each in [0, 1). amsgrad: v never falls.
     """

@@ -70,4 +70,4 @@ class Polynomial(Decay):
         self.power = power
 
     def curve(self, x: float) -> float:
-        return (1 - x) ** self.power
+        return math.pow(1 - x, self.power)

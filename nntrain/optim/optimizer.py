@@ -37,9 +37,8 @@ class State:
 
     def __init__(self, tensors: Mapping[str, Tensor], params: Parameters) -> None:
         self.tensors = dict(tensors)
-        self.views = {
-            name: params.split(t) for name, t in self.tensors.items() if "." not in name and t.shape == params.flat.shape
-        }
+        vectors = {n: t for n, t in self.tensors.items() if "." not in n and t.shape == params.flat.shape}
+        self.views = {name: params.split(vector) for name, vector in vectors.items()}
         self.own: list[dict[str, Tensor]] = [
             {name: views[i] for name, views in self.views.items()} for i in range(len(params))
         ]
@@ -78,7 +77,7 @@ class Optimizer:
 
     @property
     def base_momentum(self) -> float | None:
-        """Own momentum or first beta, which a schedule may replace step by step; None where there is none to replace."""
+        """Own momentum or first beta, which a schedule may replace step by step; None where there is none."""
         return None
 
     def initial_state(self, params: Parameters) -> State:
@@ -86,7 +85,7 @@ class Optimizer:
         return State({slot: torch.zeros_like(params.flat) for slot in self.slots}, params)
 
     def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
-        """What to subtract from `p`, given its gradient `g` of the same shape. Advances `s` in place, leaves `p` and `g`."""
+        """What to subtract from `p`, given its gradient `g`. Advances `s` in place, leaves `p` and `g`."""
         raise NotImplementedError
 
     def fused(
@@ -103,6 +102,10 @@ class Optimizer:
 
     def has_fused(self, device: torch.device) -> bool:
         return False
+
+    def averaged(self, state: State) -> Tensor | None:
+        """A vector in the layout of the parameters that is to be evaluated in their place, where the method has one."""
+        return None
 
     def decay_rate(self, s: dict[str, Tensor], h: Hyper) -> float:
         """The learning rate that scales decoupled decay of the parameter whose state is `s`."""

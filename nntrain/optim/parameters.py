@@ -1,4 +1,4 @@
-"""All trainable parameters as views of one flat vector: elementwise rules, penalties and averages are then a few operations."""
+"""All trainable parameters as views of one flat vector: rules, penalties and averages are then a few operations."""
 
 from __future__ import annotations
 
@@ -50,9 +50,8 @@ class Parameters:
 
     def split(self, vector: Tensor) -> list[Tensor]:
         """Views of another vector (a moment, an average) of the same layout, one per parameter."""
-        return [
-            vector[start : start + shape.numel()].view(shape) for start, shape in zip(self.offsets, self.shapes, strict=True)
-        ]
+        spans = zip(self.offsets, self.shapes, strict=True)
+        return [vector[start : start + shape.numel()].view(shape) for start, shape in spans]
 
     def gather(self, tensors: Sequence[Tensor]) -> Tensor:
         """One new flat vector from one tensor per parameter, in layout order; gaps are zero."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from nntrain.optim.duration import Duration
 
-Plan = Callable[[int], tuple[float, float | None]]  # step (1, 2, ...) -> learning rate, momentum (None: the optimizer's own)
+Plan = Callable[[int], tuple[float, float | None]]  # step (1, 2, ...) -> lr, momentum (None: the optimizer's own)
 Factor = Callable[[int], float]  # position (0, 1, ...) -> what the base learning rate is multiplied by
 
 

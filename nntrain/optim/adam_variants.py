@@ -1,0 +1,121 @@
+"""Relatives of Adam: with Nesterov's momentum, with a rectified start, with the infinity norm."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nntrain.optim.optimizer import Hyper, Optimizer, State
+from nntrain.optim.parameters import Parameters
+
+
+class NAdam(Optimizer):
+    """Adam with Nesterov's momentum (Dozat 2016).
+
+    The first beta warms up as beta1 * (1 - 0.96^(step * momentum_decay) / 2); the state keeps the product of these.
+    """
+
+    slots = ("exp_avg", "exp_avg_sq")
+
+    def __init__(
+        self,
+        lr: float = 2e-3,
+        betas: Sequence[float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        momentum_decay: float = 4e-3,
+        weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
+        decay_biases_and_norms: bool = False,
+    ) -> None:
+        super().__init__(lr, weight_decay, decoupled_weight_decay, decay_biases_and_norms)
+        self.beta1, self.beta2 = betas
+        self.eps = eps
+        self.momentum_decay = momentum_decay
+
+    @property
+    def base_momentum(self) -> float:
+        return self.beta1
+
+    def initial_state(self, params: Parameters) -> State:
+        product = torch.ones((), device=params.flat.device)
+        return State(super().initial_state(params).tensors | {"mu_product": product}, params)
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+        beta1 = self.beta1 if h.momentum is None else h.momentum
+        mu = beta1 * (1 - 0.5 * math.pow(0.96, h.step * self.momentum_decay))
+        mu_next = beta1 * (1 - 0.5 * math.pow(0.96, (h.step + 1) * self.momentum_decay))
+        product = s["mu_product"].mul_(mu)
+        m = s["exp_avg"].lerp_(g, 1 - beta1)
+        v = s["exp_avg_sq"].lerp_(g * g, 1 - self.beta2)
+        root = (v / (1 - self.beta2**h.step)).sqrt_().add_(self.eps)
+        ahead = g * (h.lr * (1 - mu) / (1 - product)) + m * (h.lr * mu_next / (1 - product * mu_next))
+        return ahead / root
+
+
+class RAdam(Optimizer):
+    """Adam whose adaptive step is rectified for its variance, and left out while that is infinite (Liu et al. 2020)."""
+
+    slots = ("exp_avg", "exp_avg_sq")
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: Sequence[float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
+        decay_biases_and_norms: bool = False,
+    ) -> None:
+        super().__init__(lr, weight_decay, decoupled_weight_decay, decay_biases_and_norms)
+        self.beta1, self.beta2 = betas
+        self.eps = eps
+
+    @property
+    def base_momentum(self) -> float:
+        return self.beta1
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+        beta1 = self.beta1 if h.momentum is None else h.momentum
+        m = s["exp_avg"].lerp_(g, 1 - beta1)
+        v = s["exp_avg_sq"].lerp_(g * g, 1 - self.beta2)
+        step = m * (h.lr / (1 - beta1**h.step))
+        correction = 1 - self.beta2**h.step
+        longest = 2 / (1 - self.beta2) - 1
+        length = longest - 2 * h.step * self.beta2**h.step / correction  # of the average that v is worth
+        if length <= 5:
+            return step
+        rectified = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+        return step * math.sqrt(correction * rectified) / v.sqrt().add_(self.eps)
+
+
+class Adamax(Optimizer):
+    """Adam with the largest recent gradient in place of the root of its mean square (Kingma & Ba 2015, section 7)."""
+
+    slots = ("exp_avg", "exp_inf")
+
+    def __init__(
+        self,
+        lr: float = 2e-3,
+        betas: Sequence[float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
+        decay_biases_and_norms: bool = False,
+    ) -> None:
+        super().__init__(lr, weight_decay, decoupled_weight_decay, decay_biases_and_norms)
+        self.beta1, self.beta2 = betas
+        self.eps = eps
+
+    @property
+    def base_momentum(self) -> float:
+        return self.beta1
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+        beta1 = self.beta1 if h.momentum is None else h.momentum
+        m = s["exp_avg"].lerp_(g, 1 - beta1)
+        largest = s["exp_inf"].mul_(self.beta2)
+        torch.maximum(largest, g.abs().add_(self.eps), out=largest)
+        return m / largest * (h.lr / (1 - beta1**h.step))

@@ -1,0 +1,45 @@
+"""Averaged stochastic gradient descent (Polyak & Juditsky 1992), with the step sizes of Xu 2011."""
+
+from __future__ import annotations
+
+import math
+
+from torch import Tensor
+
+from nntrain.optim.optimizer import Hyper, Optimizer, State
+from nntrain.optim.parameters import Parameters
+
+
+class ASGD(Optimizer):
+    """Descends with steps eta = lr / (1 + lambd * lr * (step - 1))^alpha, shrinking p by lambd * eta at each.
+
+    The state `ax` follows the parameters for t0 + 1 updates and is the mean of those after that: the point to
+    evaluate. Where lr changes from step to step, eta follows at once (in torch one step late).
+    """
+
+    def __init__(
+        self,
+        lr: float = 1e-2,
+        lambd: float = 1e-4,
+        alpha: float = 0.75,
+        t0: float = 1e6,
+        weight_decay: float = 0.0,
+        decoupled_weight_decay: bool = False,
+        decay_biases_and_norms: bool = False,
+    ) -> None:
+        super().__init__(lr, weight_decay, decoupled_weight_decay, decay_biases_and_norms)
+        self.lambd = lambd
+        self.alpha = alpha
+        self.t0 = t0
+
+    def initial_state(self, params: Parameters) -> State:
+        return State({"ax": params.flat.clone()}, params)
+
+    def averaged(self, state: State) -> Tensor:
+        return state.tensors["ax"]
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+        eta = h.lr / math.pow(1 + self.lambd * h.lr * (h.step - 1), self.alpha)
+        delta = (g + p * self.lambd) * eta
+        s["ax"].lerp_(p - delta, 1 / max(1.0, h.step - 1 - self.t0))
+        return delta
