@@ -216,12 +216,13 @@ class RunConsole:
         return (time.perf_counter() - self._started) / ended * (self._epochs - self._epoch + 1 - part)
 
     def _bar(self, what: str, at: int, end: int, share: float, said: str, width: int) -> Text:
-        full, rest = ("#", "-") if self._page.ascii_only else ("━", "━")
-        filled = min(BAR, int(share * BAR))
+        full, rest = ("#", "-") if self._page.ascii_only else ("━", "─")
+        bar = max(8, min(BAR, self._page.width - 30 - 2 * width))
+        filled = min(bar, int(share * bar))
         return Text.assemble(
             (f"{what}  {at:>{width},} / {end:<{width},}  ", ""),
             (full * filled, GOOD),
-            (rest * (BAR - filled), FAINT),
+            (rest * (bar - filled), FAINT),
             f" {min(share, 1.0):4.0%}  ",
             (said, FAINT),
         )
