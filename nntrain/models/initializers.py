@@ -24,7 +24,7 @@ def fans(shape: Size) -> tuple[int, int]:
 class Initializer:
     """Draws a weight [out, in, *kernel], given what follows it. Biases start at `bias`.
 
-    gain: factor on the scheme's standard deviation; "auto" takes it from the activation that follows (1 for the last layer).
+    gain: factor on the scheme's standard deviation; "auto": that of the activation that follows (1 for the last layer).
     """
 
     note: ClassVar[str | None] = None
@@ -65,7 +65,7 @@ def xavier_std(shape: Size) -> float:
 
 def fan_in_std(shape: Size) -> float:
     """sqrt(1 / fan_in) (LeCun et al. 1998, sec. 4.6; with a rectifier's gain He et al. 2015, eq. 10)."""
-    return fans(shape)[0] ** -0.5
+    return 1 / math.sqrt(fans(shape)[0])
 
 
 class XavierNormal(Initializer):
@@ -121,7 +121,8 @@ class Orthogonal(Initializer):
 
 
 class Sparse(Initializer):
-    """Each unit has `connections` non-zero incoming weights, normal with variance gain^2 / connections (Martens 2010, sec. 5)."""
+    """Each unit has `connections` non-zero incoming weights, normal with variance gain^2 / connections
+    (Martens 2010, sec. 5)."""
 
     def __init__(self, connections: int = 15, gain: float | str = "auto", bias: float = 0.0) -> None:
         super().__init__(gain, bias)
@@ -163,8 +164,8 @@ class Uniform(Initializer):
 
 class Constant(Initializer):
     note = (
-        "init constant: all units of a layer start alike, get the same gradient and stay alike, so each layer works as one unit; "
-        "any other init breaks the symmetry"
+        "init constant: all units of a layer start alike, get the same gradient and stay alike, "
+        "so each layer works as one unit; any other init breaks the symmetry"
     )
 
     def __init__(self, value: float = 0.01, bias: float = 0.0) -> None:
@@ -217,9 +218,10 @@ DETERMINISTIC = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, n
 def initialize(network: nn.Module, initializer: Initializer, seed: int) -> list[str]:
     """Set every parameter of `network`, in place; returns sentences for the user.
 
-    The parameter at `position` in `network.named_parameters()` is drawn from `generator(seed, "init", position)`. A linear or
-    convolutional layer tells what follows it by its attributes `family` and `gain`; one without them is linear with gain 1.
-    Norms start at 1 and 0 with fresh running statistics. A layer of any other kind with parameters is a TypeError.
+    The parameter at `position` in `network.named_parameters()` is drawn from `generator(seed, "init", position)`. A
+    linear or convolutional layer tells what follows it by its attributes `family` and `gain`; without them it is
+    linear with gain 1. Norms start at 1 and 0 with fresh running statistics. A layer of any other kind with parameters
+    is a TypeError.
     """
     positions = {id(p): i for i, p in enumerate(network.parameters())}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 
 
 class PixelInput(nn.Module):
-    """Pictures uint8 [B, C, H, W] -> float32 [B, C, H, W], (pixel - mean) / std with one pair per channel, in units of pixels
-    (0 to 255). A channel whose std is 0 is only centred. Nothing is trained or stored: the pairs are the data's."""
+    """Pictures uint8 [B, C, H, W] -> float32 [B, C, H, W], (pixel - mean) / std with one pair per channel, on the
+    pixels' scale (0 to 255). A channel whose std is 0 is only centred. Nothing is trained or stored: the pairs are the
+    data's."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
@@ -30,14 +32,15 @@ class PixelInput(nn.Module):
 
 def embedding_width(cardinality: int) -> int:
     """How many numbers stand for a category of that many values: min(50, 1.6 * cardinality^0.56) (fastai's rule)."""
-    return min(50, round(1.6 * cardinality**0.56))
+    return min(50, round(1.6 * math.pow(cardinality, 0.56)))
 
 
 class TableInput(nn.Module):
     """Table rows float32 [B, numeric + categories] -> float32 [B, features].
 
-    Numeric columns pass through. A category of at most `one_hot_max` values becomes its one-hot vector, a larger one a learned
-    embedding of `embedding_dim` numbers (null: `embedding_width`). Codes run from 0 (never seen or missing) to cardinality - 1.
+    Numeric columns pass through. A category of at most `one_hot_max` values becomes its one-hot vector, a larger one a
+    learned embedding of `embedding_dim` numbers (null: `embedding_width`). Codes run from 0 (never seen or missing) to
+    cardinality - 1.
     """
 
     def __init__(

@@ -15,14 +15,15 @@ from nntrain.models.norms import norm as make_norm
 from nntrain.models.norms import shifts
 
 SHAPES = ("constant", "funnel", "widening", "diamond")
-NARROWEST = 8  # a shape never narrows below width / NARROWEST, however deep: no bottleneck that starves the layers behind
+NARROWEST = 8  # no shape narrows below width / NARROWEST, however deep: a bottleneck would starve the layers behind it
 
 
 def hidden_widths(depth: int, width: int, shape: str) -> tuple[int, ...]:
     """How wide each hidden layer is; `width` is the widest of them.
 
-    constant: all alike. funnel: geometric from `width` down, halving per layer up to four layers (256, 128, 64, 32), evenly
-    spread from width to width / 8 with more. widening: the funnel reversed. diamond: widening to the middle, then a funnel.
+    constant: all alike. funnel: geometric from `width` down, halving per layer up to four layers (256, 128, 64, 32),
+    spread from width to width / 8 with more. widening: the funnel reversed. diamond: widening to the middle, then a
+    funnel.
 
     >>> hidden_widths(3, 256, "funnel"), hidden_widths(5, 64, "diamond")
     ((256, 128, 64), (16, 32, 64, 32, 16))
@@ -66,7 +67,14 @@ class Hidden(nn.Linear):
         self.skip = skip
         self.projection = nn.Linear(inputs, width, bias=False) if skip and inputs != width else None
         self.family = made.family
-        self.gain = made.gain / math.sqrt(branches) if skip else made.gain  # L branches add up; each gives 1/L of the variance
+        self.gain = (
+            made.gain / math.sqrt(branches) if skip else made.gain
+        )  # n branches add up, each 1/n of the variance
+
+        parts = [f"linear {width}" if made.pieces == 1 else f"linear {width} x {made.pieces}"]
+        parts += [] if normalise is None else [f"{_name(norm)} norm"]
+        parts += [_name(activation), *([f"dropout {dropout:g}"] if dropout else []), *(["skip"] if skip else [])]
+        self.kind = ", ".join(parts)
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.linear(x, self.weight, self.bias)
@@ -80,13 +88,19 @@ class Hidden(nn.Linear):
         return y
 
 
+def _name(choice: str | Mapping[str, Any]) -> str:
+    return choice if isinstance(choice, str) else str(choice["name"])
+
+
 class MLP(nn.Module):
-    """Hidden layers of `Hidden`, then a linear head: [B, inputs] or [B, C, H, W] with C * H * W = inputs -> [B, outputs].
+    """Hidden layers of `Hidden`, then a linear head: [B, inputs] or [B, C, H, W] with C * H * W = inputs ->
+    [B, outputs].
 
     depth: number of hidden layers; 0 is one linear layer. width, shape: see `hidden_widths`. widths: every hidden
-    layer's width, in place of depth, width and shape. activation: a name of ACTIVATIONS, or a mapping with its settings.
-    norm: none, batch, layer or rms, before the activation. dropout: probability of dropping a hidden unit, one number or one per
-    hidden layer. input_dropout: the same for inputs. residual: every hidden layer but the first adds its input to its output.
+    layer's width, in place of depth, width and shape. activation: a name of ACTIVATIONS, or a mapping with its
+    settings. norm: none, batch, layer or rms, before the activation. dropout: probability of dropping a hidden unit,
+    one number or one per hidden layer. input_dropout: the same for inputs. residual: every hidden layer but the first
+    adds its input to its output.
     """
 
     def __init__(
@@ -107,7 +121,10 @@ class MLP(nn.Module):
         layers = tuple(widths) if widths is not None else hidden_widths(depth, width, shape)
         drops = [float(dropout)] * len(layers) if isinstance(dropout, int | float) else [float(p) for p in dropout]
         if len(drops) != len(layers):
-            raise UserError(f"model.dropout has {len(drops)} entries for {len(layers)} hidden layers; give one number, or one per layer")
+            raise UserError(
+                f"model.dropout has {len(drops)} entries for {len(layers)} hidden layers; "
+                "give one number, or one per hidden layer"
+            )
         self.input_dropout = input_dropout
         self.hidden = nn.ModuleList()
         into = inputs

@@ -21,11 +21,13 @@ class Network(nn.Module):
     def draws_noise(self) -> bool:
         """Whether training draws random numbers in the forward pass (dropout)."""
         return any(
-            module.p > 0 if isinstance(module, _DropoutNd) else _probability(module, "dropout") or _probability(module, "input_dropout")
+            module.p > 0
+            if isinstance(module, _DropoutNd)
+            else _drops(module, "dropout") or _drops(module, "input_dropout")
             for module in self.modules()
         )
 
 
-def _probability(module: nn.Module, name: str) -> float:
-    value = getattr(module, name, 0.0)
-    return value if isinstance(value, float) else 0.0
+def _drops(module: nn.Module, setting: str) -> bool:
+    value = getattr(module, setting, 0.0)
+    return isinstance(value, float) and value > 0

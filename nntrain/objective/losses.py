@@ -17,7 +17,8 @@ ClassWeights = str | Sequence[float] | Mapping[Any, float] | None
 
 
 class Loss:
-    """Compares outputs with targets (see `Task`). A subclass gives `per_sample`, and `mean` where torch has it as one kernel.
+    """Compares outputs with targets (see `Task`). A subclass gives `per_sample`, and `mean` where torch has one kernel
+    for it.
 
     serves: the kind of task. raw_targets: wants regression targets in their own unit, not standardised.
     smooths: whether label smoothing has a meaning. class_weights: as the recipe gives them (see `class_weight_tensor`).
@@ -39,7 +40,8 @@ class Loss:
         if task.kind != self.serves:
             allowed = "squared, absolute, huber, log_cosh, quantile or poisson"
             if task.is_classification:
-                allowed = "cross_entropy, focal or hinge" + (", or binary_cross_entropy" if len(task.classes) == 2 else "")
+                allowed = "cross_entropy, focal or hinge"
+                allowed += ", or binary_cross_entropy" if len(task.classes) == 2 else ""
             raise UserError(f"loss {self.name} is for {self.serves}, and this is {task.kind}; use {allowed}, or auto")
         return self
 
@@ -57,14 +59,16 @@ class Loss:
     def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         return self.per_sample(outputs, targets, smoothing).mean()
 
-    def __call__(self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0) -> Tensor:
+    def __call__(
+        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0
+    ) -> Tensor:
         """The batch's mean, 0-d; with weights [B] sum(weights * losses) / B. Smoothing is label smoothing in [0, 1)."""
         if weights is None:
             return self.mean(outputs, targets, smoothing)
         return (self.per_sample(outputs, targets, smoothing) * weights).mean()
 
     def predictions(self, outputs: Tensor, task: Task) -> Tensor:
-        """Outputs -> probabilities [B, K], two classes on one output included, or values [B, T] in the target's own unit."""
+        """Outputs -> probabilities [B, K], for one output too, or values [B, T] in the target's own unit."""
         raise NotImplementedError
 
 
@@ -112,7 +116,10 @@ class BinaryCrossEntropy(ClassificationLoss):
 
     def resolve(self, task: Task) -> Loss:
         if task.is_classification and len(task.classes) != 2:
-            raise UserError(f"loss binary_cross_entropy is for two classes, and the target has {len(task.classes)}; use cross_entropy, or auto")
+            raise UserError(
+                f"loss binary_cross_entropy is for two classes, and the target has {len(task.classes)}; "
+                "use cross_entropy, or auto"
+            )
         return super().resolve(task)
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
@@ -124,9 +131,9 @@ class BinaryCrossEntropy(ClassificationLoss):
 
 
 class Focal(ClassificationLoss):
-    """-(1 - p)^gamma log p: cross-entropy that turns from what is already right (Lin et al. 2017). gamma 0: cross-entropy.
+    """-(1 - p)^gamma log p: cross-entropy that turns from what is already right (Lin et al. 2017).
 
-    Smoothed labels weigh the term of every class.
+    gamma 0 is cross-entropy. Smoothed labels weigh the term of every class.
     """
 
     smooths = True
@@ -152,8 +159,8 @@ class Hinge(ClassificationLoss):
     """Margin of 1: max(0, 1 - y f) with y = +-1 on one output for two classes, and for more (Crammer & Singer 2001)
     max(0, 1 + the greatest other score - the class's own).
 
-    Scores are no probabilities: what is predicted is their sigmoid or softmax, which sums to 1 and orders as the scores do but
-    is not calibrated, so log_loss says little.
+    Scores are no probabilities: what is predicted is their sigmoid or softmax, which sums to 1 and orders as the
+    scores do but is not calibrated, so log_loss says little.
     """
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
@@ -188,6 +195,8 @@ class RegressionLoss(Loss):
 
 def own_unit(standardised: Tensor, task: Task) -> Tensor:
     """center + scale * standardised, per column: [B, T] -> [B, T]."""
+    if len(task.center) == 1:
+        return standardised * task.scale[0] + task.center[0]  # no copy to the device
     return standardised.new_tensor(task.center) + standardised.new_tensor(task.scale) * standardised
 
 
@@ -245,13 +254,16 @@ class Quantile(RegressionLoss):
 
 
 class Poisson(RegressionLoss):
-    """exp(output) - target * output, for counts: the output is the logarithm of the rate, which is what is predicted."""
+    """exp(output) - target * output, for counts: the output is the logarithm of the rate; the rate is what is
+    predicted."""
 
     raw_targets = True
 
     def check_targets(self, targets: Tensor) -> None:
         if (lowest := float(targets.min())) < 0:
-            raise UserError(f"loss poisson needs targets of at least 0, and the lowest is {lowest:g}; use squared or huber, or auto")
+            raise UserError(
+                f"loss poisson needs targets of at least 0, and the lowest is {lowest:g}; use squared or huber, or auto"
+            )
 
     def elements(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return F.poisson_nll_loss(outputs, targets, reduction="none")

@@ -16,12 +16,14 @@ class Objective:
     """What training lowers and what the network's outputs mean.
 
     outputs: how many outputs the network needs. raw_targets: whether regression targets are wanted in their own unit
-    (`task.center` 0 and `task.scale` 1), not standardised.
-    label_smoothing: in [0, 1), for training alone. class_weights: float32 [K], or None for all alike; a sample's weight is its
-    own times its class's, and a loss with weights is sum(weight * loss) / B.
+    (`task.center` 0 and `task.scale` 1), not standardised. label_smoothing: in [0, 1), for training alone.
+    class_weights: float32 [K], or None for all alike; a sample's weight is its own times its class's, and a loss with
+    weights is sum(weight * loss) / B.
     """
 
-    def __init__(self, task: Task, loss: Loss, label_smoothing: float = 0.0, class_weights: Tensor | None = None) -> None:
+    def __init__(
+        self, task: Task, loss: Loss, label_smoothing: float = 0.0, class_weights: Tensor | None = None
+    ) -> None:
         chosen = loss.resolve(task)
         if label_smoothing and not chosen.smooths:
             raise UserError(
@@ -72,13 +74,15 @@ class Objective:
 def class_weight_tensor(choice: ClassWeights, task: Task, targets: Tensor) -> Tensor | None:
     """The weight of each class, float32 [K], from a recipe's `class_weights`; None for all alike.
 
-    `balanced`: N / (K * count), from the training targets int64 [N], so that the mean over them is 1. A list: one weight per
-    class, in the order of `task.classes`. A mapping {class: weight}: 1 for the classes it leaves out.
+    `balanced`: N / (K * count), from the training targets int64 [N], so that the mean over them is 1. A list: one
+    weight per class, in the order of `task.classes`. A mapping {class: weight}: 1 for the classes it leaves out.
     """
     if choice is None:
         return None
     if not task.is_classification:
-        raise UserError("loss.class_weights needs classes, and the target is real; for weights per row name a weight column in data")
+        raise UserError(
+            "loss.class_weights needs classes, and the target is real; set it to null (rows get weights from a column)"
+        )
     classes = task.classes
     if isinstance(choice, str):
         if choice != "balanced":
@@ -91,5 +95,6 @@ def class_weight_tensor(choice: ClassWeights, task: Task, targets: Tensor) -> Te
             raise UserError(*(f"loss.class_weights: {said}" for said in wrong))
         return torch.tensor([given.get(name, 1.0) for name in classes])
     if len(choice) != len(classes):
-        raise UserError(f"loss.class_weights has {len(choice)} entries for {len(classes)} classes ({', '.join(classes[:12])})")
+        listed = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
+        raise UserError(f"loss.class_weights has {len(choice)} entries for {len(classes)} classes ({listed})")
     return torch.tensor([float(value) for value in choice])
