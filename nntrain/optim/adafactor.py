@@ -60,4 +60,5 @@ class Adafactor(Optimizer):
         update = v.clamp_(min=self.eps1**2).rsqrt_().mul_(g)
         size = p.norm().div_(p.numel() ** 0.5).clamp_(min=self.eps2)
         excess = update.norm().div_(p.numel() ** 0.5 * self.d).clamp_(min=1)
-        return update * (size / excess * min(h.lr, 1 / math.sqrt(h.step)))
+        scale: Tensor = size / excess * min(h.lr, 1 / math.sqrt(h.step))
+        return update * scale
