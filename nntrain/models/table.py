@@ -1,10 +1,13 @@
-"""Every network body that a recipe can name. Each takes `inputs`, `outputs` and the settings of its option file."""
+"""What a recipe can name: network bodies (`inputs`, `outputs` and their option file's settings) and initialisers."""
 
 from __future__ import annotations
 
 from torch import nn
 
+from nntrain.models.initializers import INITIALIZERS
 from nntrain.models.linear import Linear
 from nntrain.models.mlp import MLP
+
+__all__ = ["INITIALIZERS", "MODELS"]
 
 MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "linear": Linear}

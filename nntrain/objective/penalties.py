@@ -1,7 +1,6 @@
 """Penalties on weights, limits on gradients and on weight vectors: a few operations over lists of tensors, none syncs.
 
-`weights` are matrices and larger tensors, not biases and norms: where these functions apply to them, the caller passes
-only those.
+`weights` are matrices and larger tensors, not biases and norms.
 """
 
 from __future__ import annotations
@@ -12,9 +11,8 @@ import torch
 from torch import Tensor
 
 
-@torch.no_grad()
 def penalty(weights: Sequence[Tensor], l1: float = 0.0, l2: float = 0.0) -> Tensor:
-    """l1 * sum |w| + l2 * sum w^2 over all weights, 0-d."""
+    """l1 * sum |w| + l2 * sum w^2 over all weights (of which there is at least one), 0-d."""
     absolute = torch.stack(torch._foreach_norm(list(weights), 1)).sum()
     squares = torch.stack(torch._foreach_norm(list(weights), 2)).square().sum()
     return l1 * absolute + l2 * squares
@@ -22,23 +20,24 @@ def penalty(weights: Sequence[Tensor], l1: float = 0.0, l2: float = 0.0) -> Tens
 
 @torch.no_grad()
 def add_penalty_gradients(
-    grads: Sequence[Tensor], weights: Sequence[Tensor], l1: float = 0.0, l2: float = 0.0
+    grads: Sequence[Tensor], params: Sequence[Tensor], weights: int, l1: float = 0.0, l2: float = 0.0
 ) -> list[Tensor]:
-    """`grads` plus the gradient of `penalty`, l1 * sign(w) + 2 * l2 * w, out of place; sign(0) is 0."""
-    total, w = list(grads), list(weights)
-    if not w:
-        return total
-    if l2:
+    """`grads` plus the gradient of the penalty on the first `weights` of `params`: l1 * sign(w) + 2 * l2 * w, sign(0) = 0.
+
+    Out of place; one gradient per parameter.
+    """
+    w, total, rest = list(params[:weights]), list(grads[:weights]), list(grads[weights:])
+    if l2 and w:
         total = list(torch._foreach_add(total, w, alpha=2 * l2))
-    if l1:
+    if l1 and w:
         total = list(torch._foreach_add(total, torch._foreach_sign(w), alpha=l1))
-    return total
+    return total + rest
 
 
 def global_norm(tensors: Sequence[Tensor]) -> Tensor:
     """The Euclidean norm of all tensors as one vector, 0-d."""
-    norms: list[Tensor] = torch._foreach_norm(list(tensors))
-    return torch.stack(norms).square().sum().sqrt()
+    norms = torch.stack(torch._foreach_norm(list(tensors)))
+    return norms.square().sum().sqrt()
 
 
 @torch.no_grad()
@@ -55,7 +54,7 @@ def clip_by_value(grads: Sequence[Tensor], limit: float) -> list[Tensor]:
 
 
 @torch.no_grad()
-def max_norm(weights: Sequence[Tensor], limit: float) -> None:
+def max_norm_(weights: Sequence[Tensor], limit: float) -> None:
     """After an update: scale every unit's incoming weight vector, a row of [out, in, ...], back to norm `limit` where
     it is longer (Srivastava et al. 2014, sec. 5.1), in place."""
     for weight in weights:

@@ -67,11 +67,11 @@ def given_conflicts(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return
     for key in ("depth", "width", "shape"):
         if key in given:
-            yield key, f"{key} beside widths: widths gives the width of every hidden layer, so leave {key} out"
+            yield key, "stands beside model.widths, which gives the width of every hidden layer; leave one of them out"
 
 
 def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if "depth" not in section:
+    if "widths" not in section:
         return
     widths, dropout, activation = section["widths"], section["dropout"], section["activation"]
     layers = section["depth"] if widths is None else len(widths)
