@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -41,18 +42,11 @@ class RunConsole:
         self.done = 0
         self.log = Log()
         self.quiet = quiet
-        file = sys.stdout if stream is None else stream
-        ascii_only = not (getattr(file, "encoding", None) or "utf-8").lower().startswith("utf")
-        if ascii_only and hasattr(file, "reconfigure"):
-            file.reconfigure(errors="replace")  # a class name with an umlaut must not end the run
-        self._console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
-        if width is None and not self._console.is_terminal and "COLUMNS" not in os.environ:
-            self._console.width = PLAIN_WIDTH
+        self._console, self._page = _open(stream, width)
         if live is None:
             live = self._console.is_terminal and not self._console.is_dumb_terminal and "CI" not in os.environ
         self._wants_live = live and not quiet
-        self._redirects = file is sys.stdout  # under --json standard output belongs to the JSON line
-        self._page = Page(self._console.width, ascii_only)
+        self._redirects = self._console.file is sys.stdout  # under --json standard output belongs to the JSON line
         self._live: Live | None = None
         self._log_page = Page(PLAIN_WIDTH)
         self._tables: list[EpochTable] = []
@@ -239,8 +233,7 @@ class RunConsole:
         self._write_log(line[1:])
 
     def _print(self, lines: Sequence[Text]) -> None:
-        for line in lines:
-            self._console.print(line, soft_wrap=True)  # a path or a command too long for the line stays one word
+        _print(self._console, lines)
 
     def _write_log(self, lines: Sequence[Text]) -> None:
         try:
@@ -248,6 +241,28 @@ class RunConsole:
         except WriteError as error:
             self.log = Log()  # the run is worth more than its log: say so and go on
             self._print(_labelled("warning", WARNING, f"{error}; the log ends here", self._page))
+
+
+def show(lines: Callable[[Page], list[Text]], stream: TextIO | None = None, width: int | None = None) -> None:
+    """Print what `lines` lays out for the page of `stream` (standard output by default), as `check` and `eval` do."""
+    console, page = _open(stream, width)
+    _print(console, lines(page))
+
+
+def _open(stream: TextIO | None, width: int | None) -> tuple[Console, Page]:
+    file = sys.stdout if stream is None else stream
+    ascii_only = not (getattr(file, "encoding", None) or "utf-8").lower().startswith("utf")
+    if ascii_only and isinstance(file, io.TextIOWrapper):
+        file.reconfigure(errors="replace")  # a class name with an umlaut must not end the run
+    console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+    if width is None and not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PLAIN_WIDTH
+    return console, Page(console.width, ascii_only)
+
+
+def _print(console: Console, lines: Sequence[Text]) -> None:
+    for line in lines:
+        console.print(line, soft_wrap=True)  # a path or a command too long for the line stays one word
 
 
 def _labelled(label: str, style: str, text: str, page: Page) -> list[Text]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -56,32 +57,29 @@ def facts(pairs: Iterable[tuple[str, str]], page: Page) -> list[Text]:
 
 
 def grid(
-    header: Sequence[str], rows: Sequence[Sequence[str]], page: Page, *, left: int = 1, gap: int = 2, flexible: int = 0
+    header: Sequence[str], rows: Sequence[Sequence[str]], align: str, page: Page, *, gap: int = 2, flexible: int = 0
 ) -> list[Text]:
-    """A table: the first `left` columns flush left, the others flush right, `flexible` cut where space is short."""
-    cells = [[clean(cell) for cell in row] for row in rows]
-    widths = [max(cell_len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
+    """A table. align: `l` or `r` per column. Where space is short, column `flexible` is cut."""
+    cells = [list(header), *([clean(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
     over = sum(widths) + gap * (len(widths) - 1) - page.width
-    if over > 0:
-        widths[flexible] = max(4, widths[flexible] - over)
+    widths[flexible] = max(4, widths[flexible] - max(over, 0))
     lines = []
-    for n, row in enumerate([list(header), *cells]):
-        line = Text()
-        for i, cell in enumerate(row):
-            cell = page.cut(cell, widths[i])
-            fill = " " * (widths[i] - cell_len(cell))
-            last = i == len(row) - 1
-            text = (cell if last else cell + fill) if i < left else fill + cell
-            line.append(text + ("" if last else " " * gap), FAINT if n == 0 else None)
-        line.rstrip()
-        lines.append(line)
+    for n, row in enumerate(cells):
+        padded = [_padded(page.cut(cell, w), w, side) for cell, w, side in zip(row, widths, align, strict=True)]
+        lines.append(Text((" " * gap).join(padded).rstrip(), FAINT if n == 0 else ""))
     return lines
 
 
+def _padded(cell: str, width: int, side: str) -> str:
+    fill = " " * (width - cell_len(cell))
+    return cell + fill if side == "l" else fill + cell
+
+
 def command(words: Sequence[str], page: Page, indent: str = "  ") -> list[Text]:
-    """A command to copy; one too long for the line goes on after a backslash."""
+    """A command to copy, quoted for a shell; one too long for the line goes on after a backslash."""
     lines, line = [], indent + words[0]
-    for word in words[1:]:
+    for word in map(shlex.quote, words[1:]):
         if cell_len(line) + 1 + cell_len(word) + 2 > page.width:
             lines.append(line + " \\")
             line = indent + "    " + word

@@ -7,6 +7,7 @@ Okabe & Ito's palette, distinct for the colour-blind. Margins are set by hand: a
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,9 @@ def _figure(width: float, height: float) -> Figure:
 
 def _save(figure: Figure, path: Path) -> Figure:
     png = io.BytesIO()
-    figure.savefig(png, format="png", pil_kwargs={"compress_level": 3})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box for such a character says enough
+        figure.savefig(png, format="png", pil_kwargs={"compress_level": 3})
     write_atomic(path, png.getvalue())
     return figure
 
@@ -52,9 +55,9 @@ def _axes(figure: Figure, inches: tuple[float, float, float, float], x: str, y: 
     width, height = figure.get_size_inches()
     left, bottom, across, up = inches
     axes = figure.add_axes((left / width, bottom / height, across / width, up / height))
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.set_title(title, fontsize=11, loc="left")
+    axes.set_xlabel(x, parse_math=False)  # a column's name may well hold dollars
+    axes.set_ylabel(y, parse_math=False)
+    axes.set_title(title, fontsize=11, loc="left", parse_math=False)
     axes.grid(color=LIGHT, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines["top"].set_visible(False)
@@ -189,8 +192,8 @@ def confusion_matrix(counts: ArrayLike, classes: Sequence[str], path: Path, titl
     axes.grid(False)
     image = axes.imshow(share, cmap=colormaps["Blues"], vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     ticks = range(0, k, every)
-    axes.set_xticks(ticks, names[::every], fontsize=font, rotation=90 if upright else 0)
-    axes.set_yticks(ticks, names[::every], fontsize=font)
+    axes.set_xticks(ticks, names[::every], fontsize=font, rotation=90 if upright else 0, parse_math=False)
+    axes.set_yticks(ticks, names[::every], fontsize=font, parse_math=False)
     axes.tick_params(length=2)
     if k <= COUNTS_UP_TO:
         widest = max(len(str(n)) for n in table.flat)

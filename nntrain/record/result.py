@@ -68,7 +68,7 @@ def metrics_table(
             if baselines.get(split):
                 row.append(number(baselines[split].get(name)))
         rows.append(row)
-    return grid(header, rows, page, gap=2 if page.width < 70 else 3)
+    return grid(header, rows, "l" + "r" * (len(header) - 1), page, gap=2 if page.width < 70 else 3)
 
 
 def class_table(per_class: Sequence[Mapping[str, Any]], page: Page) -> list[Text]:
@@ -82,7 +82,7 @@ def class_table(per_class: Sequence[Mapping[str, Any]], page: Page) -> list[Text
         shown = sorted(shown, key=lambda row: -1.0 if row["recall"] is None else row["recall"])[:PER_CLASS]
         title = f"{PER_CLASS} hardest of {len(per_class)} classes"
     rows = [[str(r["class"]), number(r["precision"]), number(r["recall"]), count(r["count"])] for r in shown]
-    return grid([title, "precision", "recall", "rows"], rows, page, gap=2 if page.width < 70 else 3)
+    return grid([title, "precision", "recall", "rows"], rows, "lrrr", page, gap=2 if page.width < 70 else 3)
 
 
 def summary(result: Mapping[str, Any], baselines: Mapping[str, Mapping[str, float | None]], page: Page) -> list[Text]:

@@ -43,6 +43,11 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def measured(value: float) -> str:
+    """A value of the data as it is there: at most six digits, none added."""
+    return f"{value:,.6g}"
+
+
 def duration(seconds: float) -> str:
     """`4 ms`, `0.31 s`, `3.2 s`, `1 min 05 s`, `2 h 03 min`, `1 d 04 h`."""
     if not math.isfinite(seconds):
