@@ -10,9 +10,9 @@ from nntrain.data import fingerprint
 from nntrain.data.columns import Column, numeric_columns
 from nntrain.data.dataset import Dataset
 from nntrain.data.encoders import Scaling
+from nntrain.data.frames import Reading
 from nntrain.data.pictures import picture_dataset
 from nntrain.data.splitting import Shares, by_chance, check_class_sizes
-from nntrain.data.table_preprocessing import Reading
 from nntrain.data.tables import Encoding, table_dataset
 from nntrain.data.targets import TaskSetting, decide_task, labels
 from nntrain.errors import UserError, unknown
@@ -76,7 +76,7 @@ class BundledSource:
             task,
             by_chance(np.arange(len(found.target)), self.shares, known_labels, fold),
             Encoding(numeric=self.numeric),
-            Reading(columns=(*names, target.name)),
+            Reading(columns=(*names, target.name), aside=(target.name,)),
             fingerprint.of_arrays(found.data, found.target),
             standardize_target=standardize_target,
         )

@@ -35,10 +35,14 @@ class Split:
 @dataclass(frozen=True)
 class TableFeatures:
     """Columns of a table: `numeric` ready-to-use columns first, then one column of category codes per entry of
-    `cardinalities` (codes 0 ... cardinality - 1; code 0 means never seen in training or missing)."""
+    `cardinalities` (codes 0 ... cardinality - 1; code 0 means never seen in training or missing).
+
+    one_hot_max, embedding_dim: how the network's first layer is to take the codes (see models.inputs.TableInput)."""
 
     numeric: int
     cardinalities: tuple[int, ...] = ()
+    one_hot_max: int = 16
+    embedding_dim: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,6 @@ class Dataset:
     summary: what `check` shows, JSON-able (rows, columns with type and statistics, classes with counts).
     notes: sentences for the user (columns dropped, rows dropped, duplicates found ...); nothing is dropped silently.
     fingerprint: a short hash of the data as read, for `environment.json`.
-    folds: for k-fold, the number of the fold this is and how many there are.
     """
 
     train: Split

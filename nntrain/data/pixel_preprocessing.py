@@ -2,27 +2,220 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nntrain.data.dataset import PixelFeatures, Split
+from nntrain.data.files import existing_file
+from nntrain.data.npz import read_npy, read_npz
+from nntrain.data.table_preprocessing import task_from_state
+from nntrain.errors import UserError
 from nntrain.task import Task
+
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 
 @dataclass(frozen=True)
 class PixelPreprocessing:
-    """Files, folders, arrays or rows of pixels -> uint8 [N, C, H, W] of the size the network was trained on."""
+    """Files, folders, arrays or rows of pixels -> uint8 [N, C, H, W] of the size the network was trained on.
+
+    levels: the greatest grey value of the training pictures (255; 16 for scikit-learn's digits). Files, whose greys run
+    to 255, are scaled to it; arrays and rows of numbers are taken as they are.
+    """
 
     features: PixelFeatures
     task: Task
+    levels: int = 255
 
     def state(self) -> dict[str, Any]:
-        return {"kind": "pixels", "features": asdict(self.features), "task": asdict(self.task)}
+        return {"kind": "pixels", "features": asdict(self.features), "task": asdict(self.task), "levels": self.levels}
 
     def inputs(self, raw: Any) -> torch.Tensor:
-        raise NotImplementedError
+        """Raw pictures -> uint8 [N, C, H, W].
+
+        raw: an image file, a folder of them (in order of their names), .npy, .npz (its first array, or `x`), .csv (a row
+        of C*H*W numbers each); a list of image paths or PIL images; an array [N, H, W], [N, C, H, W], [N, H, W, C],
+        [H, W] or [N, C*H*W]. Other sizes are resized, colour and grey converted. Raises UserError.
+        """
+        return torch.from_numpy(self._pixels(raw))
 
     def labelled(self, raw: Any) -> Split:
-        raise NotImplementedError
+        """Pictures with their labels: an .npz with `x` and `y`, a folder with one folder per class, or a CSV whose
+        column `label` (else its first) holds the labels, or a pair (pictures, labels)."""
+        if isinstance(raw, tuple) and len(raw) == 2:
+            pictures, labels = raw
+            return Split(self.inputs(pictures), self._labels(np.asarray(labels)))
+        if isinstance(raw, str | Path):
+            path = Path(raw).expanduser()
+            if path.is_dir():
+                files = [(file, folder.name) for folder in sorted(path.iterdir()) if folder.is_dir() for file in image_files(folder)]
+                if not files:
+                    raise UserError(f"{path}: holds no folders of pictures, one for each class")
+                return Split(self.inputs([file for file, _ in files]), self._labels(np.array([name for _, name in files])))
+            existing_file(path, "input")
+            if path.suffix == ".npz":
+                arrays = read_npz(path)
+                if not {"x", "y"} <= set(arrays):
+                    raise UserError(f"{path}: pictures with labels are the arrays 'x' and 'y'; it holds {', '.join(arrays)}")
+                return Split(self.inputs(arrays["x"]), self._labels(arrays["y"]))
+            if path.suffix.lower() not in IMAGE_ENDINGS:
+                names, values = _csv_numbers(path)
+                place = next((i for i, name in enumerate(names) if name in (*self.task.targets, "label")), 0)
+                return Split(self.inputs(np.delete(values, place, axis=1)), self._labels(values[:, place]))
+        raise UserError("input: labelled pictures are an .npz with x and y, a folder with a folder per class, a CSV, or a pair (x, y)")
+
+    def _labels(self, labels: NDArray[Any]) -> torch.Tensor:
+        index = {name: i for i, name in enumerate(self.task.classes)}
+        found = []
+        for label in labels.tolist():
+            name = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+            if name in index:
+                found.append(index[name])
+            elif name.isdigit() and int(name) < len(index):
+                found.append(int(name))
+            else:
+                shown = ", ".join(self.task.classes[:10]) + (", ..." if len(index) > 10 else "")
+                raise UserError(f"input: label {name!r} is none of the classes (classes: {shown})")
+        return torch.tensor(found, dtype=torch.int64)
+
+    def _pixels(self, raw: Any) -> NDArray[np.uint8]:
+        if isinstance(raw, str | Path):
+            path = Path(raw).expanduser()
+            if path.is_dir():
+                files = image_files(path)
+                if not files:
+                    raise UserError(f"input: folder '{path}' holds no pictures ({', '.join(IMAGE_ENDINGS)})")
+                return self._stack([self._from_file(file) for file in files])
+            existing_file(path, "input")
+            if path.suffix == ".npy":
+                return self._from_array(read_npy(path))
+            if path.suffix == ".npz":
+                arrays = read_npz(path)
+                return self._from_array(arrays["x"] if "x" in arrays else next(iter(arrays.values())))
+            if path.suffix.lower() in IMAGE_ENDINGS:
+                return self._stack([self._from_file(path)])
+            names, values = _csv_numbers(path)
+            if values.shape[1] == self._values() + 1:
+                place = next((i for i, name in enumerate(names) if name in (*self.task.targets, "label")), 0)
+                values = np.delete(values, place, axis=1)
+            return self._from_array(values)
+        if isinstance(raw, np.ndarray):
+            return self._from_array(raw)
+        if isinstance(raw, torch.Tensor):
+            return self._from_array(raw.numpy(force=True))
+        if _is_frame(raw):
+            return self._from_array(np.asarray(raw.to_numpy()))
+        if isinstance(raw, Sequence) and not raw:
+            raise UserError("input: an empty list holds no picture")
+        pictures = list(raw) if isinstance(raw, Sequence) else [raw]
+        return self._stack([self._from_file(Path(p)) if isinstance(p, str | Path) else self._from_picture(p) for p in pictures])
+
+    def _stack(self, pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        return np.stack(pictures)
+
+    def _values(self) -> int:
+        return self.features.channels * self.features.height * self.features.width
+
+    def _from_file(self, path: Path) -> NDArray[np.uint8]:
+        from PIL import Image, UnidentifiedImageError
+
+        existing_file(path, "input")
+        try:
+            with Image.open(path) as picture:
+                picture.load()
+                return self._from_picture(picture)
+        except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+            raise UserError(f"{path}: cannot be read as a picture: {str(error).splitlines()[0]}") from None
+
+    def _from_picture(self, picture: Any) -> NDArray[np.uint8]:
+        """A PIL image (or one array) -> uint8 [C, H, W]."""
+        from PIL import Image
+
+        if isinstance(picture, np.ndarray):
+            pixels: NDArray[np.uint8] = self._from_array(picture[None])[0]
+            return pixels
+        if not isinstance(picture, Image.Image):
+            raise UserError(f"input: pictures are files, folders, arrays or PIL images, not a {type(picture).__name__}")
+        features = self.features
+        fitting = picture.convert("L" if features.channels == 1 else "RGB")
+        if fitting.size != (features.width, features.height):
+            fitting = fitting.resize((features.width, features.height), Image.Resampling.BILINEAR)
+        pixels = np.asarray(fitting, dtype=np.uint8)
+        if self.levels != 255:
+            pixels = np.rint(pixels * (self.levels / 255)).astype(np.uint8)
+        return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+    def _from_array(self, array: NDArray[Any]) -> NDArray[np.uint8]:
+        """Pixel values as they were in training, any number type, 0 to 255."""
+        features = self.features
+        shape = (features.channels, features.height, features.width)
+        values = self._values()
+        if array.dtype.kind not in "uif":
+            raise UserError(f"input: pixels are numbers, not {array.dtype}")
+        if array.size and not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 255):
+            raise UserError("input: pixel values run from 0 to 255")
+        if array.shape == (values,) or array.shape == shape[1:] or array.shape == shape:
+            array = array[None]
+        if array.ndim == 2 and array.shape[1] == values:
+            array = array.reshape(-1, *shape)
+        elif array.ndim == 3:
+            array = array[:, None]
+        elif array.ndim == 4 and array.shape[1] not in (1, 3) and array.shape[3] in (1, 3):
+            array = array.transpose(0, 3, 1, 2)
+        if array.ndim != 4 or array.shape[1] not in (1, 3):
+            raise UserError(f"input: an array of shape {tuple(array.shape)} does not fit pictures of {shape[0]} x {shape[1]} x {shape[2]} ({values} values)")
+        if array.dtype.kind == "f" and array.size and array.max() <= 1 and self.levels > 1 and (array != np.floor(array)).any():
+            raise UserError("input: pixel values run from 0 to 1; multiply them by 255, the scale the network was trained on")
+        pixels = np.ascontiguousarray(np.rint(array)).astype(np.uint8)
+        if pixels.shape[1:] == shape:
+            return pixels
+        return self._stack([self._resized(one) for one in pixels])
+
+    def _resized(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """One picture [C', H', W'] at the network's size, its levels kept."""
+        from PIL import Image
+
+        picture = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+        return PixelPreprocessing(self.features, self.task)._from_picture(picture)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The pictures in a folder, in order of their names."""
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_ENDINGS)
+
+
+def _is_frame(raw: Any) -> bool:
+    return type(raw).__module__.partition(".")[0] in ("polars", "pandas") and hasattr(raw, "to_numpy")
+
+
+def _csv_numbers(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    """Column names and numbers [N, D] of a CSV file."""
+    from nntrain.data.delimited import read_delimited
+    from nntrain.data.inference import to_column
+
+    frame, dialect = read_delimited(path)
+    columns = [to_column(frame[name], "numeric") for name in dialect.names]
+    values = np.stack([column.values for column in columns], axis=1)
+    if np.isnan(values).any():
+        row, place = (int(i) for i in np.argwhere(np.isnan(values))[0])
+        raise UserError(f"{path}: row {row + 1}: the pixel in column '{dialect.names[place]}' is missing")
+    return dialect.names, values
+
+
+def pixel_preprocessing_from_state(state: Mapping[str, Any]) -> PixelPreprocessing:
+    """What `PixelPreprocessing.state` described."""
+    given = state["features"]
+    features = PixelFeatures(
+        int(given["channels"]),
+        int(given["height"]),
+        int(given["width"]),
+        tuple(map(float, given["mean"])),
+        tuple(map(float, given["std"])),
+    )
+    return PixelPreprocessing(features, task_from_state(state["task"]), int(state["levels"]))

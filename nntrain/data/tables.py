@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from nntrain.data.columns import Column
 from nntrain.data.dataset import Dataset, Split
 from nntrain.data.encoders import CategoryEncoder, NumericEncoder, Scaling, fit_categories, fit_numeric
+from nntrain.data.frames import Reading
 from nntrain.data.splitting import Index, Rows
-from nntrain.data.table_preprocessing import Reading, TablePreprocessing
+from nntrain.data.table_preprocessing import TablePreprocessing
 from nntrain.data.targets import encode_targets, fit_scale
 from nntrain.errors import UserError
 from nntrain.task import Task
@@ -31,6 +32,8 @@ class Encoding:
 
     numeric: Scaling = "standard"
     max_categories: int = 10_000
+    one_hot_max: int = 16
+    embedding_dim: int | None = None
     declared: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -44,6 +47,7 @@ def table_dataset(
     fingerprint: str,
     *,
     weights: NDArray[np.float64] | None = None,
+    weight_column: str | None = None,
     standardize_target: bool = True,
     notes: Sequence[str] = (),
     roles: Mapping[str, str] | None = None,
@@ -76,6 +80,9 @@ def table_dataset(
         task,
         reading,
         standardize_target=standardize_target,
+        weight_column=weight_column,
+        one_hot_max=encoding.one_hot_max,
+        embedding_dim=encoding.embedding_dim,
     )
     inputs = preprocessing.encode(columns)
     encoded = encode_targets(task, targets, standardize=standardize_target)

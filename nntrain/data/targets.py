@@ -102,14 +102,34 @@ def labels(column: Column, task: Task) -> NDArray[np.int64]:
 
 def _as_other_spelling(name: str, index: Mapping[str, int]) -> int | None:
     """Booleans and numbers come spelled in several ways: True, 1, 1.0."""
-    lowered = name.lower()
-    if lowered in index:
-        return index[lowered]
-    if set(index) == {"false", "true"}:
-        return {"0": index["false"], "1": index["true"]}.get(lowered)
-    if set(index) == {"0", "1"}:
-        return {"false": index["0"], "true": index["1"]}.get(lowered)
-    return None
+    lowered = {known.lower(): i for known, i in index.items()}
+    words = [name.lower()]
+    if len(lowered) < len(index):
+        return None  # classes that differ by case alone
+    try:
+        words.append(_number_text(float(name)))
+    except (ValueError, OverflowError):
+        pass
+    if set(lowered) == {"false", "true"}:
+        words += {"0": ["false"], "1": ["true"]}.get(words[-1], [])
+    elif set(lowered) == {"0", "1"}:
+        words += {"false": ["0"], "true": ["1"]}.get(words[0], [])
+    return next((lowered[word] for word in words if word in lowered), None)
+
+
+def agree(column: Column, task: Task) -> tuple[Column, str | None]:
+    """A label column of another file, dots at the ends of its labels taken off where that alone makes them classes
+    (the test file of the census data writes "<=50K." for "<=50K"); and a note saying so."""
+    if not task.is_classification or column.kind != "categorical":
+        return column, None
+    known = set(task.classes)
+    undotted = tuple(name.rstrip(".").rstrip() for name in column.categories)
+    if set(column.categories) <= known or not set(undotted) <= known:
+        return column, None
+    merged = sorted(set(undotted))
+    table = np.array([*(merged.index(name) for name in undotted), -1], dtype=np.int32)
+    note = f"labels of '{column.name}' end with a dot ({column.categories[0]!r}); it is taken off"
+    return Column(column.name, "categorical", table[column.values], tuple(merged)), note
 
 
 def fit_scale(task: Task, columns: Sequence[Column], rows: NDArray[np.int64]) -> Task:

@@ -1,0 +1,315 @@
+"""CSV and its relatives as people have them: separator and header found out, every way a file can be broken named."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Literal
+
+from nntrain.errors import UserError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+HEAD = 1 << 18  # bytes looked at to find out how a file is written
+SAMPLE = 1000  # rows by which a column counts as numbers at first; a later text turns it back
+SEPARATORS = ("\t", ";", "|", ",", " ")  # a comma inside a semicolon file is a decimal; not the other way round
+MISSING = ("", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL")
+SPACED_QUOTE = re.compile(rb'(?:^|[,;\t|])[ ]+"', re.MULTILINE)
+LEADING_ZERO = r"^\s*0\d"
+
+Header = Literal["auto"] | bool
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file is written. `names` are its columns: from the header, else "0", "1", ..."""
+
+    separator: str
+    header: bool
+    names: tuple[str, ...]
+
+
+def read_delimited(
+    path: Path,
+    *,
+    separator: str | None = None,
+    header: Header = "auto",
+    encoding: str = "utf-8",
+    missing: Sequence[str] = (),
+    known: AbstractSet[str] = frozenset(),
+    text: AbstractSet[str] = frozenset(),
+) -> tuple[pl.DataFrame, Dialect]:
+    """The file as a frame whose columns are Float64 (numbers throughout) or String, missing values null.
+
+    known: names that betray a header. text: columns to be kept as they are written ("007" stays "007").
+    Raises UserError for a file that is empty, binary, ragged or in another encoding.
+    """
+    import polars as pl
+    from polars.exceptions import ComputeError
+
+    head = _head(path, encoding)
+    dialect = sniff(head, path, separator, header, known)
+    source = _source(path, encoding, head, dialect)
+    markers = (*MISSING, *missing)
+
+    def read(schema: dict[str, pl.DataType], rows: int | None = None) -> pl.DataFrame:
+        if isinstance(source, io.BytesIO):
+            source.seek(0)
+        return pl.read_csv(
+            source,
+            has_header=dialect.header,
+            separator=dialect.separator,
+            schema=schema,
+            null_values=[*markers, *(f" {marker}" for marker in markers if marker)],
+            n_rows=rows,
+        )
+
+    strings: dict[str, pl.DataType] = {name: pl.String() for name in dialect.names}
+    try:
+        sample = read(strings, SAMPLE)
+        numbers = {name for name in dialect.names if name not in text and looks_numeric(sample[name])}
+        try:
+            frame = read({name: pl.Float64() if name in numbers else pl.String() for name in dialect.names})
+        except ComputeError as error:
+            if "could not parse" not in str(error) or not numbers:
+                raise
+            frame = read(strings)  # a text further down: types are then decided on the whole column
+    except (ComputeError, UnicodeDecodeError) as error:
+        raise UserError(_diagnosis(path, encoding, dialect, str(error))) from None
+    except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
+        raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+    if frame.height and frame[dialect.names[-1]].null_count():
+        _check_short_rows(path, encoding, dialect)  # polars fills short rows up with missing values
+    frame = clean(frame, missing)
+    if frame[dialect.names[0]].null_count():
+        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
+    if frame.height == 0:
+        raise UserError(f"{path}: has a header but no rows" if dialect.header else f"{path}: is empty")
+    return frame, dialect
+
+
+def clean(frame: pl.DataFrame, missing: Sequence[str] = ()) -> pl.DataFrame:
+    """Spaces around texts taken off, and missing markers made null, in texts and (markers that are numbers) in numbers."""
+    import polars as pl
+
+    markers = [*MISSING, *missing]
+    numbers = [float(marker) for marker in missing if _is_number(marker)]
+    changed = []
+    for name, dtype in frame.schema.items():
+        if dtype == pl.String:
+            stripped = pl.col(name).str.strip_chars()
+            changed.append(pl.when(stripped.is_in(markers)).then(None).otherwise(stripped).alias(name))
+        elif numbers and dtype.is_numeric():
+            changed.append(pl.when(pl.col(name).is_in(numbers)).then(None).otherwise(pl.col(name)).alias(name))
+    return frame.with_columns(changed) if changed else frame
+
+
+def looks_numeric(column: pl.Series) -> bool:
+    """Whether every value that is there reads as a number; zero-padded ones ("02134") are codes, not numbers."""
+    import polars as pl
+
+    present = column.drop_nulls().str.strip_chars()
+    if len(present) == 0:
+        return False
+    return present.cast(pl.Float64, strict=False).null_count() == 0 and not present.str.contains(LEADING_ZERO).any()
+
+
+def sniff(head: str, path: Path, separator: str | None, header: Header, known: AbstractSet[str]) -> Dialect:
+    """Find separator, header and column names from the beginning of a file."""
+    separator = separator or _find_separator(head)
+    rows = [row for row in _parsed(head, separator) if row and any(cell.strip() for cell in row)][:200]
+    if not rows:
+        raise UserError(f"{path}: is empty")
+    first = [cell.strip() for cell in rows[0]]
+    has_header = header if header != "auto" else bool(known & set(first)) or _is_header(first, rows[1:])
+    names = _unique(first) if has_header else tuple(str(i) for i in range(len(first)))
+    return Dialect(separator, has_header, names)
+
+
+def _parsed(head: str, separator: str) -> Iterator[list[str]]:
+    lines = head.splitlines(keepends=True)
+    if len(head) >= HEAD // 4 and len(lines) > 1:
+        lines = lines[:-1]  # the last line of a cut head is no whole line
+    return csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
+
+
+def _find_separator(head: str) -> str:
+    for candidate in SEPARATORS:
+        widths = Counter(len(row) for row in list(_parsed(head, candidate))[:200] if row)
+        if not widths:
+            continue
+        width, rows = widths.most_common(1)[0]
+        if width > 1 and rows >= 0.9 * sum(widths.values()):
+            return candidate
+    # a ragged file has no even width; what occurs in its first line is the best guess
+    first = head.splitlines()[0] if head.splitlines() else ""
+    return next((candidate for candidate in SEPARATORS[:-1] if candidate in first), ",")
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
+    """Names over values: no cell is a number, and some column below is numbers throughout, or no name recurs below."""
+    named = [cell for cell in first if cell]
+    if any(_is_number(cell) or cell in MISSING for cell in named):
+        return False
+    if not body:
+        return True
+    columns = [[row[i].strip() for row in body if i < len(row) and row[i].strip() not in MISSING] for i in range(len(first))]
+    if any(column and all(_is_number(cell) for cell in column) for column in columns):
+        return True
+    return not any(cell in column for cell, column in zip(first, columns, strict=True))
+
+
+def _unique(names: Sequence[str]) -> tuple[str, ...]:
+    """Names as given; an empty one by its position, a repeated one with a number."""
+    seen: dict[str, int] = {}
+    result = []
+    for i, given in enumerate(names):
+        name = given or f"unnamed_{i}"
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return tuple(result)
+
+
+def _open(path: Path) -> IO[bytes]:
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if zipped else path.open("rb")
+
+
+def _head(path: Path, encoding: str) -> str:
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise UserError(f"data.encoding: unknown encoding {encoding!r} (such as utf-8, latin-1, cp1252, utf-16)") from None
+    try:
+        with closing(_open(path)) as file:
+            raw = file.read(HEAD)
+    except (EOFError, OSError, zlib.error) as error:
+        raise UserError(f"{path}: is no whole gzip file: {error}") from None
+    if not raw.strip():
+        raise UserError(f"{path}: is empty")
+    if raw[:2] == b"PK":
+        raise UserError(f"{path}: is a zip archive or spreadsheet (.xlsx), not a table of text; save it as CSV")
+    if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) and encoding.lower() in ("utf-8", "utf8"):
+        raise UserError(f"{path}: is UTF-16, not UTF-8; set data.encoding=utf-16")
+    if b"\x00" in raw and "16" not in encoding and "32" not in encoding:
+        raise UserError(f"{path}: is a binary file, not a table of text (CSV, TSV) or Parquet")
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        return decoder.decode(raw).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise UserError(_not_encoded(path, encoding, error)) from None
+
+
+def _not_encoded(path: Path, encoding: str, error: UnicodeDecodeError) -> str:
+    line = error.object[: error.start].count(b"\n") + 1
+    hint = "; set data.encoding, for instance latin-1 or cp1252" if encoding.lower() in ("utf-8", "utf8") else ""
+    return f"{path}: line {line} is not {encoding.upper()} (byte 0x{error.object[error.start]:02x}){hint}"
+
+
+def _source(path: Path, encoding: str, head: str, dialect: Dialect) -> Path | io.BytesIO:
+    """What polars reads: the file itself where it can, else its text rewritten in plain UTF-8 CSV."""
+    plain = codecs.lookup(encoding).name in ("utf-8", "ascii")
+    spaced = SPACED_QUOTE.search(head.encode()) is not None
+    if plain and not spaced:
+        return path
+    with closing(_open(path)) as file:
+        raw = file.read()
+    try:
+        text = raw.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise UserError(_not_encoded(path, encoding, error)) from None
+    if spaced:  # a quote after a space opens no quoted text for polars
+        out = io.StringIO(newline="")
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator, skipinitialspace=True)
+        csv.writer(out, delimiter=dialect.separator, lineterminator="\n").writerows(row for row in rows if row)
+        text = out.getvalue()
+    return io.BytesIO(text.encode())
+
+
+def _rows(path: Path, encoding: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    """(line, fields) of every row, one after another."""
+    with closing(_open(path)) as file, io.TextIOWrapper(file, encoding=encoding, newline="") as text:
+        reader = csv.reader(text, delimiter=dialect.separator, skipinitialspace=dialect.separator != "\t")
+        for row in reader:
+            if len(row) > 1 or any(cell.strip() for cell in row):  # not a blank line
+                yield reader.line_num, row
+
+
+def _ragged(path: Path, encoding: str, dialect: Dialect) -> str | None:
+    width = len(dialect.names)
+    try:
+        for line, row in _rows(path, encoding, dialect):
+            if len(row) != width:
+                whose = "the header" if dialect.header else "line 1"
+                return f"{path}: line {line} has {len(row)} fields, {whose} has {width}"
+    except csv.Error as error:
+        return f"{path}: {error}"
+    return None
+
+
+def _diagnosis(path: Path, encoding: str, dialect: Dialect, said: str) -> str:
+    """Why polars could not read the file, found by reading it again slowly."""
+    try:
+        if ragged := _ragged(path, encoding, dialect):
+            return ragged
+    except UnicodeDecodeError:
+        with closing(_open(path)) as file:
+            try:
+                file.read().decode(encoding)
+            except UnicodeDecodeError as error:
+                return _not_encoded(path, encoding, error)
+    if "could not parse" in said:
+        return f"{path}: a quoted text is never closed"
+    return f"{path}: cannot be read as a table: {said.splitlines()[0]}"
+
+
+def _check_short_rows(path: Path, encoding: str, dialect: Dialect) -> None:
+    """Raise a UserError for a row with too few fields. Files without quotes are counted in blocks, fast."""
+    import numpy as np
+
+    wanted = len(dialect.names) - 1
+    if wanted == 0:
+        return
+    separator = ord(dialect.separator)
+    plain = codecs.lookup(encoding).name in ("utf-8", "ascii") and separator != ord(" ")
+    rest = b""
+    with closing(_open(path)) as file:
+        while plain and (block := file.read(1 << 24)):
+            block = rest + block
+            if b'"' in block:
+                plain = False
+                break
+            cut = block.rfind(b"\n") + 1
+            rest = block[cut:]
+            bytes_ = np.frombuffer(block, dtype=np.uint8, count=cut)
+            ends = np.flatnonzero(bytes_ == ord("\n"))
+            fields = np.diff(np.searchsorted(np.flatnonzero(bytes_ == separator), ends), prepend=0)
+            lengths = np.diff(ends, prepend=-1)
+            blank = (lengths == 1) | ((lengths == 2) & (bytes_[ends - 1] == ord("\r")))
+            if bool(((fields < wanted) & ~blank).any()):
+                plain = False  # found, or a line of spaces: read slowly to name it
+                break
+        else:
+            plain = plain and (rest.count(dialect.separator.encode()) == wanted or not rest.strip())
+    if not plain and (ragged := _ragged(path, encoding, dialect)):
+        raise UserError(ragged)

@@ -1,0 +1,40 @@
+"""Finding files: a missing one is named beside its nearest neighbour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nntrain.errors import UserError, nearest
+
+
+def existing_file(path: str | Path | None, key: str) -> Path:
+    """The path of a file that is there; else a UserError with the nearest name in its folder. `key`: the setting."""
+    if path is None:
+        raise UserError(f"{key}: no file is named; set it to the path of the data")
+    found = Path(path).expanduser()
+    if found.is_file():
+        return found
+    if found.is_dir():
+        raise UserError(f"{key}: '{found}' is a folder, not a file")
+    folder = found.parent
+    if not folder.is_dir():
+        raise UserError(f"{key}: no file '{found}': there is no folder '{folder}'")
+    guess = nearest(found.name, sorted(entry.name for entry in folder.iterdir() if entry.is_file()))
+    hint = f"; did you mean '{guess}'?" if guess else ""
+    raise UserError(f"{key}: no file '{found}'{hint}")
+
+
+def existing_folder(path: str | Path | None, key: str) -> Path:
+    """The path of a folder that is there; else a UserError with the nearest folder beside it."""
+    if path is None:
+        raise UserError(f"{key}: no folder is named; set it to the folder of the data")
+    found = Path(path).expanduser()
+    if found.is_dir():
+        return found
+    if found.is_file():
+        raise UserError(f"{key}: '{found}' is a file, not a folder")
+    beside = found.parent
+    names = sorted(entry.name for entry in beside.iterdir() if entry.is_dir()) if beside.is_dir() else []
+    guess = nearest(found.name, names)
+    hint = f"; did you mean '{guess}'?" if guess else ""
+    raise UserError(f"{key}: no folder '{found}'{hint}")

@@ -1,0 +1,154 @@
+"""Whatever holds rows and columns, as one polars frame: a file, a frame of polars or pandas, dicts, an array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nntrain.data.delimited import clean, read_delimited
+from nntrain.data.files import existing_file
+from nntrain.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the training table was written, so that new ones are read alike; JSON-able.
+
+    columns: all its names, in order. aside: those that are no inputs (targets, weights, groups ...).
+    header: whether it had one; without, columns are named "0", "1", ...
+    """
+
+    columns: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
+    header: bool = True
+    encoding: str = "utf-8"
+    missing: tuple[str, ...] = ()
+
+    def names_for(self, width: int) -> tuple[str, ...] | None:
+        """Names of `width` columns that come without: all of the table's, or all but the targets and the like."""
+        inputs = tuple(name for name in self.columns if name not in self.aside)
+        return next((names for names in (self.columns, inputs) if len(names) == width), None)
+
+
+def read_frame(raw: Any, reading: Reading, *, text: AbstractSet[str] = frozenset(), key: str = "input") -> pl.DataFrame:
+    """Raw rows as a frame with the training table's column names, texts stripped, missing markers null.
+
+    text: columns that hold categories, kept as they are written. Raises UserError for what cannot be read.
+    """
+    frame = _read(raw, reading, text, key)
+    return clean(frame, reading.missing)
+
+
+def _read(raw: Any, reading: Reading, text: AbstractSet[str], key: str) -> pl.DataFrame:
+    import polars as pl
+
+    if isinstance(raw, str | Path):
+        path = existing_file(raw, key)
+        if is_parquet(path):
+            return read_parquet(path)
+        if not reading.header:
+            frame, _ = read_delimited(path, header=False, encoding=reading.encoding, missing=reading.missing, text=text)
+            names = reading.names_for(frame.width)
+            if names is None:
+                raise UserError(f"{path}: has {frame.width} columns, the table trained on had {len(reading.columns)}")
+            if names != tuple(frame.columns):  # without the target the columns after it have moved, their texts too
+                moved = {str(i) for i, name in enumerate(names) if name in text}
+                frame, _ = read_delimited(path, header=False, encoding=reading.encoding, missing=reading.missing, text=moved)
+            return frame.rename(dict(zip(frame.columns, names, strict=True)))
+        known = frozenset(reading.columns)
+        frame, _ = read_delimited(path, encoding=reading.encoding, missing=reading.missing, known=known, text=text)
+        return frame
+    if isinstance(raw, pl.DataFrame):
+        return raw
+    if isinstance(raw, np.ndarray):
+        return _from_array(raw, reading)
+    if type(raw).__module__.partition(".")[0] == "pandas" and hasattr(raw, "columns"):
+        return _from_pandas(raw)
+    if isinstance(raw, Mapping):
+        raw = [raw]
+    if isinstance(raw, Sequence) and raw and all(isinstance(row, Mapping) for row in raw):
+        return pl.DataFrame([dict(row) for row in raw], infer_schema_length=None, strict=False)
+    raise UserError(f"{key}: rows of a table are a CSV or Parquet file, a DataFrame, a list of dicts or an array, not {_shown(raw)}")
+
+
+def _shown(raw: Any) -> str:
+    return "an empty list" if isinstance(raw, Sequence) and not raw else f"a {type(raw).__name__}"
+
+
+def is_parquet(path: Path) -> bool:
+    """By its first bytes, whatever the name says."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def read_parquet(path: Path) -> pl.DataFrame:
+    import polars as pl
+    from polars.exceptions import PolarsError
+
+    try:
+        frame = pl.read_parquet(path)
+    except (PolarsError, OSError) as error:
+        raise UserError(f"{path}: cannot be read as Parquet: {str(error).splitlines()[0]}") from None
+    if frame.height == 0:
+        raise UserError(f"{path}: has no rows")
+    return frame
+
+
+def _from_array(array: np.ndarray[Any, Any], reading: Reading) -> pl.DataFrame:
+    import polars as pl
+
+    table = array[None] if array.ndim == 1 else array
+    names = reading.names_for(table.shape[1]) if table.ndim == 2 else None
+    if names is None:
+        inputs = len(reading.columns) - len(reading.aside)
+        raise UserError(f"an array of shape {array.shape} does not fit: rows of {inputs} inputs are expected, [N, {inputs}]")
+    if table.dtype == object:
+        return pl.DataFrame({name: _objects(name, table[:, i].tolist()) for i, name in enumerate(names)})
+    return pl.DataFrame({name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(names)})
+
+
+def _from_pandas(frame: Any) -> pl.DataFrame:
+    """Column by column through numpy: polars' own way wants pyarrow for text."""
+    import polars as pl
+
+    columns: dict[str, pl.Series] = {}
+    for name in frame.columns:
+        column = frame[name]
+        values = column.to_numpy()
+        if values.dtype.kind in "biufM":
+            columns[str(name)] = pl.Series(str(name), values)
+        else:
+            missing = column.isna().to_numpy()
+            listed = column.astype(object).to_numpy().tolist()
+            columns[str(name)] = _objects(str(name), [None if gone else v for v, gone in zip(listed, missing, strict=True)])
+    return pl.DataFrame(columns)
+
+
+def _objects(name: str, values: list[Any]) -> pl.Series:
+    import polars as pl
+
+    if any(isinstance(value, str) for value in values):
+        values = [None if value is None else str(value) for value in values]
+    return pl.Series(name, values, strict=False)
+
+
+def missing_columns(wanted: Sequence[str], have: Sequence[str], where: str) -> UserError | None:
+    """The error that names the columns that are not there, with what is nearest."""
+    absent = [name for name in wanted if name not in have]
+    if not absent:
+        return None
+    unused = [name for name in have if name not in wanted]
+    shown = []
+    for name in absent[:5]:
+        guess = nearest(name, unused)
+        shown.append(f"'{name}'" + (f" (did you mean '{guess}'?)" if guess else ""))
+    more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+    return UserError(f"{where}: column{'s' if len(absent) > 1 else ''} missing: {', '.join(shown)}{more}")

@@ -1,0 +1,309 @@
+"""Tables in files: CSV, TSV, Parquet, gzipped or not, as people have them lying around."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nntrain.data import fingerprint
+from nntrain.data.columns import Column, Kind
+from nntrain.data.dataset import Dataset
+from nntrain.data.delimited import Header, clean, read_delimited
+from nntrain.data.encoders import Scaling
+from nntrain.data.files import existing_file
+from nntrain.data.frames import Reading, is_parquet, missing_columns, read_frame, read_parquet
+from nntrain.data.inference import to_column
+from nntrain.data.splitting import Rows, Shares, by_chance, by_group, by_name, by_time, check_class_sizes
+from nntrain.data.table_preprocessing import sample_weights
+from nntrain.data.tables import Encoding, table_dataset
+from nntrain.data.targets import TaskSetting, agree, decide_task, labels
+from nntrain.errors import UserError, nearest
+from nntrain.task import Task
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Name = str | int
+
+
+@dataclass
+class _Part:
+    """The rows of one file: inputs by name, targets, sample weights."""
+
+    columns: dict[str, Column]
+    targets: list[Column]
+    weights: NDArray[np.float64] | None
+
+
+class TableSource:
+    """One file of rows, or one for each split. What each setting means stands in configs/data/table.yaml."""
+
+    def __init__(
+        self,
+        *,
+        path: str | None = None,
+        target: Name | Sequence[Name] | None = None,
+        task: TaskSetting = "auto",
+        header: Header = "auto",
+        separator: str | None = None,
+        encoding: str = "utf-8",
+        missing: Sequence[str] = (),
+        types: Mapping[str, Kind] | None = None,
+        drop: Sequence[Name] = (),
+        numeric: Scaling = "standard",
+        one_hot_max: int = 16,
+        embedding_dim: int | None = None,
+        max_categories: int = 10_000,
+        weight_column: Name | None = None,
+        val: float | int = 0.15,
+        test: float | int = 0.15,
+        split_seed: int = 0,
+        stratify: bool = True,
+        folds: int | None = None,
+        val_path: str | None = None,
+        test_path: str | None = None,
+        split_column: Name | None = None,
+        group_column: Name | None = None,
+        time_column: Name | None = None,
+    ) -> None:
+        self.path = path
+        self.target = target
+        self.task: TaskSetting = task
+        self.header = header
+        self.separator = {"tab": "\t", "space": " ", "\\t": "\t"}.get(separator, separator) if separator else None
+        self.encoding = encoding
+        self.missing = tuple(str(marker) for marker in missing)
+        self.types = {str(name): kind for name, kind in (types or {}).items()}
+        self.drop = tuple(drop)
+        self.encoding = Encoding(numeric, max_categories, one_hot_max, embedding_dim)
+        self.weight_column = weight_column
+        self.shares = Shares(val, test, split_seed, folds)
+        self.stratify = stratify
+        self.val_path = val_path
+        self.test_path = test_path
+        self.split_column = split_column
+        self.group_column = group_column
+        self.time_column = time_column
+
+    def load(self, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
+        """Read, type, split and prepare; `fold` chooses one of the k folds. Raises UserError for all that §7 names."""
+        path = existing_file(self.path, "data.path")
+        others = {
+            name: existing_file(given, f"data.{name}_path")
+            for name, given in (("val", self.val_path), ("test", self.test_path))
+            if given is not None
+        }
+        frame, header = self._read(path)
+        notes = [] if header else [f"no header found; columns are named by number, 0 to {frame.width - 1}"]
+        names = tuple(frame.columns)
+        targets, roles, dropped = self._resolve(names, path)
+        target_columns = [to_column(frame[name], self.types.get(name), boolean=False) for name in targets]
+        task = decide_task(self.task, target_columns)
+        present = ~np.logical_or.reduce([column.missing for column in target_columns])
+        weight = roles.get("weight_column")
+        part, said = self._part(frame, present, task, target_columns, weight, [*targets, *roles.values(), *dropped], path)
+        notes += said
+        rows = self._rows(frame, present, part, task, roles, fold, others)
+        aside = tuple(dict.fromkeys([*targets, *roles.values()]))
+        reading = Reading(names, aside, header, self.encoding, self.missing)
+        del frame
+        parts, ranges = [part], [rows.train, rows.val, rows.test]
+        start = len(part.targets[0])
+        for place, name in ((1, "val"), (2, "test")):
+            if name in others:
+                other, said = self._other(others[name], reading, part, task, weight)
+                notes += said
+                parts.append(other)
+                count = len(other.targets[0])
+                ranges[place] = np.arange(start, start + count)
+                start += count
+        whole = _joined(parts)
+        return table_dataset(
+            whole.columns,
+            whole.targets,
+            task,
+            Rows(*ranges),
+            replace(self.encoding, declared=frozenset(self.types)),
+            reading,
+            fingerprint.of_files(path, *others.values()),
+            weights=whole.weights,
+            weight_column=weight,
+            standardize_target=standardize_target,
+            notes=notes,
+            roles={name: role for role, name in roles.items()} | dict.fromkeys(dropped, "drop"),
+        )
+
+    def _read(self, path: Path) -> tuple[pl.DataFrame, bool]:
+        """The main file, and whether its columns have names of their own."""
+        if is_parquet(path):
+            return clean(read_parquet(path), self.missing), True
+        wanted = [self.target] if isinstance(self.target, str) else self.target if isinstance(self.target, Sequence) else []
+        as_text = {name for name, kind in self.types.items() if kind in ("categorical", "date")}
+        as_text |= {str(name) for name in (self.group_column, self.split_column) if name is not None}
+        frame, dialect = read_delimited(
+            path,
+            separator=self.separator,
+            header=self.header,
+            encoding=self.encoding,
+            missing=self.missing,
+            known={name for name in wanted if isinstance(name, str) and not name.lstrip("-").isdigit()},
+            text=as_text,
+        )
+        return frame, dialect.header
+
+    def _resolve(self, names: tuple[str, ...], path: Path) -> tuple[list[str], dict[str, str], list[str]]:
+        """Target names, {setting: column} of the other roles, and dropped columns; all that are unknown at once."""
+        problems: list[str] = []
+
+        def find(given: Name, key: str) -> str:
+            if str(given) in names:
+                return str(given)
+            text = str(given)
+            if text.lstrip("-").isdigit():
+                place = int(text)
+                if -len(names) <= place < len(names):
+                    return names[place]
+                problems.append(f"data.{key}: {path.name} has {len(names)} columns, there is no position {place}")
+            else:
+                guess = nearest(text, names)
+                hint = f"; did you mean '{guess}'?" if guess else ""
+                shown = ", ".join(names[:24]) + (", ..." if len(names) > 24 else "")
+                problems.append(f"data.{key}: {path.name} has no column '{text}'{hint} (columns: {shown})")
+            return text
+
+        if self.target is None or self.target == []:
+            shown = ", ".join(names[:24]) + (", ..." if len(names) > 24 else "")
+            raise UserError(f"data.target: name the column to predict (columns of {path.name}: {shown})")
+        given = [self.target] if isinstance(self.target, str | int) else list(self.target)
+        targets = [find(name, "target") for name in given]
+        roles = {}
+        for key in ("weight_column", "split_column", "group_column", "time_column"):
+            if (column := getattr(self, key)) is not None:
+                roles[key] = find(column, key)
+        dropped = [find(name, "drop") for name in self.drop]
+        self.types = {find(name, "types"): kind for name, kind in self.types.items()}
+        for name in set(targets) & ({*roles.values()} | set(dropped)):
+            problems.append(f"data.target: column '{name}' has another role as well; a target can have no other")
+        if problems:
+            raise UserError(*problems)
+        return targets, roles, dropped
+
+    def _part(
+        self,
+        frame: pl.DataFrame,
+        present: NDArray[np.bool_],
+        task: Task,
+        targets: list[Column],
+        weight: str | None,
+        aside: Sequence[str],
+        path: Path,
+        known: Mapping[str, Column] | None = None,
+    ) -> tuple[_Part, list[str]]:
+        """Typed columns of the rows that have their target. Input columns leave the frame one by one, which frees them."""
+        notes = []
+        if lost := int((~present).sum()):
+            notes.append(f"{lost} of {len(present)} rows of {path.name} have no target and are left out")
+        whole = lost == 0
+        weights = None
+        if weight is not None:
+            column = to_column(frame[weight], "numeric")
+            weights = sample_weights(column if whole else column.at(present))
+        columns = {}
+        for name in list(known if known is not None else frame.columns):
+            if name in aside:
+                continue
+            series = frame.drop_in_place(name)
+            kind, form = (self.types.get(name), None) if known is None else (known[name].kind, known[name].date_format)
+            column = to_column(series, kind, date_format=form)
+            columns[name] = column if whole else column.at(present)
+        if not columns:
+            raise UserError(f"{path.name}: no input column is left beside {', '.join(aside)}")
+        if task.is_classification:  # numbers in one file may be text in another: codes are alike
+            targets = [Column(targets[0].name, "categorical", labels(targets[0], task).astype(np.int32), task.classes)]
+        return _Part(columns, targets if whole else [column.at(present) for column in targets], weights), notes
+
+    def _other(self, path: Path, reading: Reading, like: _Part, task: Task, weight: str | None) -> tuple[_Part, list[str]]:
+        """A file of another split, read as the main one was."""
+        text = {name for name, column in like.columns.items() if column.kind in ("categorical", "date")}
+        frame = read_frame(path, reading, text=text)
+        wanted = [*like.columns, *task.targets, *([weight] if weight else [])]
+        if error := missing_columns(wanted, frame.columns, str(path)):
+            raise error
+        targets, notes = [], []
+        for name in task.targets:
+            kind = self.types.get(name) if task.is_classification else "numeric"
+            target, note = agree(to_column(frame[name], kind, boolean=False), task)
+            targets.append(target)
+            notes += [f"{path.name}: {note}"] if note else []
+        present = ~np.logical_or.reduce([column.missing for column in targets])
+        if not present.any():
+            raise UserError(f"{path}: the target '{task.targets[0]}' is missing in every row")
+        part, said = self._part(frame, present, task, targets, weight, [*task.targets], path, known=like.columns)
+        return part, notes + said
+
+    def _rows(
+        self,
+        frame: pl.DataFrame,
+        present: NDArray[np.bool_],
+        part: _Part,
+        task: Task,
+        roles: Mapping[str, str],
+        fold: int | None,
+        others: Mapping[str, Path],
+    ) -> Rows:
+        """Which rows of the main file go where; `frame` still has the columns that say it."""
+        test = "test" not in others
+        if "split_column" in roles:
+            column = to_column(frame[roles["split_column"]], "categorical").at(present)
+            rows = by_name(column.name, column.categories, column.values.astype(np.int64))
+            if len(rows.val) == 0 and len(rows.train) > 1:  # a table that says train and test alone
+                known = labels(part.targets[0], task) if task.is_classification and self.stratify else None
+                inner = by_chance(rows.train, self.shares, known, None, test=False)
+                return Rows(inner.train, inner.val, rows.test)
+            return rows
+        if "group_column" in roles:
+            column = to_column(frame[roles["group_column"]], "categorical").at(present)
+            groups = column.values.astype(np.int64)
+            alone = np.flatnonzero(groups < 0)  # rows without a group are groups of their own
+            groups[alone] = len(column.categories) + np.arange(len(alone))
+            return by_group(groups, self.shares, fold, test=test)
+        if "time_column" in roles:
+            column = to_column(frame[roles["time_column"]]).at(present)
+            if column.kind == "categorical":
+                raise UserError(f"data.time_column '{column.name}': holds text such as {column.categories[0]!r}, neither dates nor numbers")
+            if column.missing.any():
+                row = int(np.flatnonzero(column.missing)[0]) + 1
+                raise UserError(f"data.time_column '{column.name}': row {row} has none; every row needs its time")
+            return by_time(column.values, self.shares, test=test)
+        known = None
+        if task.is_classification and self.stratify and not ({"val", "test"} <= set(others)):
+            known = labels(part.targets[0], task)
+            check_class_sizes(known, task.classes)
+        return by_chance(np.arange(len(part.targets[0])), self.shares, known, fold, test=test, val="val" not in others)
+
+
+def _joined(parts: Sequence[_Part]) -> _Part:
+    """The rows of several files below one another."""
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    columns = {name: _stacked([part.columns[name] for part in parts]) for name in first.columns}
+    targets = [_stacked([part.targets[i] for part in parts]) for i in range(len(first.targets))]
+    every = [part.weights for part in parts if part.weights is not None]
+    return _Part(columns, targets, np.concatenate(every) if every else None)
+
+
+def _stacked(columns: Sequence[Column]) -> Column:
+    first = columns[0]
+    if first.kind != "categorical":
+        return Column(first.name, first.kind, np.concatenate([column.values for column in columns]), (), first.date_format)
+    union = sorted({name for column in columns for name in column.categories})
+    place = {name: i for i, name in enumerate(union)}
+    tables = [np.array([*(place[name] for name in column.categories), -1], dtype=np.int32) for column in columns]
+    values = np.concatenate([table[column.values] for table, column in zip(tables, columns, strict=True)])
+    return Column(first.name, "categorical", values, tuple(union))
