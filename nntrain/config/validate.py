@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import yaml
 from hydra.core.override_parser.types import Override
 
 from nntrain.config import schema
 from nntrain.config.fields import Either, Kind, MapOf, Path, Variant
-from nntrain.config.options import option_file, option_names, read_option
+from nntrain.config.options import config_dir, option_names, read_option
 from nntrain.config.recipe import Recipe
 from nntrain.errors import nearest, unknown
 
@@ -57,12 +59,12 @@ class KeyCheck:
             return None
         recipe_option = str(written) if written and not problem else None
         replaced = bool(chosen) and chosen != [recipe_option]
-        finals = chosen or [recipe_option or _default_option(group)]
+        finals = chosen or [recipe_option or _default_options()[group]]
         kept: dict[str, Any] = {} if written is None else {"name": written}
         for key, value in section.items():
             if key == "name":
                 continue
-            owner = recipe_option or _default_option(group)
+            owner = recipe_option or _default_options()[group]
             allowed = self._allowed(group, owner)
             if allowed is not None and key not in allowed:
                 self.problems.append(self._unknown_key(group, owner, key, allowed, self._recipe.where(f"{group}.{key}")))
@@ -225,12 +227,11 @@ def component_names(config: Mapping[str, Any]) -> Iterator[str]:
             yield f"{group}.name={section['name']}"
 
 
-def _default_option(group: str) -> str:
-    defaults = {"data": "bundled", "augment": "none", "model": "mlp", "init": "auto", "loss": "auto", "optimizer": "adam"}
-    defaults |= {"schedule": "constant", "early_stopping": "patience"}
-    name = defaults.get(group, "default")
-    assert option_file(group, name).is_file(), (group, name)
-    return name
+@cache
+def _default_options() -> Mapping[str, str]:
+    """The option that each group has where nobody chooses: the defaults list of configs/nntrain.yaml."""
+    listed = yaml.safe_load((config_dir() / "nntrain.yaml").read_text(encoding="utf-8"))["defaults"]
+    return {group: name for entry in listed if isinstance(entry, dict) for group, name in entry.items()}
 
 
 def _texts(override: Override) -> list[str]:

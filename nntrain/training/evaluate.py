@@ -41,7 +41,7 @@ def evaluate(program: Program, split: Split, names: Sequence[str]) -> dict[str, 
         found = {"loss": objective.evaluation_loss(outputs, split.targets, split.weights)}
         wanted = [name for name in names if name != "loss"]
         predictions = objective.predictions(outputs)
-        found |= compute(wanted, objective.task, predictions, objective.targets_in_unit(split.targets))
+        found |= compute(wanted, objective.task, predictions, objective.own_unit(split.targets))
     values = torch.stack([value.double() if value.device.type != "mps" else value for value in found.values()]).tolist()
     return dict(zip(found, values, strict=True))
 

@@ -61,8 +61,7 @@ class LoopState:
     """Where the loop stands; JSON-able.
 
     epoch: the one under way, from 1. position: its steps done. step: updates done in all. bad_epochs: epochs since the
-    best. plateau: state of a schedule that watches the metric; rate_factor: what it multiplies the learning rate by.
-    averaged_steps: how many weights are in the SWA mean. seconds: of finished epochs; epoch_seconds: of the one under way.
+    best. plateau: state of a schedule that watches the metric, its `factor` on the learning rate. averaged_steps: how many weights are in the SWA mean. seconds: of finished epochs; epoch_seconds: of the one under way.
     history: a row per finished epoch, as in metrics.csv.
     """
 
@@ -73,9 +72,13 @@ class LoopState:
     best_value: float | None = None
     bad_epochs: int = 0
     plateau: dict[str, Any] | None = None
-    rate_factor: float = 1.0
     averaged_steps: int = 0
     seconds: float = 0.0
     epoch_seconds: float = 0.0
     stop_reason: str | None = None
     history: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def rate_factor(self) -> float:
+        """What the learning rate is multiplied by; not 1 only where a schedule watches the metric."""
+        return 1.0 if self.plateau is None else float(self.plateau["factor"])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import torch
 from torch import Tensor
 
 from nntrain.optim.optimizer import Hyper
-from nntrain.optim.schedule import Plan, Schedule
+from nntrain.optim.schedule import Plan
 from nntrain.seeding import derive, generator
 from nntrain.training.diagnose import locate
 from nntrain.training.evaluate import evaluate, refresh_norms, weights_of
@@ -51,7 +51,9 @@ class Stop:
 
 
 class Interrupted(Exception):
-    """The run ended because it was asked to; its state is saved."""
+    """The run in `folder` ended because it was asked to; its state is saved."""
+
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Course:
     """How long, in what order and at what rates to train.
 
     batch_size: samples per batch, None: all. accumulate: batches per step. rates: learning rate and momentum of each step.
-    metrics: validation metrics of every epoch. swa_start: first step whose weights are averaged. time_limit: seconds.
+    metrics: validation metrics of every epoch. swa_start: first step whose weights are averaged. watch: of a schedule that
+    follows the monitored metric, from its state (None at first) and the epoch's value to the new state. time_limit: seconds.
     every_seconds: how often state and best model are saved at most, in seconds.
     """
 
@@ -67,17 +70,13 @@ class Course:
     epochs: int
     batch_size: int | None
     accumulate: int
-    schedule: Schedule
     rates: Plan
     stopping: Stopping
     metrics: tuple[str, ...]
     swa_start: int | None = None
+    watch: Callable[[dict[str, Any] | None, float], dict[str, Any]] | None = None
     time_limit: float | None = None
     every_seconds: float = 30.0
-
-    def observe(self, loop: LoopState, value: float) -> float:
-        """What the learning rate is multiplied by in the next epoch: not 1 only where the schedule watches the metric."""
-        raise NotImplementedError
 
 
 @dataclass
@@ -124,7 +123,8 @@ class Trainer:
             self.keeper.row(row)
             self.screen.epoch_end(row, better)
             loop.seconds += seconds
-            loop.rate_factor = course.observe(loop, scores[course.stopping.monitor])
+            if course.watch is not None:
+                loop.plateau = course.watch(loop.plateau, scores[course.stopping.monitor])
             if loop.epoch >= course.epochs and loop.stop_reason is None:
                 loop.stop_reason = f"all {course.epochs} epochs done"
             loop.epoch, loop.position, loop.epoch_seconds, self.losses = loop.epoch + 1, 0, 0.0, []

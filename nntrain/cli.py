@@ -1,0 +1,150 @@
+"""The command line: a verb, then `key=value` words. Imports no torch; each verb imports what it needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nntrain.errors import UserError, nearest
+
+OK, BUG, USER = 0, 1, 2
+FLAGS = {"-m": "multirun", "--multirun": "multirun", "--json": "json", "-h": "help", "--help": "help"}
+REPORT = "This is a fault of nntrain, not yours. Please report it with the traceback above and the command."
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status (0 done, 1 our fault, 2 the user's to mend, 130 / 143 interrupted)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(words)
+    except UserError as error:
+        for problem in error.problems:
+            print(f"nntrain: {problem}", file=sys.stderr)
+        if len(error.problems) > 1:
+            print(f"nntrain: {len(error.problems)} mistakes; nothing was run", file=sys.stderr)
+        return USER
+    except KeyboardInterrupt:
+        print("nntrain: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has gone (`| head`)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        print(REPORT, file=sys.stderr)
+        return BUG
+
+
+def _run(words: list[str]) -> int:
+    from nntrain.help import GENERAL, VERBS
+
+    flags = {FLAGS[word] for word in words if word in FLAGS}
+    rest = [word for word in words if word not in FLAGS]
+    if rest and rest[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"nntrain {version('nntrain')}")
+        return OK
+    if not rest or rest[0] == "help":
+        print(VERBS.get(rest[1], GENERAL) if len(rest) > 1 else GENERAL)
+        return OK
+    verb, arguments = rest[0], rest[1:]
+    if verb not in VERBS:
+        guess = nearest(verb, VERBS)
+        hint = f"; did you mean '{guess}'?" if guess else ""
+        raise UserError(f"there is no command '{verb}'{hint} (commands: {', '.join(VERBS)}; see: nntrain --help)")
+    if "help" in flags:
+        print(VERBS[verb])
+        return OK
+    wrong = [word for word in arguments if word.startswith("-")]
+    if wrong:
+        raise UserError(*(f"{word}: there is no such option (options: {', '.join(FLAGS)}; settings are written key=value)" for word in wrong))
+    if "multirun" in flags and verb not in ("fit", "check"):
+        raise UserError(f"-m: only fit can sweep, not {verb}")
+    actions: dict[str, Callable[[list[str], set[str]], int]] = {
+        "fit": _fit,
+        "eval": _eval,
+        "predict": _predict,
+        "check": _check,
+        "configs": _configs,
+        "completion": _completion,
+    }
+    return actions[verb](arguments, flags)
+
+
+def _fit(words: list[str], flags: set[str]) -> int:
+    resuming = [word for word in words if word.startswith("resume=")]
+    if resuming and "multirun" in flags:
+        raise UserError("resume: cannot go with -m")
+    if "multirun" in flags:
+        from nntrain.sweep.multirun import multirun
+
+        return multirun(words, sys.argv, as_json="json" in flags)
+    from nntrain.launch import launch
+
+    as_json = "json" in flags
+    run, status = launch(words, ["nntrain", *sys.argv[1:]], stream=sys.stderr if as_json else None)
+    if status:
+        print(f"nntrain: stopped, the state is saved; go on with: nntrain fit resume={run.dir}", file=sys.stderr)
+        return status
+    return _answer(run.result, flags)
+
+
+def _eval(words: list[str], flags: set[str]) -> int:
+    from nntrain.verbs.evaluate import evaluate_words
+
+    result = evaluate_words(_arguments(words, "checkpoint"), as_json="json" in flags)
+    return _answer(result, flags)
+
+
+def _predict(words: list[str], flags: set[str]) -> int:
+    from nntrain.verbs.predict import predict_words
+
+    return _answer(predict_words(_arguments(words, "checkpoint"), as_json="json" in flags), flags)
+
+
+def _check(words: list[str], flags: set[str]) -> int:
+    from nntrain.verbs.check import check_words
+
+    return _answer(check_words(words, as_json="json" in flags), flags)
+
+
+def _configs(words: list[str], flags: set[str]) -> int:
+    from nntrain.verbs.configs import configs_words
+
+    return _answer(configs_words(words, as_json="json" in flags), flags)
+
+
+def _completion(words: list[str], flags: set[str]) -> int:
+    from nntrain.completion import completion_words
+
+    return completion_words(words)
+
+
+def _answer(result: dict[str, Any], flags: set[str]) -> int:
+    if "json" in flags:
+        from nntrain.record.files import json_text
+
+        print(json_text(result, indent=None))
+    return OK
+
+
+def _arguments(words: list[str], bare: str) -> dict[str, str]:
+    """`key=value` words as a mapping; the first word without `=` is the value of `bare`."""
+    found: dict[str, str] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            key, value = bare, word
+        if key in found:
+            raise UserError(f"{key} is given twice: {found[key]} and {value}")
+        found[key] = value
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

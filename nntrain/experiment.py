@@ -1,0 +1,238 @@
+"""From a config to built objects: the only place where the one becomes the other. Reads from top to bottom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from nntrain.components import build
+from nntrain.data.dataset import Dataset, Features, PixelFeatures, Split, TableFeatures
+from nntrain.data.table import SOURCES
+from nntrain.errors import UserError
+from nntrain.models.initializers import initialize
+from nntrain.models.inputs import PixelInput, TableInput
+from nntrain.models.network import Network
+from nntrain.models.norms import BatchNorm
+from nntrain.models.table import INITIALIZERS, MODELS
+from nntrain.objective.metrics import METRICS, metric_names
+from nntrain.objective.objective import Objective, class_weight_tensor
+from nntrain.objective.table import LOSSES
+from nntrain.optim.optimizer import Optimizer
+from nntrain.optim.parameters import Parameters
+from nntrain.optim.plateau import Plateau
+from nntrain.optim.schedule import Schedule
+from nntrain.optim.table import OPTIMIZERS, SCHEDULES
+from nntrain.task import Task
+from nntrain.training.state import TrainState
+from nntrain.training.step import Program
+from nntrain.training.stopping import Stopping
+from nntrain.training.trainer import Course
+
+Config = Mapping[str, Any]
+
+
+@dataclass
+class Experiment:
+    """Everything that a training needs, built. Splits and network are on the device."""
+
+    config: Config
+    device: torch.device
+    dataset: Dataset
+    program: Program
+    state: TrainState
+    course: Course
+    notes: tuple[str, ...]
+
+    @property
+    def task(self) -> Task:
+        return self.dataset.task
+
+
+def build_experiment(config: Config, fold: int | None = None) -> Experiment:
+    """Raises UserError where the config does not fit the data or the machine. Nothing is written."""
+    device = find_device(config["device"])
+    set_arithmetic(config, device)
+    loss = build("loss", LOSSES, config["loss"])
+    dataset = load_data(config, standardize_target=not loss.raw_targets, fold=fold)
+    objective = build_objective(config, loss, dataset)
+    network, notes = build_network(config, dataset.features, objective.outputs), []
+    notes += initialize(network, build("init", INITIALIZERS, config["init"]), config["seed"])
+    network.to(device)
+    dataset.train, dataset.val = dataset.train.to(device), dataset.val.to(device)
+    dataset.test = None if dataset.test is None else dataset.test.to(device)
+    check_batches(config, network, dataset.train)
+
+    optimizer: Optimizer = build("optimizer", OPTIMIZERS, config["optimizer"])
+    params = Parameters(network.named_parameters())
+    check_optimizer(config, optimizer)
+    regularization = config["regularization"]
+    program = Program(
+        network,
+        objective.to(device),
+        optimizer,
+        precision=config["precision"],
+        l1=regularization["l1"],
+        l2=regularization["l2"],
+        max_norm=regularization["max_norm"],
+        clip_norm=regularization["grad_clip_norm"],
+        clip_value=regularization["grad_clip_value"],
+        input_noise=regularization["input_noise"],
+        ema=regularization["ema"],
+        random=network.draws_noise or regularization["input_noise"] > 0,
+    )
+    course = build_course(config, optimizer, dataset, objective)
+    state = TrainState.initial(
+        network,
+        params,
+        optimizer.initial_state(params),
+        scaled=config["precision"] == "fp16",
+        averaged=regularization["ema"] > 0 or course.swa_start is not None,
+    )
+    return Experiment(config, device, dataset, program, state, course, (*dataset.notes, *notes))
+
+
+def load_data(config: Config, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
+    """The splits, on the CPU."""
+    source = build("data", SOURCES, config["data"])
+    dataset: Dataset = source.load(standardize_target=standardize_target, fold=fold)
+    return dataset
+
+
+def build_objective(config: Config, loss: Any, dataset: Dataset) -> Objective:
+    """The loss bound to the task, its weights taken from the training split."""
+    weights = class_weight_tensor(loss.class_weights, dataset.task, dataset.train.targets)
+    objective = Objective(dataset.task, loss, config["regularization"]["label_smoothing"], weights)
+    for split in (dataset.train, dataset.val, dataset.test):
+        if split is not None:
+            objective.check_targets(split.targets)
+    monitor = config["early_stopping"]["monitor"]
+    if monitor != "loss" and monitor not in metric_names(dataset.task):
+        allowed = ", ".join(("loss", *metric_names(dataset.task)))
+        raise UserError(f"early_stopping.monitor: {monitor} is not a metric of {dataset.task.kind} (metrics: {allowed})")
+    return objective
+
+
+def build_network(config: Config, features: Features, outputs: int) -> Network:
+    """The network with torch's own initial weights, on the current default device."""
+    if isinstance(features, PixelFeatures):
+        first: nn.Module = PixelInput(features.mean, features.std)
+        inputs = features.channels * features.height * features.width
+    else:
+        assert isinstance(features, TableFeatures)
+        model = config["data"]
+        table = TableInput(
+            features.numeric, features.cardinalities, model.get("one_hot_max", 16), model.get("embedding_dim")
+        )
+        first, inputs = table, table.features
+    return Network(first, build("model", MODELS, config["model"], inputs=inputs, outputs=outputs))
+
+
+def build_course(config: Config, optimizer: Optimizer, dataset: Dataset, objective: Objective) -> Course:
+    """How long and at what rates to train."""
+    schedule: Schedule = build("schedule", SCHEDULES, config["schedule"])
+    batch_size = None if config["batch_size"] == "full" else config["batch_size"]
+    per_step = None if batch_size is None else batch_size * config["gradient_accumulation"]
+    steps = 1 if per_step is None else -(-len(dataset.train) // per_step)
+    total = steps * config["epochs"]
+    monitor, task = config["early_stopping"]["monitor"], objective.task
+    stopping = build_stopping(config["early_stopping"])
+    shown = metric_names(task)[0]
+    limit = config["time_limit"]
+    watch = None
+    if isinstance(schedule, Plateau):
+        observe, start = schedule.observer(total, steps, stopping.direction), schedule.initial_state()
+
+        def watch(state: dict[str, Any] | None, value: float) -> dict[str, Any]:
+            return observe(state or start, value)
+
+    return Course(
+        seed=config["seed"],
+        epochs=config["epochs"],
+        batch_size=batch_size,
+        accumulate=config["gradient_accumulation"],
+        rates=schedule.plan(total, steps, optimizer.lr, optimizer.base_momentum),
+        stopping=stopping,
+        watch=watch,
+        metrics=(shown,) if monitor in ("loss", shown) else (shown, monitor),
+        swa_start=swa_start(config["regularization"], steps, total),
+        time_limit=None if limit is None else limit * 60.0,
+        every_seconds=config["checkpoint"]["every_seconds"],
+    )
+
+
+def build_stopping(section: Mapping[str, Any]) -> Stopping:
+    """Early stopping as configured; with `none` the best epoch is still chosen by the monitor."""
+    settings = {key: value for key, value in section.items() if key != "name"}
+    monitor = settings["monitor"]
+    return Stopping(direction=METRICS[monitor].direction, **settings)
+
+
+def swa_start(section: Mapping[str, Any], steps_per_epoch: int, total: int) -> int | None:
+    """The first step whose weights enter the SWA mean, or None."""
+    if section["swa_start_epochs"] is not None:
+        return int(section["swa_start_epochs"] * steps_per_epoch) + 1
+    if section["swa_start_percent"] is not None:
+        return int(section["swa_start_percent"] / 100 * total) + 1
+    return None
+
+
+def check_batches(config: Config, network: Network, train: Split) -> None:
+    """UserError where the batch size does not fit the data or the network."""
+    size = config["batch_size"]
+    if size == "full":
+        return
+    if size > len(train):
+        raise UserError(
+            f"batch_size: {size} is larger than the training split ({len(train)} samples); choose at most {len(train)}, "
+            "or batch_size=full"
+        )
+    if size == 1 and any(isinstance(module, BatchNorm) for module in network.modules()):
+        raise UserError("batch_size: 1 leaves batch normalisation nothing to average over; use model.norm=layer, or a larger batch")
+
+
+def check_optimizer(config: Config, optimizer: Optimizer) -> None:
+    """UserError where an optimizer cannot run as the rest of the config asks."""
+    if not optimizer.needs_closure:
+        return
+    name = config["optimizer"]["name"]
+    if config["batch_size"] != "full":
+        raise UserError(f"optimizer {name} needs the whole training split in every step: add batch_size=full")
+    if config["precision"] == "fp16":
+        raise UserError(f"optimizer {name} cannot scale its loss: use precision=fp32 or bf16")
+
+
+def find_device(name: str) -> torch.device:
+    """The device of that name. UserError where this machine has none such."""
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count == 0:
+            built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
+            raise UserError(
+                f"device: {name} was asked for, but torch {torch.__version__} ({built}) finds no CUDA device; use device=cpu or device=auto"
+            )
+        if (device.index or 0) >= count:
+            raise UserError(f"device: {name} was asked for, but there are {count} CUDA devices, cuda:0 to cuda:{count - 1}")
+        return torch.device("cuda", device.index or 0)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise UserError("device: mps was asked for, but this machine has no Metal device; use device=cpu or device=auto")
+    return device
+
+
+def set_arithmetic(config: Config, device: torch.device) -> None:
+    """Precision of products and determinism: settings of the process, not of a tensor."""
+    precision = config["precision"]
+    if precision == "tf32" and device.type != "cuda":
+        raise UserError(f"precision: tf32 is a format of CUDA devices, and this run is on {device.type}; use fp32 or bf16")
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = precision == "tf32"
+    if config["deterministic"]:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(config["deterministic"])

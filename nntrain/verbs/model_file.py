@@ -1,0 +1,40 @@
+"""What a model file says of itself beside the weights, and how a network is built again from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from nntrain.data.dataset import Features, PixelFeatures, TableFeatures
+from nntrain.experiment import Experiment
+from nntrain.task import Task
+
+
+def about_model(experiment: Experiment, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON-able: config, task, features, preprocessing, class weights and metrics."""
+    features = experiment.dataset.features
+    weights = experiment.program.objective.class_weights
+    return {
+        "config": dict(experiment.config),
+        "task": asdict(experiment.task),
+        "features": {"kind": "pixels" if isinstance(features, PixelFeatures) else "table", **asdict(features)},
+        "preprocessing": experiment.dataset.preprocessing.state(),
+        "class_weights": None if weights is None else weights.tolist(),
+        "data_fingerprint": experiment.dataset.fingerprint,
+        "metrics": dict(metrics),
+    }
+
+
+def task_of(about: Mapping[str, Any]) -> Task:
+    saved = about["task"]
+    return Task(saved["kind"], *(tuple(saved[key]) for key in ("targets", "classes", "center", "scale")))
+
+
+def features_of(about: Mapping[str, Any]) -> Features:
+    saved = dict(about["features"])
+    if saved.pop("kind") == "pixels":
+        return PixelFeatures(
+            saved["channels"], saved["height"], saved["width"], tuple(saved["mean"]), tuple(saved["std"])
+        )
+    return TableFeatures(saved["numeric"], tuple(saved["cardinalities"]))
