@@ -12,7 +12,8 @@ from nntrain.optim.parameters import Parameters
 
 
 class Adafactor(Optimizer):
-    """As torch's: no first moment, factored over the last two axes, steps relative to the size of the parameter.
+    """As torch's: no first moment, factored over the last two axes, steps relative to the size of the parameter
+    (taken after its decay; by torch before).
 
     beta2_decay: the second moment at step t forgets at the rate t^beta2_decay, below 0. eps1: keeps the second moment
     from 0; None is the resolution of float32. eps2: least size taken for a parameter. d: greatest root mean square of

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from nntrain.optim.duration import Duration
-from nntrain.optim.schedule import Factor, Schedule
-
-Observer = Callable[[dict[str, Any], float], dict[str, Any]]  # state, the epoch's value -> the new state
+from nntrain.optim.schedule import Factor, Observer, Schedule
 
 
 @dataclass
@@ -26,8 +23,8 @@ class _Progress:
 class Plateau(Schedule):
     """lr * factor^n after n plateaus: more than `patience` epochs without an improvement.
 
-    The run holds the state, a small dict for JSON: `initial_state()`, then after each epoch `observer(...)`; the
-    learning rate is `plan(...)(step)`, which has the warm-up, times `state["factor"]`.
+    The run holds the state, a small dict for JSON, empty at first, and hands it to the `observer` after each epoch. The
+    learning rate is what the plan gives, which has the warm-up, times `state["factor"]`.
     threshold: least improvement that counts, as a share of the best ("rel") or in the metric's unit ("abs").
     cooldown: epochs after a drop that are not counted. min_factor: never below lr * min_factor.
     patience_*, cooldown_*: at most one unit each, taken up to whole epochs; none is 5 epochs, and 0.
@@ -62,14 +59,7 @@ class Plateau(Schedule):
     def factor(self, horizon: int, total_steps: int, steps_per_epoch: int, warmup: int) -> Factor:
         return lambda position: 1.0
 
-    def initial_state(self) -> dict[str, Any]:
-        return asdict(_Progress())
-
     def observer(self, total_steps: int, steps_per_epoch: int, direction: Literal["min", "max"]) -> Observer:
-        """What turns the state and an epoch's value of the metric, of which `direction` is better, into the new state.
-
-        A value that is not finite is no improvement.
-        """
         patience = self.patience.resolve(total_steps, steps_per_epoch, default=5 * steps_per_epoch)
         cooldown = self.cooldown.resolve(total_steps, steps_per_epoch, default=0)
         patience_epochs, cooldown_epochs = math.ceil(patience / steps_per_epoch), math.ceil(cooldown / steps_per_epoch)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 from nntrain.optim.duration import Duration
 
 Plan = Callable[[int], tuple[float, float | None]]  # step (1, 2, ...) -> lr, momentum (None: the optimizer's own)
 Factor = Callable[[int], float]  # position (0, 1, ...) -> what the base learning rate is multiplied by
+
+Observer = Callable[[dict[str, Any], float], dict[str, Any]]  # state ({} at first), an epoch's value -> the new state
 
 
 class Schedule:
@@ -23,7 +25,7 @@ class Schedule:
     """
 
     absolute: ClassVar[bool] = False
-    observes: ClassVar[bool] = False  # follows a metric, epoch by epoch: only `plateau`
+    observes: ClassVar[bool] = False  # follows a metric, epoch by epoch, and so has an `observer`: only `plateau`
 
     def __init__(
         self,
@@ -41,9 +43,15 @@ class Schedule:
         """The momentum at each position, where the schedule moves it."""
         return None
 
-    def plan(
-        self, total_steps: int, steps_per_epoch: int, base_lr: float, base_momentum: float | None = None
-    ) -> Plan:
+    def observer(self, total_steps: int, steps_per_epoch: int, direction: Literal["min", "max"]) -> Observer | None:
+        """What to call after each epoch with the monitored metric, of which `direction` is better.
+
+        `state["factor"]` then multiplies the learning rates of the plan. A value that is not finite is no improvement.
+        None: this schedule does not watch.
+        """
+        return None
+
+    def plan(self, total_steps: int, steps_per_epoch: int, base_lr: float, base_momentum: float | None = None) -> Plan:
         """Resolve every duration once. The function it returns is cheap, holds no state and takes any step >= 1.
 
         base_momentum: `Optimizer.base_momentum`; where that is None no momentum is moved.

@@ -61,9 +61,7 @@ for _stem, _absent in MAY_BE_ZERO.items():
     FIELDS |= _duration(_stem, (Integer(low=0), NON_NEGATIVE, PERCENT), _absent)
 for _stem, _absent in MAY_NOT_BE_ZERO.items():
     FIELDS |= _duration(_stem, (Integer(low=1), POSITIVE, Number(above=0, high=100)), _absent)
-FIELDS |= _duration(
-    "milestones", (ListOf(Integer(low=0)), ListOf(NON_NEGATIVE), ListOf(PERCENT)), "50 and 75 percent"
-)
+FIELDS |= _duration("milestones", (ListOf(Integer(low=0)), ListOf(NON_NEGATIVE), ListOf(PERCENT)), "50 and 75 percent")
 
 
 def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
