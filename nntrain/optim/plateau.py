@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from nntrain.optim.duration import Duration
-from nntrain.optim.schedule import Factor, Observer, Schedule
+from nntrain.optim.schedule import Factor, Schedule
+
+Observer = Callable[[dict[str, Any], float], dict[str, Any]]  # state, the epoch's value -> the new state
 
 
 @dataclass
@@ -23,14 +26,12 @@ class _Progress:
 class Plateau(Schedule):
     """lr * factor^n after n plateaus: more than `patience` epochs without an improvement.
 
-    The run holds the state, a small dict for JSON, empty at first, and hands it to the `observer` after each epoch. The
-    learning rate is what the plan gives, which has the warm-up, times `state["factor"]`.
+    The run holds the state, a small dict for JSON: `initial_state()`, then what the `observer` makes of it after each
+    epoch. The learning rate is what the plan gives, which has the warm-up, times `state["factor"]`.
     threshold: least improvement that counts, as a share of the best ("rel") or in the metric's unit ("abs").
     cooldown: epochs after a drop that are not counted. min_factor: never below lr * min_factor.
     patience_*, cooldown_*: at most one unit each, taken up to whole epochs; none is 5 epochs, and 0.
     """
-
-    observes = True
 
     def __init__(
         self,
@@ -59,7 +60,14 @@ class Plateau(Schedule):
     def factor(self, horizon: int, total_steps: int, steps_per_epoch: int, warmup: int) -> Factor:
         return lambda position: 1.0
 
+    def initial_state(self) -> dict[str, Any]:
+        return asdict(_Progress())
+
     def observer(self, total_steps: int, steps_per_epoch: int, direction: Literal["min", "max"]) -> Observer:
+        """What to call after each epoch with the state and the monitored metric, of which `direction` is better.
+
+        A value that is not finite is no improvement.
+        """
         patience = self.patience.resolve(total_steps, steps_per_epoch, default=5 * steps_per_epoch)
         cooldown = self.cooldown.resolve(total_steps, steps_per_epoch, default=0)
         patience_epochs, cooldown_epochs = math.ceil(patience / steps_per_epoch), math.ceil(cooldown / steps_per_epoch)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 from nntrain.optim.duration import Duration
 
 Plan = Callable[[int], tuple[float, float | None]]  # step (1, 2, ...) -> lr, momentum (None: the optimizer's own)
 Factor = Callable[[int], float]  # position (0, 1, ...) -> what the base learning rate is multiplied by
-
-Observer = Callable[[dict[str, Any], float], dict[str, Any]]  # state ({} at first), an epoch's value -> the new state
 
 
 class Schedule:
@@ -25,7 +23,6 @@ class Schedule:
     """
 
     absolute: ClassVar[bool] = False
-    observes: ClassVar[bool] = False  # follows a metric, epoch by epoch, and so has an `observer`: only `plateau`
 
     def __init__(
         self,
@@ -41,14 +38,6 @@ class Schedule:
 
     def momentum(self, horizon: int, total_steps: int, steps_per_epoch: int) -> Factor | None:
         """The momentum at each position, where the schedule moves it."""
-        return None
-
-    def observer(self, total_steps: int, steps_per_epoch: int, direction: Literal["min", "max"]) -> Observer | None:
-        """What to call after each epoch with the monitored metric, of which `direction` is better.
-
-        `state["factor"]` then multiplies the learning rates of the plan. A value that is not finite is no improvement.
-        None: this schedule does not watch.
-        """
         return None
 
     def plan(self, total_steps: int, steps_per_epoch: int, base_lr: float, base_momentum: float | None = None) -> Plan:

@@ -15,6 +15,7 @@ from torch.optim import lr_scheduler
 
 from nntrain.errors import UserError
 from nntrain.optim.duration import Duration
+from nntrain.optim.plateau import Plateau
 from nntrain.optim.table import SCHEDULES
 
 TOTAL, PER_EPOCH = 60, 6
@@ -215,10 +216,9 @@ def test_plateau_drops_like_torch(direction: str, mode: str, cooldown: int) -> N
     peer = lr_scheduler.ReduceLROnPlateau(
         optimizer, mode=direction, factor=0.5, patience=3, cooldown=cooldown, min_lr=0.01, **options
     )
-    schedule = SCHEDULES["plateau"](factor=0.5, patience_epochs=3, cooldown_epochs=cooldown, min_factor=0.01, **options)
+    schedule = Plateau(factor=0.5, patience_epochs=3, cooldown_epochs=cooldown, min_factor=0.01, **options)
     observe = schedule.observer(total_steps=600, steps_per_epoch=10, direction=direction)
-    assert observe is not None
-    state: dict[str, Any] = {}
+    state = schedule.initial_state()
     for value in values:
         peer.step(value)
         state = json.loads(json.dumps(observe(state, value)))  # as a resumed run would find it
@@ -227,9 +227,9 @@ def test_plateau_drops_like_torch(direction: str, mode: str, cooldown: int) -> N
 
 
 def test_plateau_takes_no_value_that_is_not_finite_for_an_improvement() -> None:
-    observe = SCHEDULES["plateau"](patience_epochs=1).observer(100, 10, "min")
-    assert observe is not None
-    state = observe({}, 1.0)
+    schedule = Plateau(patience_epochs=1)
+    observe = schedule.observer(100, 10, "min")
+    state = observe(schedule.initial_state(), 1.0)
     for value in (math.nan, -math.inf):
         state = observe(state, value)
     assert state["best"] == 1.0
@@ -237,9 +237,9 @@ def test_plateau_takes_no_value_that_is_not_finite_for_an_improvement() -> None:
 
 
 def test_plateau_leaves_the_state_it_is_given_alone() -> None:
-    observe = SCHEDULES["plateau"]().observer(100, 10, "min")
-    assert observe is not None
-    first = observe({}, 1.0)
+    schedule = Plateau()
+    observe = schedule.observer(100, 10, "min")
+    first = observe(schedule.initial_state(), 1.0)
     kept = dict(first)
     observe(first, 0.5)
     assert first == kept
@@ -247,16 +247,11 @@ def test_plateau_leaves_the_state_it_is_given_alone() -> None:
 
 @pytest.mark.parametrize("options", [{"patience_epochs": 2}, {"patience_steps": 15}, {"patience_percent": 2}])
 def test_the_patience_of_plateau_is_taken_up_to_whole_epochs(options: dict[str, Any]) -> None:
-    observe = SCHEDULES["plateau"](**options).observer(total_steps=1000, steps_per_epoch=10, direction="min")
-    assert observe is not None
-    state: dict[str, Any] = {}
+    schedule = Plateau(**options)
+    observe = schedule.observer(total_steps=1000, steps_per_epoch=10, direction="min")
+    state = schedule.initial_state()
     factors = []
     for _ in range(4):
         state = observe(state, 1.0)
         factors.append(state["factor"])
     assert factors == pytest.approx([1, 1, 1, 0.1])
-
-
-@pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "plateau"])
-def test_only_plateau_watches(name: str) -> None:
-    assert SCHEDULES[name]().observer(100, 10, "min") is None
