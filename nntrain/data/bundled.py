@@ -53,7 +53,14 @@ class BundledSource:
             classes = tuple(str(name) for name in found.target_names)
             known = found.target.astype(np.int64)
             return picture_dataset(
-                pixels, known, classes, self.shares, fingerprint.of_arrays(pixels, known), fold=fold, target="digit", stratify=self.stratify
+                pixels,
+                known,
+                classes,
+                self.shares,
+                fingerprint.of_arrays(pixels, known),
+                fold=fold,
+                target="digit",
+                stratify=self.stratify,
             )
         if self.dataset == "diabetes":
             found = bundled.load_diabetes(scaled=False)
@@ -63,7 +70,9 @@ class BundledSource:
         if self.dataset == "diabetes":
             target = Column("progression", "numeric", found.target.astype(np.float64))
         else:
-            target = Column("class", "categorical", found.target.astype(np.int32), tuple(str(name) for name in found.target_names))
+            target = Column(
+                "class", "categorical", found.target.astype(np.int32), tuple(str(name) for name in found.target_names)
+            )
         if self.task == "regression" and target.kind == "categorical":
             target = Column("class", "numeric", found.target.astype(np.float64))
         task = decide_task(self.task, [target])

@@ -95,6 +95,15 @@ class Dataset:
     notes: tuple[str, ...] = ()
 
 
+class Source(Protocol):
+    """Where data comes from: constructed from the keys of its option file."""
+
+    def load(self, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
+        """Read, split and prepare. standardize_target: regression targets in units of their standard deviation (off for
+        losses that need counts). fold: which of `folds`, from 0."""
+        ...
+
+
 def class_counts(targets: torch.Tensor, classes: int) -> np.ndarray[Any, np.dtype[np.int64]]:
     """How often each class occurs, int64 [classes]."""
     return torch.bincount(targets, minlength=classes).numpy()

@@ -172,7 +172,9 @@ def _is_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
         return False
     if not body:
         return True
-    columns = [[row[i].strip() for row in body if i < len(row) and row[i].strip() not in MISSING] for i in range(len(first))]
+    columns = [
+        [row[i].strip() for row in body if i < len(row) and row[i].strip() not in MISSING] for i in range(len(first))
+    ]
     if any(column and all(_is_number(cell) for cell in column) for column in columns):
         return True
     return not any(cell in column for cell, column in zip(first, columns, strict=True))
@@ -199,7 +201,9 @@ def _head(path: Path, encoding: str) -> str:
     try:
         codecs.lookup(encoding)
     except LookupError:
-        raise UserError(f"data.encoding: unknown encoding {encoding!r} (such as utf-8, latin-1, cp1252, utf-16)") from None
+        raise UserError(
+            f"data.encoding: unknown encoding {encoding!r} (such as utf-8, latin-1, cp1252, utf-16)"
+        ) from None
     try:
         with closing(_open(path)) as file:
             raw = file.read(HEAD)

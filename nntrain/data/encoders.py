@@ -99,7 +99,15 @@ def fit_numeric(column: Column, scaling: Scaling) -> NumericEncoder:
         quantiles, scores = _normal_scores(values)
     tiny = 1e-12 * max(1.0, abs(center))
     return NumericEncoder(
-        column.name, column.kind, median, center, scale if scale > tiny else 1.0, indicator, quantiles, scores, column.date_format
+        column.name,
+        column.kind,
+        median,
+        center,
+        scale if scale > tiny else 1.0,
+        indicator,
+        quantiles,
+        scores,
+        column.date_format,
     )
 
 

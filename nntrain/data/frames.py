@@ -12,6 +12,7 @@ import numpy as np
 
 from nntrain.data.delimited import clean, read_delimited
 from nntrain.data.files import existing_file
+from nntrain.data.npz import read_npy, read_npz
 from nntrain.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def _read(raw: Any, reading: Reading, text: AbstractSet[str], key: str) -> pl.Da
         path = existing_file(raw, key)
         if is_parquet(path):
             return read_parquet(path)
+        if path.suffix in (".npy", ".npz"):
+            return _from_numpy_file(path, reading)
         if not reading.header:
             frame, _ = read_delimited(path, header=False, encoding=reading.encoding, missing=reading.missing, text=text)
             names = reading.names_for(frame.width)
@@ -61,7 +64,9 @@ def _read(raw: Any, reading: Reading, text: AbstractSet[str], key: str) -> pl.Da
                 raise UserError(f"{path}: has {frame.width} columns, the table trained on had {len(reading.columns)}")
             if names != tuple(frame.columns):  # without the target the columns after it have moved, their texts too
                 moved = {str(i) for i, name in enumerate(names) if name in text}
-                frame, _ = read_delimited(path, header=False, encoding=reading.encoding, missing=reading.missing, text=moved)
+                frame, _ = read_delimited(
+                    path, header=False, encoding=reading.encoding, missing=reading.missing, text=moved
+                )
             return frame.rename(dict(zip(frame.columns, names, strict=True)))
         known = frozenset(reading.columns)
         frame, _ = read_delimited(path, encoding=reading.encoding, missing=reading.missing, known=known, text=text)
@@ -76,7 +81,9 @@ def _read(raw: Any, reading: Reading, text: AbstractSet[str], key: str) -> pl.Da
         raw = [raw]
     if isinstance(raw, Sequence) and raw and all(isinstance(row, Mapping) for row in raw):
         return pl.DataFrame([dict(row) for row in raw], infer_schema_length=None, strict=False)
-    raise UserError(f"{key}: rows of a table are a CSV or Parquet file, a DataFrame, a list of dicts or an array, not {_shown(raw)}")
+    raise UserError(
+        f"{key}: rows of a table are a CSV or Parquet file, a DataFrame, a list of dicts or an array, not {_shown(raw)}"
+    )
 
 
 def _shown(raw: Any) -> str:
@@ -102,6 +109,25 @@ def read_parquet(path: Path) -> pl.DataFrame:
     return frame
 
 
+def _from_numpy_file(path: Path, reading: Reading) -> pl.DataFrame:
+    """The array of an .npy file, or `x` (and `y`, the targets) of an .npz."""
+    import polars as pl
+
+    if path.suffix == ".npy":
+        array = read_npy(path)
+        return _from_array(array.reshape(len(array), -1) if array.ndim > 2 else array, reading)
+    arrays = read_npz(path)
+    if not arrays:
+        raise UserError(f"{path}: holds no array")
+    x = arrays["x"] if "x" in arrays else next(iter(arrays.values()))
+    frame = _from_array(x.reshape(len(x), -1), reading)
+    if "y" in arrays and len(arrays["y"]) == len(x):
+        y = arrays["y"].reshape(len(x), -1)
+        columns = zip(reading.aside, y.T, strict=False)
+        frame = frame.with_columns(pl.Series(name, np.ascontiguousarray(column)) for name, column in columns)
+    return frame
+
+
 def _from_array(array: np.ndarray[Any, Any], reading: Reading) -> pl.DataFrame:
     import polars as pl
 
@@ -109,7 +135,9 @@ def _from_array(array: np.ndarray[Any, Any], reading: Reading) -> pl.DataFrame:
     names = reading.names_for(table.shape[1]) if table.ndim == 2 else None
     if names is None:
         inputs = len(reading.columns) - len(reading.aside)
-        raise UserError(f"an array of shape {array.shape} does not fit: rows of {inputs} inputs are expected, [N, {inputs}]")
+        raise UserError(
+            f"an array of shape {array.shape} does not fit: rows of {inputs} inputs are expected, [N, {inputs}]"
+        )
     if table.dtype == object:
         return pl.DataFrame({name: _objects(name, table[:, i].tolist()) for i, name in enumerate(names)})
     return pl.DataFrame({name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(names)})
@@ -128,7 +156,9 @@ def _from_pandas(frame: Any) -> pl.DataFrame:
         else:
             missing = column.isna().to_numpy()
             listed = column.astype(object).to_numpy().tolist()
-            columns[str(name)] = _objects(str(name), [None if gone else v for v, gone in zip(listed, missing, strict=True)])
+            columns[str(name)] = _objects(
+                str(name), [None if gone else v for v, gone in zip(listed, missing, strict=True)]
+            )
     return pl.DataFrame(columns)
 
 

@@ -32,7 +32,9 @@ DATE_FORMATS = (
 DAY = 86_400e6  # microseconds
 
 
-def to_column(series: pl.Series, kind: Kind | None = None, *, date_format: str | None = None, boolean: bool = True) -> Column:
+def to_column(
+    series: pl.Series, kind: Kind | None = None, *, date_format: str | None = None, boolean: bool = True
+) -> Column:
     """kind None: inferred. Raises UserError where a value is not of the declared kind, naming it and its row.
 
     boolean: whether words like yes and no may be taken for a boolean (a target keeps them as its classes' names).
@@ -52,7 +54,9 @@ def to_column(series: pl.Series, kind: Kind | None = None, *, date_format: str |
             return _categorical(series.cast(pl.String))
         return _of_kind(series.name, "date", kind, _days(series))
     if not series.dtype.is_numeric():
-        raise UserError(f"column '{series.name}': values of type {series.dtype} are not supported; use numbers, text, dates or booleans")
+        raise UserError(
+            f"column '{series.name}': values of type {series.dtype} are not supported; use numbers, text, dates or booleans"
+        )
     if kind == "categorical":
         return _categorical(_number_texts(series))
     values = _floats(series.cast(pl.Float64))

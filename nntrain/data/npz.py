@@ -37,7 +37,9 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 def _refusal(path: Path, error: Exception) -> UserError:
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     if "pickle" in said.lower() and "object" in said.lower():
-        return UserError(f"{path}: holds pickled Python objects, which could run code; save plain arrays (dtype numbers or text)")
+        return UserError(
+            f"{path}: holds pickled Python objects, which could run code; save plain arrays (dtype numbers or text)"
+        )
     if "pickle" in said.lower() or isinstance(error, zipfile.BadZipFile):
         return UserError(f"{path}: is no whole .npy or .npz file")
     return UserError(f"{path}: cannot be read as .npy or .npz: {said}")

@@ -39,7 +39,7 @@ def picture_dataset(
     if test is None:
         held_out = _split(pixels, labels, rows.test) if len(rows.test) else None
     else:
-        held_out = Split(torch.from_numpy(test[0]), torch.from_numpy(test[1]))
+        held_out = _split(*test, slice(None))
     named = {"train": train, "val": val, "test": held_out}
     parts = {name: part for name, part in named.items() if part is not None}
     summary: dict[str, Any] = {
@@ -49,11 +49,13 @@ def picture_dataset(
         "columns": [],
         "classes": {name: _counts(part, classes) for name, part in parts.items()},
     }
-    return Dataset(train, val, held_out, task, features, PixelPreprocessing(features, task), fingerprint, summary)
+    top = int(train.inputs.max())
+    preprocessing = PixelPreprocessing(features, task, levels=255 if top > 64 else max(1, top))
+    return Dataset(train, val, held_out, task, features, preprocessing, fingerprint, summary)
 
 
-def _split(pixels: NDArray[np.uint8], labels: NDArray[np.int64], rows: NDArray[np.int64]) -> Split:
-    return Split(torch.from_numpy(pixels[rows]), torch.from_numpy(labels[rows]))
+def _split(pixels: NDArray[np.uint8], labels: NDArray[np.int64], rows: NDArray[np.int64] | slice) -> Split:
+    return Split(torch.from_numpy(np.require(pixels[rows], requirements="CW")), torch.from_numpy(labels[rows]))
 
 
 def _counts(split: Split, classes: tuple[str, ...]) -> dict[str, int]:
@@ -83,5 +85,7 @@ def check_labels(labels: NDArray[Any], classes: int, where: str) -> NDArray[np.i
     wrong = np.flatnonzero((whole < 0) | (whole >= classes) | (whole != labels))
     if len(wrong):
         row = int(wrong[0])
-        raise UserError(f"{where}: label {labels[row]} of sample {row} is out of range; {classes} classes allow 0 to {classes - 1}")
+        raise UserError(
+            f"{where}: label {labels[row]} of sample {row} is out of range; {classes} classes allow 0 to {classes - 1}"
+        )
     return whole

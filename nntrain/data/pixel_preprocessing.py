@@ -54,21 +54,32 @@ class PixelPreprocessing:
         if isinstance(raw, str | Path):
             path = Path(raw).expanduser()
             if path.is_dir():
-                files = [(file, folder.name) for folder in sorted(path.iterdir()) if folder.is_dir() for file in image_files(folder)]
+                files = [
+                    (file, folder.name)
+                    for folder in sorted(path.iterdir())
+                    if folder.is_dir()
+                    for file in image_files(folder)
+                ]
                 if not files:
                     raise UserError(f"{path}: holds no folders of pictures, one for each class")
-                return Split(self.inputs([file for file, _ in files]), self._labels(np.array([name for _, name in files])))
+                return Split(
+                    self.inputs([file for file, _ in files]), self._labels(np.array([name for _, name in files]))
+                )
             existing_file(path, "input")
             if path.suffix == ".npz":
                 arrays = read_npz(path)
                 if not {"x", "y"} <= set(arrays):
-                    raise UserError(f"{path}: pictures with labels are the arrays 'x' and 'y'; it holds {', '.join(arrays)}")
+                    raise UserError(
+                        f"{path}: pictures with labels are the arrays 'x' and 'y'; it holds {', '.join(arrays)}"
+                    )
                 return Split(self.inputs(arrays["x"]), self._labels(arrays["y"]))
             if path.suffix.lower() not in IMAGE_ENDINGS:
                 names, values = _csv_numbers(path)
                 place = next((i for i, name in enumerate(names) if name in (*self.task.targets, "label")), 0)
                 return Split(self.inputs(np.delete(values, place, axis=1)), self._labels(values[:, place]))
-        raise UserError("input: labelled pictures are an .npz with x and y, a folder with a folder per class, a CSV, or a pair (x, y)")
+        raise UserError(
+            "input: labelled pictures are an .npz with x and y, a folder with a folder per class, a CSV, or a pair (x, y)"
+        )
 
     def _labels(self, labels: NDArray[Any]) -> torch.Tensor:
         index = {name: i for i, name in enumerate(self.task.classes)}
@@ -91,7 +102,7 @@ class PixelPreprocessing:
                 files = image_files(path)
                 if not files:
                     raise UserError(f"input: folder '{path}' holds no pictures ({', '.join(IMAGE_ENDINGS)})")
-                return self._stack([self._from_file(file) for file in files])
+                return np.stack([self._from_file(file) for file in files])
             existing_file(path, "input")
             if path.suffix == ".npy":
                 return self._from_array(read_npy(path))
@@ -99,7 +110,7 @@ class PixelPreprocessing:
                 arrays = read_npz(path)
                 return self._from_array(arrays["x"] if "x" in arrays else next(iter(arrays.values())))
             if path.suffix.lower() in IMAGE_ENDINGS:
-                return self._stack([self._from_file(path)])
+                return np.stack([self._from_file(path)])
             names, values = _csv_numbers(path)
             if values.shape[1] == self._values() + 1:
                 place = next((i for i, name in enumerate(names) if name in (*self.task.targets, "label")), 0)
@@ -114,10 +125,9 @@ class PixelPreprocessing:
         if isinstance(raw, Sequence) and not raw:
             raise UserError("input: an empty list holds no picture")
         pictures = list(raw) if isinstance(raw, Sequence) else [raw]
-        return self._stack([self._from_file(Path(p)) if isinstance(p, str | Path) else self._from_picture(p) for p in pictures])
-
-    def _stack(self, pictures: list[NDArray[np.uint8]]) -> NDArray[np.uint8]:
-        return np.stack(pictures)
+        return np.stack(
+            [self._from_file(Path(p)) if isinstance(p, str | Path) else self._from_picture(p) for p in pictures]
+        )
 
     def _values(self) -> int:
         return self.features.channels * self.features.height * self.features.width
@@ -169,13 +179,23 @@ class PixelPreprocessing:
         elif array.ndim == 4 and array.shape[1] not in (1, 3) and array.shape[3] in (1, 3):
             array = array.transpose(0, 3, 1, 2)
         if array.ndim != 4 or array.shape[1] not in (1, 3):
-            raise UserError(f"input: an array of shape {tuple(array.shape)} does not fit pictures of {shape[0]} x {shape[1]} x {shape[2]} ({values} values)")
-        if array.dtype.kind == "f" and array.size and array.max() <= 1 and self.levels > 1 and (array != np.floor(array)).any():
-            raise UserError("input: pixel values run from 0 to 1; multiply them by 255, the scale the network was trained on")
+            raise UserError(
+                f"input: an array of shape {tuple(array.shape)} does not fit pictures of {shape[0]} x {shape[1]} x {shape[2]} ({values} values)"
+            )
+        if (
+            array.dtype.kind == "f"
+            and array.size
+            and array.max() <= 1
+            and self.levels > 1
+            and (array != np.floor(array)).any()
+        ):
+            raise UserError(
+                "input: pixel values run from 0 to 1; multiply them by 255, the scale the network was trained on"
+            )
         pixels = np.ascontiguousarray(np.rint(array)).astype(np.uint8)
         if pixels.shape[1:] == shape:
             return pixels
-        return self._stack([self._resized(one) for one in pixels])
+        return np.stack([self._resized(one) for one in pixels])
 
     def _resized(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """One picture [C', H', W'] at the network's size, its levels kept."""

@@ -33,7 +33,9 @@ class Rows:
         for name, rows in (("training", self.train), ("validation", self.val)):
             if len(rows) == 0:
                 total = len(self.train) + len(self.val) + len(self.test)
-                raise UserError(f"data: the {name} split is empty ({total} rows in all); lower val and test, or give more rows")
+                raise UserError(
+                    f"data: the {name} split is empty ({total} rows in all); lower val and test, or give more rows"
+                )
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def check_class_sizes(labels: Index, classes: Sequence[str]) -> None:
     if lonely:
         shown = ", ".join(repr(name) for name in lonely[:5]) + (", ..." if len(lonely) > 5 else "")
         which = f"class {shown} has" if len(lonely) == 1 else f"classes {shown} have"
-        raise UserError(f"data: {which} one sample, which a stratified split cannot divide; add samples, or set data.stratify=false")
+        raise UserError(
+            f"data: {which} one sample, which a stratified split cannot divide; add samples, or set data.stratify=false"
+        )
 
 
 def take(rows: Index, count: int, rng: np.random.Generator, labels: Index | None) -> tuple[Index, Index]:
@@ -98,7 +102,9 @@ def take(rows: Index, count: int, rng: np.random.Generator, labels: Index | None
 def fold_numbers(rows: Index, folds: int, rng: np.random.Generator, labels: Index | None) -> Index:
     """A fold 0 ... folds - 1 for each of `rows`; sizes differ by at most one, within each class too."""
     if folds > len(rows):
-        raise UserError(f"data.folds: {folds} folds need at least {folds} rows outside the test split, there are {len(rows)}")
+        raise UserError(
+            f"data.folds: {folds} folds need at least {folds} rows outside the test split, there are {len(rows)}"
+        )
     order = rng.permutation(len(rows))
     if labels is not None:
         order = order[np.argsort(labels[rows[order]], kind="stable")]
@@ -107,7 +113,9 @@ def fold_numbers(rows: Index, folds: int, rng: np.random.Generator, labels: Inde
     return numbers
 
 
-def by_chance(pool: Index, shares: Shares, labels: Index | None, fold: int | None, *, test: bool = True, val: bool = True) -> Rows:
+def by_chance(
+    pool: Index, shares: Shares, labels: Index | None, fold: int | None, *, test: bool = True, val: bool = True
+) -> Rows:
     """Divide `pool` at random; `test` and `val` say whether these are to be taken out of it at all."""
     rng = generator(shares.seed)
     drawn_test = np.empty(0, dtype=np.int64)
@@ -122,7 +130,9 @@ def by_chance(pool: Index, shares: Shares, labels: Index | None, fold: int | Non
         return Rows(rest[~chosen], rest[chosen], drawn_test)
     count = row_count(shares.val, len(pool), "val")
     if count >= len(rest):
-        raise UserError(f"data: val and test together ask for {count + len(drawn_test)} of {len(pool)} rows and leave none to train on")
+        raise UserError(
+            f"data: val and test together ask for {count + len(drawn_test)} of {len(pool)} rows and leave none to train on"
+        )
     train, drawn_val = take(rest, count, rng, labels)
     return Rows(train, drawn_val, drawn_test)
 

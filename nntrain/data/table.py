@@ -1,13 +1,20 @@
-"""The data sources by name."""
+"""The data sources by name. A new one: its file, a line here, and configs/data/<name>.yaml."""
 
 from __future__ import annotations
 
-from typing import Any
-
+from nntrain.data.arrays import ArraysSource
 from nntrain.data.bundled import BundledSource
+from nntrain.data.dataset import Source
+from nntrain.data.idx import IdxSource
+from nntrain.data.synthetic import SyntheticSource
 from nntrain.data.tabular import TableSource
+from nntrain.data.vision import VisionSource
 
-SOURCES: dict[str, type[Any]] = {
+SOURCES: dict[str, type[Source]] = {
     "bundled": BundledSource,
     "table": TableSource,
+    "idx": IdxSource,
+    "vision": VisionSource,
+    "arrays": ArraysSource,
+    "synthetic": SyntheticSource,
 }

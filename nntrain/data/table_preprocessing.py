@@ -77,7 +77,9 @@ class TablePreprocessing:
         if not present.any():
             raise UserError(f"{_where(raw)}: the target '{self.task.targets[0]}' is missing in every row")
         inputs = self.encode(self._columns(frame))
-        encoded = encode_targets(self.task, [column.at(present) for column in targets], standardize=self.standardize_target)
+        encoded = encode_targets(
+            self.task, [column.at(present) for column in targets], standardize=self.standardize_target
+        )
         weights = None
         if self.weight_column is not None and self.weight_column in frame.columns:
             values = sample_weights(to_column(frame[self.weight_column], "numeric").at(present))
@@ -122,7 +124,9 @@ def sample_weights(column: Column) -> np.ndarray[Any, np.dtype[np.float64]]:
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         said = "is missing" if np.isnan(column.values[row]) else f"is {column.values[row]:g}"
-        raise UserError(f"data.weight_column '{column.name}': the weight of row {row + 1} {said}; weights are 0 or more")
+        raise UserError(
+            f"data.weight_column '{column.name}': the weight of row {row + 1} {said}; weights are 0 or more"
+        )
     if not column.values.any():
         raise UserError(f"data.weight_column '{column.name}': every weight is 0")
     return column.values

@@ -69,11 +69,15 @@ def table_dataset(
             encoders.append(fit_categories(seen, encoding.max_categories))
             distinct = len(np.unique(seen.values[seen.values >= 0]))
             if distinct > encoding.max_categories:
-                said.append(f"column '{column.name}': of {distinct} categories the {encoding.max_categories} most frequent are kept")
+                said.append(
+                    f"column '{column.name}': of {distinct} categories the {encoding.max_categories} most frequent are kept"
+                )
         else:
             encoders.append(fit_numeric(seen, encoding.numeric))
     if not encoders:
-        raise UserError("data: no input column is left; see which were dropped and why, or declare their types (data.types)")
+        raise UserError(
+            "data: no input column is left; see which were dropped and why, or declare their types (data.types)"
+        )
     preprocessing = TablePreprocessing(
         tuple(e for e in encoders if isinstance(e, NumericEncoder)),
         tuple(e for e in encoders if isinstance(e, CategoryEncoder)),
@@ -97,7 +101,9 @@ def table_dataset(
     train, val = split(rows.train), split(rows.val)
     test = split(rows.test) if len(rows.test) else None
     if repeated := duplicates(train, val):
-        said.append(f"{repeated} of {len(val)} validation rows also occur, exactly alike, in training; the validation score flatters")
+        said.append(
+            f"{repeated} of {len(val)} validation rows also occur, exactly alike, in training; the validation score flatters"
+        )
     named = {"train": train, "val": val, "test": test}
     parts = {name: part for name, part in named.items() if part is not None}
     described += [{"name": name, "type": "-", "role": role} for name, role in (roles or {}).items()]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,7 @@ class TableSource:
         self.missing = tuple(str(marker) for marker in missing)
         self.types = {str(name): kind for name, kind in (types or {}).items()}
         self.drop = tuple(drop)
-        self.encoding = Encoding(numeric, max_categories, one_hot_max, embedding_dim)
+        self.coding = Encoding(numeric, max_categories, one_hot_max, embedding_dim)
         self.weight_column = weight_column
         self.shares = Shares(val, test, split_seed, folds)
         self.stratify = stratify
@@ -106,7 +106,9 @@ class TableSource:
         task = decide_task(self.task, target_columns)
         present = ~np.logical_or.reduce([column.missing for column in target_columns])
         weight = roles.get("weight_column")
-        part, said = self._part(frame, present, task, target_columns, weight, [*targets, *roles.values(), *dropped], path)
+        part, said = self._part(
+            frame, present, task, target_columns, weight, [*targets, *roles.values(), *dropped], path
+        )
         notes += said
         rows = self._rows(frame, present, part, task, roles, fold, others)
         aside = tuple(dict.fromkeys([*targets, *roles.values()]))
@@ -128,7 +130,7 @@ class TableSource:
             whole.targets,
             task,
             Rows(*ranges),
-            replace(self.encoding, declared=frozenset(self.types)),
+            replace(self.coding, declared=frozenset(self.types)),
             reading,
             fingerprint.of_files(path, *others.values()),
             weights=whole.weights,
@@ -142,7 +144,9 @@ class TableSource:
         """The main file, and whether its columns have names of their own."""
         if is_parquet(path):
             return clean(read_parquet(path), self.missing), True
-        wanted = [self.target] if isinstance(self.target, str) else self.target if isinstance(self.target, Sequence) else []
+        wanted = (
+            [self.target] if isinstance(self.target, str) else self.target if isinstance(self.target, Sequence) else []
+        )
         as_text = {name for name, kind in self.types.items() if kind in ("categorical", "date")}
         as_text |= {str(name) for name in (self.group_column, self.split_column) if name is not None}
         frame, dialect = read_delimited(
@@ -227,7 +231,9 @@ class TableSource:
             targets = [Column(targets[0].name, "categorical", labels(targets[0], task).astype(np.int32), task.classes)]
         return _Part(columns, targets if whole else [column.at(present) for column in targets], weights), notes
 
-    def _other(self, path: Path, reading: Reading, like: _Part, task: Task, weight: str | None) -> tuple[_Part, list[str]]:
+    def _other(
+        self, path: Path, reading: Reading, like: _Part, task: Task, weight: str | None
+    ) -> tuple[_Part, list[str]]:
         """A file of another split, read as the main one was."""
         text = {name for name, column in like.columns.items() if column.kind in ("categorical", "date")}
         frame = read_frame(path, reading, text=text)
@@ -275,7 +281,9 @@ class TableSource:
         if "time_column" in roles:
             column = to_column(frame[roles["time_column"]]).at(present)
             if column.kind == "categorical":
-                raise UserError(f"data.time_column '{column.name}': holds text such as {column.categories[0]!r}, neither dates nor numbers")
+                raise UserError(
+                    f"data.time_column '{column.name}': holds text such as {column.categories[0]!r}, neither dates nor numbers"
+                )
             if column.missing.any():
                 row = int(np.flatnonzero(column.missing)[0]) + 1
                 raise UserError(f"data.time_column '{column.name}': row {row} has none; every row needs its time")
@@ -301,7 +309,9 @@ def _joined(parts: Sequence[_Part]) -> _Part:
 def _stacked(columns: Sequence[Column]) -> Column:
     first = columns[0]
     if first.kind != "categorical":
-        return Column(first.name, first.kind, np.concatenate([column.values for column in columns]), (), first.date_format)
+        return Column(
+            first.name, first.kind, np.concatenate([column.values for column in columns]), (), first.date_format
+        )
     union = sorted({name for column in columns for name in column.categories})
     place = {name: i for i, name in enumerate(union)}
     tables = [np.array([*(place[name] for name in column.categories), -1], dtype=np.int32) for column in columns]

@@ -48,12 +48,18 @@ def decide_task(setting: TaskSetting, columns: Sequence[Column]) -> Task:
         setting = "classification" if len(columns) == 1 and is_classes(columns[0]) else "regression"
     if setting == "classification":
         if len(columns) > 1:
-            raise UserError(f"data.target: classification takes one target column, not {len(columns)} ({', '.join(names)})")
+            raise UserError(
+                f"data.target: classification takes one target column, not {len(columns)} ({', '.join(names)})"
+            )
         classes = class_names(columns[0])
         if len(classes) < 2:
-            raise UserError(f"data.target: column '{names[0]}' is constant (always {classes[0]!r}); there is nothing to learn")
+            raise UserError(
+                f"data.target: column '{names[0]}' is constant (always {classes[0]!r}); there is nothing to learn"
+            )
         if columns[0].kind in ("numeric", "date") and len(classes) > max(1000, len(columns[0]) // 2):
-            raise UserError(f"data.task: column '{names[0]}' has {len(classes)} distinct numbers in {len(columns[0])} rows; set data.task=regression")
+            raise UserError(
+                f"data.task: column '{names[0]}' has {len(classes)} distinct numbers in {len(columns[0])} rows; set data.task=regression"
+            )
         return Task("classification", names, classes)
     for column in columns:
         if column.kind == "categorical":
@@ -63,7 +69,9 @@ def decide_task(setting: TaskSetting, columns: Sequence[Column]) -> Task:
             )
         values = column.values[~column.missing]
         if bool((values == values[0]).all()):
-            raise UserError(f"data.target: column '{column.name}' is constant (always {values[0]:g}); there is nothing to learn")
+            raise UserError(
+                f"data.target: column '{column.name}' is constant (always {values[0]:g}); there is nothing to learn"
+            )
     return Task("regression", names)
 
 
@@ -95,7 +103,9 @@ def labels(column: Column, task: Task) -> NDArray[np.int64]:
             guess = nearest(name, task.classes)
             hint = f"; did you mean '{guess}'?" if guess else ""
             shown = ", ".join(task.classes[:10]) + (", ..." if len(task.classes) > 10 else "")
-            raise UserError(f"data: label {name!r} in column '{column.name}' is none of the classes{hint} (classes: {shown})")
+            raise UserError(
+                f"data: label {name!r} in column '{column.name}' is none of the classes{hint} (classes: {shown})"
+            )
     table = np.array([-1 if (i := spelled[name]) is None else i for name in names] + [-1], dtype=np.int64)
     return table[codes]
 
@@ -142,7 +152,9 @@ def fit_scale(task: Task, columns: Sequence[Column], rows: NDArray[np.int64]) ->
         center.append(float(values.mean()))
         deviation = float(values.std())
         if deviation == 0:
-            raise UserError(f"data.target: column '{column.name}' is constant in the training split (always {values[0]:g})")
+            raise UserError(
+                f"data.target: column '{column.name}' is constant in the training split (always {values[0]:g})"
+            )
         scale.append(deviation)
     return replace(task, center=tuple(center), scale=tuple(scale))
 
@@ -154,6 +166,8 @@ def encode_targets(task: Task, columns: Sequence[Column], *, standardize: bool =
     out = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
     for i, column in enumerate(columns):
         if column.kind == "categorical":
-            raise UserError(f"data.target: column '{column.name}' must hold numbers, it holds text such as {column.categories[0]!r}")
+            raise UserError(
+                f"data.target: column '{column.name}' must hold numbers, it holds text such as {column.categories[0]!r}"
+            )
         out[:, i] = (column.values - task.center[i]) / task.scale[i] if standardize else column.values
     return torch.from_numpy(out)

@@ -1,0 +1,105 @@
+"""Settings of `data`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from nntrain.config.fields import (
+    NON_NEGATIVE,
+    POSITIVE,
+    Boolean,
+    Choice,
+    Either,
+    Integer,
+    Kind,
+    ListOf,
+    MapOf,
+    Number,
+    Path,
+    Text,
+    optional,
+)
+
+COLUMN = Either(Text("a column's name"), Integer())
+DATASETS = {
+    "bundled": ("digits", "iris", "wine", "breast_cancer", "diabetes"),
+    "vision": ("mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_balanced", "emnist_letters", "emnist_digits"),
+    "synthetic": ("spirals", "moons", "circles", "blobs", "linear", "sinusoid"),
+}
+
+FIELDS: dict[str, Kind] = {
+    "dataset": Choice("data set", tuple(name for names in DATASETS.values() for name in names)),
+    "path": optional(Path(), "null (it must be given)"),
+    "target": optional(Either(COLUMN, ListOf(COLUMN, minimum=1)), "null (it must be given)"),
+    "task": Choice("task", ("auto", "classification", "regression")),
+    "header": Either(Boolean(), Choice("header", ("auto",))),
+    "separator": optional(Text("one character, tab or space"), "null (found out)"),
+    "encoding": Text("the name of an encoding"),
+    "missing": ListOf(Either(Text(), Number())),
+    "types": MapOf("column", Choice("type", ("numeric", "categorical", "boolean", "date"))),
+    "drop": ListOf(COLUMN),
+    "numeric": Choice("scaling", ("standard", "quantile", "robust", "none")),
+    "one_hot_max": Integer(low=0),
+    "embedding_dim": optional(Integer(low=1), "null (by the number of values)"),
+    "max_categories": Integer(low=1),
+    "weight_column": optional(COLUMN),
+    "val": Either(Number(above=0, below=1), Integer(low=1)),
+    "test": Either(Number(low=0, below=1), Integer(low=0)),
+    "split_seed": Integer(low=0),
+    "stratify": Boolean(),
+    "folds": optional(Integer(low=2), "null (no k-fold)"),
+    "val_path": optional(Path()),
+    "test_path": optional(Path()),
+    "split_column": optional(COLUMN),
+    "group_column": optional(COLUMN),
+    "time_column": optional(COLUMN),
+    "classes": Either(
+        Integer(low=2), ListOf(Either(Text("a class's name"), Integer()), minimum=2), optional(Integer(low=2))
+    ),
+    "root": Path(),
+    "download": Boolean(),
+    "y_path": optional(Path()),
+    "x": optional(Text("an array's name")),
+    "y": optional(Text("an array's name")),
+    "x_test": Text("an array's name"),
+    "y_test": Text("an array's name"),
+    "samples": Integer(low=10),
+    "noise": NON_NEGATIVE,
+    "turns": POSITIVE,
+    "features": Integer(low=1),
+    "data_seed": Integer(low=0),
+}
+
+# Each decides by itself which rows go where.
+DIVIDERS = ("split_column", "group_column", "time_column")
+
+
+def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What stands in no single value: a data set of another source, and two settings that both divide the rows."""
+    name, dataset, classes = section.get("name"), section.get("dataset"), section.get("classes")
+    own = DATASETS.get(str(name))
+    if own is not None and dataset is not None and dataset not in own:
+        yield "dataset", f"{dataset!r} is no data set of data={name} (choices: {', '.join(own)})"
+    if name == "synthetic":
+        if not isinstance(classes, int):
+            yield "classes", f"{classes} is not a whole number of at least 2"
+        elif dataset in ("moons", "circles") and classes != 2:
+            yield "classes", f"{dataset} have 2 classes, not {classes}"
+    if name == "idx" and isinstance(classes, int):
+        yield "classes", f"{classes} is not a list of the classes' names"
+    separator = section.get("separator")
+    if separator is not None and len(separator) > 1 and separator not in ("tab", "space", "\\t"):
+        yield "separator", f"{separator!r} is not one character, tab or space"
+    used = [key for key in DIVIDERS if section.get(key) is not None]
+    for key in used[1:]:
+        yield key, f"stands beside {used[0]}, which also says which rows are validation and test; leave one of them out"
+    if section.get("val_path") is not None:
+        for key in used:
+            yield key, "stands beside val_path, which also says what is validation; leave one of them out"
+    if section.get("test_path") is not None and section.get("split_column") is not None:
+        yield "split_column", "stands beside test_path, which also says what is test; leave one of them out"
+    if section.get("folds") is not None:
+        for key in ("val_path", "split_column", "time_column"):
+            if section.get(key) is not None:
+                yield "folds", f"stands beside {key}: with k-fold every row validates once; leave one of them out"

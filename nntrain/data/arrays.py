@@ -1,0 +1,178 @@
+"""numpy's files: an .npz with inputs and targets, or a pair of .npy. Pickled objects are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nntrain.data import fingerprint
+from nntrain.data.columns import Column, numeric_columns
+from nntrain.data.dataset import Dataset
+from nntrain.data.encoders import Scaling
+from nntrain.data.files import existing_file
+from nntrain.data.frames import Reading
+from nntrain.data.npz import read_npy, read_npz
+from nntrain.data.pictures import picture_dataset
+from nntrain.data.splitting import Rows, Shares, by_chance, check_class_sizes
+from nntrain.data.tables import Encoding, table_dataset
+from nntrain.data.targets import TaskSetting, decide_task, labels
+from nntrain.errors import UserError, nearest
+
+INPUT_NAMES = ("x", "X", "x_train", "X_train")
+TARGET_NAMES = ("y", "Y", "y_train", "Y_train")
+
+
+class ArraysSource:
+    """uint8 [N, H, W], [N, H, W, C] or [N, C, H, W] are pictures; any other numbers [N, ...] are the columns of a table."""
+
+    def __init__(
+        self,
+        *,
+        path: str | None = None,
+        y_path: str | None = None,
+        x: str | None = None,
+        y: str | None = None,
+        x_test: str = "x_test",
+        y_test: str = "y_test",
+        task: TaskSetting = "auto",
+        numeric: Scaling = "standard",
+        val: float | int = 0.15,
+        test: float | int = 0.15,
+        split_seed: int = 0,
+        stratify: bool = True,
+        folds: int | None = None,
+    ) -> None:
+        self.path = path
+        self.y_path = y_path
+        self.x = x
+        self.y = y
+        self.x_test = x_test
+        self.y_test = y_test
+        self.task: TaskSetting = task
+        self.numeric: Scaling = numeric
+        self.shares = Shares(val, test, split_seed, folds)
+        self.stratify = stratify
+
+    def load(self, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
+        """Read, split and prepare; `fold` chooses one of the k folds."""
+        inputs, targets, test = self._read()
+        sources = [existing_file(path, "data.path") for path in (self.path, self.y_path) if path is not None]
+        print_of = fingerprint.of_files(*sources)
+        pictures = _as_pictures(inputs)
+        if test is not None and test[0].shape[1:] != inputs.shape[1:]:
+            raise UserError(
+                f"data.x_test: samples of shape {test[0].shape[1:]} beside training samples of shape {inputs.shape[1:]}"
+            )
+        both = targets if test is None else np.concatenate([targets, test[1]])
+        columns = _target_columns(both)
+        if columns[0].missing.any():
+            raise UserError("data.y: some targets are NaN; leave these samples out")
+        task = decide_task(self.task, columns)
+        known = labels(columns[0], task) if task.is_classification else None
+        count = len(inputs)
+        if pictures is not None and known is not None:
+            given = _as_pictures(test[0]) if test is not None else None
+            apart = None if given is None else (given, known[count:])
+            return picture_dataset(
+                pictures,
+                known[:count],
+                task.classes,
+                self.shares,
+                print_of,
+                test=apart,
+                fold=fold,
+                target="y",
+                stratify=self.stratify,
+            )
+        stratified = known[:count] if known is not None and self.stratify else None
+        if stratified is not None:
+            check_class_sizes(stratified, task.classes)
+        rows = by_chance(np.arange(count), self.shares, stratified, fold, test=test is None)
+        flat = inputs.reshape(count, -1)
+        if test is not None:
+            flat = np.concatenate([flat, test[0].reshape(len(test[0]), -1)])
+            rows = Rows(rows.train, rows.val, np.arange(count, len(flat)))
+        names = tuple(str(i) for i in range(flat.shape[1]))
+        targets_named = tuple(column.name for column in columns)
+        notes = [f"samples of shape {inputs.shape[1:]} are taken as {flat.shape[1]} columns"] if inputs.ndim > 2 else []
+        return table_dataset(
+            numeric_columns(flat, names),
+            columns,
+            task,
+            rows,
+            Encoding(numeric=self.numeric),
+            Reading(columns=(*names, *targets_named), aside=targets_named),
+            print_of,
+            standardize_target=standardize_target,
+            notes=notes,
+        )
+
+    def _read(self) -> tuple[NDArray[Any], NDArray[Any], tuple[NDArray[Any], NDArray[Any]] | None]:
+        path = existing_file(self.path, "data.path")
+        test = None
+        if path.suffix == ".npy":
+            if self.y_path is None:
+                raise UserError(f"data.y_path: '{path.name}' holds the inputs alone; name the .npy of the targets")
+            inputs, targets = read_npy(path), read_npy(existing_file(self.y_path, "data.y_path"))
+        else:
+            held = read_npz(path)
+            inputs = _pick(held, self.x, INPUT_NAMES, "x", path.name)
+            if self.y_path is None:
+                targets = _pick(held, self.y, TARGET_NAMES, "y", path.name)
+            else:
+                targets = read_npy(existing_file(self.y_path, "data.y_path"))
+            if self.x_test in held and self.y_test in held:
+                test = (held[self.x_test], held[self.y_test])
+        for name, (x, y) in {"": (inputs, targets), "_test": test or (inputs, targets)}.items():
+            if x.ndim < 2 or x.dtype.kind not in "buif":
+                raise UserError(
+                    f"data.x{name}: inputs are numbers [N, ...], at least 2-dimensional, not {x.dtype} of shape {x.shape}"
+                )
+            if len(x) != len(y):
+                raise UserError(f"data.y{name}: {len(x)} samples, but {len(y)} targets")
+            if len(x) == 0:
+                raise UserError(f"data.x{name}: is empty")
+        return inputs, targets, test
+
+
+def _pick(
+    held: Mapping[str, NDArray[Any]], asked: str | None, usual: tuple[str, ...], key: str, file: str
+) -> NDArray[Any]:
+    wanted = (asked,) if asked is not None else usual
+    for name in wanted:
+        if name in held:
+            return held[name]
+    guess = nearest(wanted[0], held)
+    hint = f"; did you mean '{guess}'?" if guess else ""
+    raise UserError(f"data.{key}: {file} has no array '{wanted[0]}'{hint} (arrays: {', '.join(held)})")
+
+
+def _as_pictures(array: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """uint8 [N, C, H, W] where the array is pictures, else None."""
+    if array.dtype != np.uint8 or array.ndim not in (3, 4):
+        return None
+    if array.ndim == 3:
+        return array[:, None]
+    if array.shape[3] in (1, 3):
+        return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
+    return array if array.shape[1] in (1, 3) else None
+
+
+def _target_columns(targets: NDArray[Any]) -> list[Column]:
+    if targets.ndim > 2 or targets.dtype.kind not in "buifU":
+        raise UserError(
+            f"data.y: targets are numbers or text, [N] or [N, T], not {targets.dtype} of shape {targets.shape}"
+        )
+    table = targets[:, None] if targets.ndim == 1 else targets
+    names = ["y"] if table.shape[1] == 1 else [f"y{i}" for i in range(table.shape[1])]
+    if targets.dtype.kind == "U":
+        columns = []
+        for i, name in enumerate(names):
+            categories, codes = np.unique(table[:, i], return_inverse=True)
+            columns.append(Column(name, "categorical", codes.astype(np.int32), tuple(str(c) for c in categories)))
+        return columns
+    kind = "boolean" if targets.dtype.kind == "b" else "numeric"
+    return [Column(name, kind, table[:, i].astype(np.float64)) for i, name in enumerate(names)]
