@@ -16,18 +16,18 @@ class PixelInput(nn.Module):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
-        self.scale: float | Tensor
-        self.shift: float | Tensor
         scale = [1 / s if s > 0 else 1.0 for s in std]
-        shift = [-m * a for m, a in zip(mean, scale, strict=True)]
-        if len(scale) == 1:
-            self.scale, self.shift = scale[0], shift[0]
-        else:
-            self.register_buffer("scale", torch.tensor(scale).view(-1, 1, 1), persistent=False)
-            self.register_buffer("shift", torch.tensor(shift).view(-1, 1, 1), persistent=False)
+        shift = torch.tensor([-m * a for m, a in zip(mean, scale, strict=True)])
+        self.single = scale[0] if len(scale) == 1 else None
+        self.scale: Tensor
+        self.shift: Tensor
+        self.register_buffer("scale", torch.tensor(scale).view(-1, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.view(()) if len(scale) == 1 else shift.view(-1, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.scale + self.shift
+        if self.single is not None:
+            return torch.add(self.shift, x, alpha=self.single)  # shift + scale * x, conversion included, in one kernel
+        return torch.addcmul(self.shift, x, self.scale)
 
 
 def embedding_width(cardinality: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -67,9 +66,8 @@ class Hidden(nn.Linear):
         self.skip = skip
         self.projection = nn.Linear(inputs, width, bias=False) if skip and inputs != width else None
         self.family = made.family
-        self.gain = (
-            made.gain / math.sqrt(branches) if skip else made.gain
-        )  # n branches add up, each 1/n of the variance
+        # n branches add up, and so do their means: with 1/n of the gain each, the signal grows e-fold at most.
+        self.gain = made.gain / branches if skip else made.gain
 
         parts = [f"linear {width}" if made.pieces == 1 else f"linear {width} x {made.pieces}"]
         parts += [] if normalise is None else [f"{_name(norm)} norm"]

@@ -1,0 +1,98 @@
+"""Option files, schemas, tables and constructors of model and init agree."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nntrain.config.schema import init, model
+from nntrain.models.activations import ACTIVATIONS
+from nntrain.models.norms import NORMS
+from nntrain.models.table import INITIALIZERS, MODELS
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+TABLES = {"model": (MODELS, model, {"inputs", "outputs"}), "init": (INITIALIZERS, init, set())}
+OPTIONS = [(group, name) for group, (table, _, _) in TABLES.items() for name in table]
+
+
+def option(group: str, name: str) -> dict:
+    return yaml.safe_load((CONFIGS / group / f"{name}.yaml").read_text())
+
+
+@pytest.mark.parametrize(("group", "name"), OPTIONS)
+def test_an_option_file_lists_the_constructors_settings_and_defaults(group, name):
+    table, schema, given = TABLES[group]
+    settings = option(group, name)
+    assert settings.pop("name") == name
+    signature = inspect.signature(table[name]).parameters
+    assert settings == {key: p.default for key, p in signature.items() if key not in given}
+    for key, value in settings.items():
+        assert schema.FIELDS[key].complaint(value) is None, key
+    assert not list(schema.conflicts(settings))
+
+
+@pytest.mark.parametrize("group", TABLES)
+def test_every_option_file_is_in_the_table(group):
+    assert {path.stem for path in (CONFIGS / group).glob("*.yaml")} == set(TABLES[group][0])
+
+
+@pytest.mark.parametrize(
+    ("table", "schema", "given"),
+    [(ACTIVATIONS, model.ACTIVATION_SETTINGS, set()), (NORMS, model.NORM_SETTINGS, {"width"})],
+)
+def test_the_settings_of_activations_and_norms_are_their_signatures(table, schema, given):
+    settings = {name: set(inspect.signature(made).parameters) - given for name, made in table.items()}
+    assert settings == {name: set(kinds) for name, kinds in schema.items()}
+
+
+@pytest.mark.parametrize(
+    ("given", "clashing"),
+    [
+        ({"widths": [3], "width": 4}, ["width"]),
+        ({"widths": [3], "depth": 4, "shape": "funnel"}, ["depth", "shape"]),
+        ({"widths": [3], "activation": "relu"}, []),
+        ({"widths": None, "width": 4}, []),
+    ],
+)
+def test_widths_beside_width_is_a_conflict(given, clashing):
+    found = dict(model.given_conflicts(given))
+    assert list(found) == clashing
+    assert all("stands beside model.widths" in said for said in found.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "text"),
+    [
+        ({"dropout": [0.1]}, "dropout", "1 entries for 2 hidden layers"),
+        ({"widths": [8, 8, 8], "dropout": [0.1, 0.1]}, "dropout", "2 entries for 3 hidden layers"),
+        ({"residual": True, "depth": 1}, "residual", "needs at least 2 hidden layers"),
+        ({"activation": {"name": "hardtanh", "low": 1}}, "activation", "needs low below high"),
+    ],
+)
+def test_conflicts_of_a_model(change, key, text):
+    ((where, said),) = model.conflicts(option("model", "mlp") | change)
+    assert where == key
+    assert text in said
+
+
+def test_low_must_be_below_high():
+    ((key, said),) = init.conflicts({"low": 1.0, "high": 1.0})
+    assert (key, said) == ("low", "must be below high, and they are 1 and 1")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("dropout", 1.5, "1.5 is not a number of at least 0 and below 1 or a list"),
+        ("depth", -1, "-1 is not a whole number of at least 0"),
+        ("activation", "rellu", "unknown activation 'rellu'; did you mean 'relu'"),
+        ("activation", {"name": "relu", "slope": 1}, "relu has no setting 'slope'"),
+        ("norm", {"name": "batch", "momentum": 2}, "momentum: 2 is not"),
+        ("widths", [0], "entry 0: 0 is not a whole number of at least 1"),
+    ],
+)
+def test_wrong_values_are_named(key, value, text):
+    assert text in model.FIELDS[key].complaint(value)
