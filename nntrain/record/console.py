@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import time
@@ -11,7 +10,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TextIO
 
-from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
@@ -20,16 +18,16 @@ from nntrain.record.files import WriteError
 from nntrain.record.layout import FAINT, GOOD, WARNING, Page, facts, heading
 from nntrain.record.log import Log
 from nntrain.record.result import class_table, loss_chart, next_commands, summary
+from nntrain.record.screen import PLAIN_WIDTH, open_screen, print_lines
 from nntrain.record.words import clean, count, duration, plural, wrapped
 
 REFRESHES = 5  # per second, in rich's own thread
 LAST_EPOCHS = 8  # lines of the table on the screen
-PLAIN_WIDTH = 100  # where there is no terminal to fit
 BAR = 32
 
 
 class RunConsole:
-    """Called plainly by the loop, in this order: start, then per epoch epoch_begin and epoch_end, finish, close.
+    """Called plainly, in this order: start, then per epoch epoch_begin and epoch_end, finish; again for a fold; close.
 
     done: steps done in this epoch. The loop sets it; that is all that a step costs, the display looks when it likes.
     stream: where people read, standard output by default (standard error under `--json`).
@@ -42,7 +40,7 @@ class RunConsole:
         self.done = 0
         self.log = Log()
         self.quiet = quiet
-        self._console, self._page = _open(stream, width)
+        self._console, self._page = open_screen(stream, width)
         if live is None:
             live = self._console.is_terminal and not self._console.is_dumb_terminal and "CI" not in os.environ
         self._wants_live = live and not quiet
@@ -54,7 +52,7 @@ class RunConsole:
         self._lines: list[tuple[int, Text, Text]] = []  # epoch, its line, its line with the mark of the best
         self._best: tuple[int, Text, Text] | None = None
         self._epoch, self._epochs, self._steps = 0, 0, 0
-        self._first_epoch, self._started, self._epoch_started = 0, 0.0, 0.0
+        self._first_epoch, self._started = 0, 0.0
 
     def start(
         self,
@@ -87,33 +85,20 @@ class RunConsole:
             ("device", device),
             ("run", str(folder)),
         ]
-        self._history = list(history)
-        self._epochs = epochs
+        self._stop_live()
+        self._history, self._lines, self._best = list(history), [], None
+        self._epoch, self._epochs, self._first_epoch = 0, epochs, 0
         self._tables = [EpochTable(metrics, page) for page in (self._page, self._log_page)]
-        self._say(lambda page: [heading(name, page), *facts(pairs, page), Text("")])
-        self._started = time.perf_counter()
-        if self._wants_live:
-            self._live = Live(
-                console=self._console,
-                get_renderable=self._view,
-                refresh_per_second=REFRESHES,
-                transient=True,
-                redirect_stdout=self._redirects,
-                redirect_stderr=self._redirects,
-                vertical_overflow="crop",
-            )
-            self._live.start()
-            self._write_log([self._tables[1].header()])
-        else:
-            self._say_each((self._tables[0].header(), self._tables[1].header()))
+        self._say(lambda page: [heading(name, page), *facts(pairs, page)])
 
     def epoch_begin(self, epoch: int, steps: int) -> None:
         """epoch: 1, 2, ... steps: how many this epoch has."""
         now = time.perf_counter()
         if not self._first_epoch:
             self._first_epoch, self._started = epoch, now
+            self._begin_table()
         self.done = 0
-        self._epoch, self._steps, self._epoch_started = epoch, steps, now
+        self._epoch, self._steps = epoch, steps
 
     def epoch_end(self, row: Mapping[str, Any], best: bool) -> None:
         """row: the epoch's row of `metrics.csv` (seconds: its own). best: the best so far by the monitored metric."""
@@ -176,6 +161,23 @@ class RunConsole:
     ) -> None:
         self.close()
 
+    def _begin_table(self) -> None:
+        self._say(lambda _: [Text("")])
+        if self._wants_live:
+            self._live = Live(
+                console=self._console,
+                get_renderable=self._view,
+                refresh_per_second=REFRESHES,
+                transient=True,
+                redirect_stdout=self._redirects,
+                redirect_stderr=self._redirects,
+                vertical_overflow="crop",
+            )
+            self._live.start()
+            self._write_log([self._tables[1].header()])
+        else:
+            self._say_each((self._tables[0].header(), self._tables[1].header()))
+
     def _stop_live(self) -> None:
         if self._live is not None:
             live, self._live = self._live, None
@@ -211,7 +213,7 @@ class RunConsole:
 
     def _bar(self, what: str, at: int, end: int, share: float, said: str, width: int) -> Text:
         full, rest = ("#", "-") if self._page.ascii_only else ("━", "─")
-        bar = max(8, min(BAR, self._page.width - 30 - 2 * width))
+        bar = max(8, min(BAR, self._page.width - 35 - 2 * width))
         filled = min(bar, int(share * bar))
         return Text.assemble(
             (f"{what}  {at:>{width},} / {end:<{width},}  ", ""),
@@ -233,7 +235,7 @@ class RunConsole:
         self._write_log(line[1:])
 
     def _print(self, lines: Sequence[Text]) -> None:
-        _print(self._console, lines)
+        print_lines(self._console, lines)
 
     def _write_log(self, lines: Sequence[Text]) -> None:
         try:
@@ -241,28 +243,6 @@ class RunConsole:
         except WriteError as error:
             self.log = Log()  # the run is worth more than its log: say so and go on
             self._print(_labelled("warning", WARNING, f"{error}; the log ends here", self._page))
-
-
-def show(lines: Callable[[Page], list[Text]], stream: TextIO | None = None, width: int | None = None) -> None:
-    """Print what `lines` lays out for the page of `stream` (standard output by default), as `check` and `eval` do."""
-    console, page = _open(stream, width)
-    _print(console, lines(page))
-
-
-def _open(stream: TextIO | None, width: int | None) -> tuple[Console, Page]:
-    file = sys.stdout if stream is None else stream
-    ascii_only = not (getattr(file, "encoding", None) or "utf-8").lower().startswith("utf")
-    if ascii_only and isinstance(file, io.TextIOWrapper):
-        file.reconfigure(errors="replace")  # a class name with an umlaut must not end the run
-    console = Console(file=file, width=width, highlight=False, markup=False, emoji=False)
-    if width is None and not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PLAIN_WIDTH
-    return console, Page(console.width, ascii_only)
-
-
-def _print(console: Console, lines: Sequence[Text]) -> None:
-    for line in lines:
-        console.print(line, soft_wrap=True)  # a path or a command too long for the line stays one word
 
 
 def _labelled(label: str, style: str, text: str, page: Page) -> list[Text]:

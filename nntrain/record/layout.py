@@ -46,12 +46,19 @@ def heading(title: str, page: Page) -> Text:
 
 
 def facts(pairs: Iterable[tuple[str, str]], page: Page) -> list[Text]:
-    """Label and value a line, the values aligned and broken between words; empty values are left out."""
+    """Label and value a line, the values aligned and broken between words; empty values are left out.
+
+    A value with a word (a path) too long for that starts on the line below its label.
+    """
     kept = [(label, value) for label, value in pairs if value]
     indent = max((cell_len(label) for label, _ in kept), default=0) + 2
     lines = []
     for label, value in kept:
-        for i, part in enumerate(wrapped(clean(value), page.width - indent)):
+        parts = wrapped(clean(value), page.width - indent)
+        if max(map(cell_len, parts)) > page.width - indent:
+            lines += [Text(label, LABEL), *(Text("  " + part) for part in wrapped(clean(value), page.width - 2))]
+            continue
+        for i, part in enumerate(parts):
             lines.append(Text.assemble((label.ljust(indent) if i == 0 else " " * indent, LABEL), part))
     return lines
 

@@ -109,7 +109,7 @@ def learning_curves(
     metric = wanted if wanted in metrics else next(iter(metrics), None)
     epochs = [int(row["epoch"]) for row in history]
     figure = _figure(11.0 if metric else 6.2, 4.2)
-    panels = [("loss", 0.85), *([(metric, 6.35)] if metric else [])]
+    panels = [("loss", 0.95), *([(metric, 6.4)] if metric else [])]
     dots: dict[str, Any] = {}
     if len(epochs) <= FEW_POINTS:
         dots = {"marker": "o", "markersize": 4 if len(epochs) < 20 else 2.5}
