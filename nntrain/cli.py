@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from nntrain.errors import UserError, nearest
 
@@ -62,7 +62,12 @@ def _run(words: list[str]) -> int:
         return OK
     wrong = [word for word in arguments if word.startswith("-")]
     if wrong:
-        raise UserError(*(f"{word}: there is no such option (options: {', '.join(FLAGS)}; settings are written key=value)" for word in wrong))
+        raise UserError(
+            *(
+                f"{word}: there is no such option (options: {', '.join(FLAGS)}; settings are written key=value)"
+                for word in wrong
+            )
+        )
     if "multirun" in flags and verb not in ("fit", "check"):
         raise UserError(f"-m: only fit can sweep, not {verb}")
     actions: dict[str, Callable[[list[str], set[str]], int]] = {
@@ -83,11 +88,12 @@ def _fit(words: list[str], flags: set[str]) -> int:
     if "multirun" in flags:
         from nntrain.sweep.multirun import multirun
 
-        return multirun(words, sys.argv, as_json="json" in flags)
+        swept, status = multirun(words, ["nntrain", *sys.argv[1:]], _people(flags))
+        _answer(swept, flags)
+        return status
     from nntrain.launch import launch
 
-    as_json = "json" in flags
-    run, status = launch(words, ["nntrain", *sys.argv[1:]], stream=sys.stderr if as_json else None)
+    run, status = launch(words, ["nntrain", *sys.argv[1:]], stream=_people(flags))
     if status:
         print(f"nntrain: stopped, the state is saved; go on with: nntrain fit resume={run.dir}", file=sys.stderr)
         return status
@@ -97,32 +103,37 @@ def _fit(words: list[str], flags: set[str]) -> int:
 def _eval(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.evaluate import evaluate_words
 
-    result = evaluate_words(_arguments(words, "checkpoint"), as_json="json" in flags)
+    result = evaluate_words(_arguments(words, "checkpoint"), _people(flags))
     return _answer(result, flags)
 
 
 def _predict(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.predict import predict_words
 
-    return _answer(predict_words(_arguments(words, "checkpoint"), as_json="json" in flags), flags)
+    return _answer(predict_words(_arguments(words, "checkpoint"), _people(flags)), flags)
 
 
 def _check(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.check import check_words
 
-    return _answer(check_words(words, as_json="json" in flags), flags)
+    return _answer(check_words(words, _people(flags)), flags)
 
 
 def _configs(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.configs import configs_words
 
-    return _answer(configs_words(words, as_json="json" in flags), flags)
+    return _answer(configs_words(words, _people(flags)), flags)
 
 
 def _completion(words: list[str], flags: set[str]) -> int:
     from nntrain.completion import completion_words
 
     return completion_words(words)
+
+
+def _people(flags: set[str]) -> TextIO:
+    """The stream that people read; under --json standard output belongs to the one JSON line."""
+    return sys.stderr if "json" in flags else sys.stdout
 
 
 def _answer(result: dict[str, Any], flags: set[str]) -> int:

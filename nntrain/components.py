@@ -45,7 +45,9 @@ def _find(group: str, name: str) -> Any:
     try:
         module = import_module(module_name)
     except ImportError as error:
-        raise UserError(f"{group}: {name}: cannot import {module_name} ({error}); is its folder on PYTHONPATH?") from None
+        raise UserError(
+            f"{group}: {name}: cannot import {module_name} ({error}); is its folder on PYTHONPATH?"
+        ) from None
     if not hasattr(module, attribute):
         raise UserError(f"{group}: {name}: {unknown(f'class in {module_name}', attribute, sorted(vars(module)))}")
     return getattr(module, attribute)

@@ -47,6 +47,7 @@ class Experiment:
     state: TrainState
     course: Course
     notes: tuple[str, ...]
+    fold: int | None = None
 
     @property
     def task(self) -> Task:
@@ -93,7 +94,7 @@ def build_experiment(config: Config, fold: int | None = None) -> Experiment:
         scaled=config["precision"] == "fp16",
         averaged=regularization["ema"] > 0 or course.swa_start is not None,
     )
-    return Experiment(config, device, dataset, program, state, course, (*dataset.notes, *notes))
+    return Experiment(config, device, dataset, program, state, course, (*dataset.notes, *notes), fold)
 
 
 def load_data(config: Config, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
@@ -113,7 +114,9 @@ def build_objective(config: Config, loss: Any, dataset: Dataset) -> Objective:
     monitor = config["early_stopping"]["monitor"]
     if monitor != "loss" and monitor not in metric_names(dataset.task):
         allowed = ", ".join(("loss", *metric_names(dataset.task)))
-        raise UserError(f"early_stopping.monitor: {monitor} is not a metric of {dataset.task.kind} (metrics: {allowed})")
+        raise UserError(
+            f"early_stopping.monitor: {monitor} is not a metric of {dataset.task.kind} (metrics: {allowed})"
+        )
     return objective
 
 
@@ -192,7 +195,9 @@ def check_batches(config: Config, network: Network, train: Split) -> None:
             "or batch_size=full"
         )
     if size == 1 and any(isinstance(module, BatchNorm) for module in network.modules()):
-        raise UserError("batch_size: 1 leaves batch normalisation nothing to average over; use model.norm=layer, or a larger batch")
+        raise UserError(
+            "batch_size: 1 leaves batch normalisation nothing to average over; use model.norm=layer, or a larger batch"
+        )
 
 
 def check_optimizer(config: Config, optimizer: Optimizer) -> None:
@@ -219,10 +224,14 @@ def find_device(name: str) -> torch.device:
                 f"device: {name} was asked for, but torch {torch.__version__} ({built}) finds no CUDA device; use device=cpu or device=auto"
             )
         if (device.index or 0) >= count:
-            raise UserError(f"device: {name} was asked for, but there are {count} CUDA devices, cuda:0 to cuda:{count - 1}")
+            raise UserError(
+                f"device: {name} was asked for, but there are {count} CUDA devices, cuda:0 to cuda:{count - 1}"
+            )
         return torch.device("cuda", device.index or 0)
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise UserError("device: mps was asked for, but this machine has no Metal device; use device=cpu or device=auto")
+        raise UserError(
+            "device: mps was asked for, but this machine has no Metal device; use device=cpu or device=auto"
+        )
     return device
 
 
@@ -230,7 +239,9 @@ def set_arithmetic(config: Config, device: torch.device) -> None:
     """Precision of products and determinism: settings of the process, not of a tensor."""
     precision = config["precision"]
     if precision == "tf32" and device.type != "cuda":
-        raise UserError(f"precision: tf32 is a format of CUDA devices, and this run is on {device.type}; use fp32 or bf16")
+        raise UserError(
+            f"precision: tf32 is a format of CUDA devices, and this run is on {device.type}; use fp32 or bf16"
+        )
     torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     if config["deterministic"]:

@@ -1,4 +1,100 @@
 """What `--help` says: what a person types most, with examples that work."""
 
-GENERAL = """x"""
-VERBS: dict[str, str] = {"fit": "", "eval": "", "predict": "", "check": "", "configs": "", "completion": ""}
+GENERAL = """\
+nntrain: train a neural network from a YAML file, and trust what you get.
+
+  nntrain fit                                     train the bundled digits: real data, no download, seconds
+  nntrain fit config=iris                         a recipe that comes with nntrain
+  nntrain fit config=mine.yaml optimizer.lr=0.01  a recipe of your own, one setting changed
+  nntrain eval runs/digits/...                    the metrics of a trained model
+  nntrain predict runs/digits/... input=new.csv output=predictions.csv
+
+commands
+  fit         train; keep the best model on validation; evaluate it on test once, at the end
+  eval        metrics of a model, on its own data or on new data
+  predict     predictions with probabilities for new inputs
+  check       validate a config without training: settings and their origin, layers, memory, data
+  configs     what can be chosen: recipes, models, optimizers, ...; start a recipe of your own
+  completion  tab completion for bash, zsh and fish
+
+nntrain COMMAND --help says more of a command. --json: the result as one JSON object on the last line of
+standard output. Settings are written key=value, without dashes."""
+
+_FIT = """\
+nntrain fit [config=NAME_OR_FILE] [key=value ...] [-m] [--json]
+
+Train; keep the best model on validation; evaluate it on test once, at the end.
+
+  nntrain fit config=digits
+  nntrain fit config=digits optimizer=sgd optimizer.lr=0.1 optimizer.momentum=0.9
+  nntrain fit config=digits model.depth=3 model.width=256 model.norm=batch model.dropout=0.2
+  nntrain fit config=digits batch_size=full optimizer=lbfgs
+  nntrain fit config=wine data.folds=5                     cross-validation
+  nntrain fit config=digits seed=1,2,3 optimizer=adam,sgd -m   every combination
+  nntrain fit resume=runs/digits/2026-01-31_12-00-00_abc123    go on exactly where a run stopped
+
+a choice is made by its group (optimizer=sgd), a setting of it with a dot (optimizer.lr=0.1)
+  data model init loss optimizer schedule regularization early_stopping checkpoint augment
+settings that belong to no group
+  name seed device epochs batch_size precision gradient_accumulation deterministic time_limit run_dir quiet
+
+nntrain configs lists all choices, nntrain configs optimizer the settings of one group,
+nntrain check config=... shows where each value comes from without training."""
+
+_EVAL = """\
+nntrain eval MODEL [data.path=FILE] [split=train|val|test] [device=auto] [--json]
+
+Metrics of a model on its own data (the test split unless said otherwise), or on a file of new samples with
+their targets. MODEL is a run folder or a best.safetensors.
+
+  nntrain eval runs/housing/2026-01-31_12-00-00_abc123
+  nntrain eval runs/housing/2026-01-31_12-00-00_abc123 split=val
+  nntrain eval checkpoint=best.safetensors data.path=new.csv"""
+
+_PREDICT = """\
+nntrain predict MODEL input=FILE_OR_FOLDER output=FILE [device=auto] [--json]
+
+Predictions, with the probability of each class. The input is raw: a CSV or Parquet file with the columns of
+training, in any order; a picture or a folder of pictures; a .npy or .npz array. The output's ending says its
+format: .csv, .tsv, .parquet, .json.
+
+  nntrain predict runs/housing/2026-01-31_12-00-00_abc123 input=new.csv output=predictions.csv
+  nntrain predict best.safetensors input=pictures/ output=predictions.parquet"""
+
+_CHECK = """\
+nntrain check [config=NAME_OR_FILE] [key=value ...] [--json]
+
+Validate everything without training, and show it: every setting with its origin (default, recipe, command
+line), the layers, parameters and memory, the data with its columns and types.
+
+  nntrain check config=mine.yaml
+  nntrain check config=digits model.depth=5"""
+
+_CONFIGS = """\
+nntrain configs [GROUP [OPTION]] | RECIPE | copy RECIPE FILE [--json]
+
+What can be chosen, each with one line and its hyperparameters.
+
+  nntrain configs                         all groups and recipes
+  nntrain configs optimizer               every optimizer with its settings
+  nntrain configs optimizer sgd           one of them
+  nntrain configs digits                  a recipe as it is written
+  nntrain configs copy digits mine.yaml   start a recipe of your own"""
+
+_COMPLETION = """\
+nntrain completion bash | zsh | fish
+
+Print the script that makes the Tab key complete commands, groups, choices and settings.
+
+  eval "$(nntrain completion bash)"                                     in ~/.bashrc
+  eval "$(nntrain completion zsh)"                                      in ~/.zshrc
+  nntrain completion fish > ~/.config/fish/completions/nntrain.fish"""
+
+VERBS: dict[str, str] = {
+    "fit": _FIT,
+    "eval": _EVAL,
+    "predict": _PREDICT,
+    "check": _CHECK,
+    "configs": _CONFIGS,
+    "completion": _COMPLETION,
+}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from nntrain.config.compose import compose
+from nntrain.config.compose import Composed, compose
 from nntrain.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,28 +28,46 @@ def launch(
     """Train as the words say, or go on with the run of `resume=`; the run, and the exit status (0, or 130 / 143 where a
     signal ended it with its state saved)."""
     resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
-    if resumed:
-        folder = run_of(Path(resumed[-1]))
-        changes = [word for word in words if not word.startswith("resume=")]
-        config, source = _resumed_config(folder, changes), str(folder / "config.yaml")
-    else:
-        composed = compose(words)
-        config, source = composed.config, _source(words)
+    if not resumed:
+        return train_composed(compose(words), command, source=_source(words), stream=stream, quiet=quiet)
+    folder = run_of(Path(resumed[-1]))
+    composed = _resumed_config(folder, [word for word in words if not word.startswith("resume=")])
+    return train_composed(
+        composed, command, source=str(folder / "config.yaml"), resumed=folder, stream=stream, quiet=quiet
+    )
 
+
+def train_composed(
+    composed: Composed,
+    command: Sequence[str],
+    *,
+    source: str = "",
+    resumed: Path | None = None,
+    stream: TextIO | None = None,
+    quiet: bool = False,
+    silent: bool = False,
+) -> tuple[Run, int]:
+    """Train a config that is known to be sound. source: what `config=` named, for the commands that are proposed.
+    resumed: the run folder to go on with. silent: say nothing at all but in log.txt."""
     import torch  # after the config is known to be sound: a typo costs no second
 
     from nntrain.record.console import RunConsole
     from nntrain.training.trainer import Interrupted
     from nntrain.verbs.fit import Run, fit, resume
 
-    with catching_signals() as stop, RunConsole(stream, quiet=quiet or config["quiet"]) as console:
-        with torch.random.fork_rng(devices=[]):  # a caller's random numbers are none of ours to move
-            try:
-                if resumed:
-                    return resume(folder, config, console, stop, source), 0
-                return fit(config, console, stop, command, source), 0
-            except Interrupted as interrupted:
-                return Run(interrupted.folder), 128 + (stop.signal or signal.SIGINT)
+    config = composed.config
+    with (
+        catching_signals() as stop,
+        open(os.devnull, "w") if silent else nullcontext(stream) as people,
+        RunConsole(people, quiet=quiet or config["quiet"]) as console,
+        torch.random.fork_rng(devices=[]),  # a caller's random numbers are none of ours to move
+    ):
+        try:
+            if resumed is not None:
+                return resume(resumed, config, console, stop, source), 0
+            return fit(config, console, stop, command, source), 0
+        except Interrupted as interrupted:
+            return Run(interrupted.folder), 128 + (stop.signal or signal.SIGINT)
 
 
 @contextmanager
@@ -85,7 +104,7 @@ def run_of(path: Path) -> Path:
     return path.resolve()
 
 
-def _resumed_config(folder: Path, changes: Sequence[str]) -> Mapping[str, Any]:
+def _resumed_config(folder: Path, changes: Sequence[str]) -> Composed:
     wrong = [word for word in changes if word.partition("=")[0] not in RESUMABLE]
     if wrong:
         raise UserError(
@@ -95,7 +114,7 @@ def _resumed_config(folder: Path, changes: Sequence[str]) -> Mapping[str, Any]:
                 for word in wrong
             )
         )
-    return compose([f"config='{folder / 'config.yaml'}'", *changes]).config
+    return compose([f"config='{folder / 'config.yaml'}'", *changes])
 
 
 def _source(words: Sequence[str]) -> str:

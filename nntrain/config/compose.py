@@ -12,7 +12,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
@@ -27,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from nntrain.config import schema
 from nntrain.config.options import config_dir, option_file
 from nntrain.config.recipe import Recipe, find_recipe, read_recipe
-from nntrain.config.validate import KeyCheck, component_names, value_problems
+from nntrain.config.validate import KeyCheck, is_path, value_problems
 from nntrain.errors import UserError
 
 ROOT = "nntrain"  # configs/nntrain.yaml
@@ -61,13 +60,20 @@ class Words:
     problems: list[str] = field(default_factory=list)
     is_sweep: bool = False
 
+    @staticmethod
+    def alias(recipe: Recipe) -> str:
+        """The recipe's name in Hydra's group `config`: unlike the path, free of slashes, and different for different files."""
+        return f"{recipe.name}-{blake2b(str(recipe.path).encode(), digest_size=4).hexdigest()}"
+
 
 def compose(words: Sequence[str], cwd: Path | None = None) -> Composed:
     """One config from `key=value` words. Raises UserError with every mistake found, of keys and of values."""
     prepared = prepare(words, cwd or Path.cwd())
     if prepared.is_sweep:
         sweeping = [str(origin.where) for origin in prepared.given.values() if origin.kind == "sweep"]
-        raise UserError(f"{', '.join(sweeping)}: several values make a sweep; add -m (or quote the value if it is one text)")
+        raise UserError(
+            f"{', '.join(sweeping)}: several values make a sweep; add -m (or quote the value if it is one text)"
+        )
     try:
         composed = main_hydra().compose_config(ROOT, prepared.hydra, RunMode.RUN, with_log_configuration=False)
     except (HydraException, OmegaConfBaseException) as error:
@@ -79,12 +85,6 @@ def main_hydra() -> Hydra:
     """Hydra over our `configs/`. A run of ours inside a process that has another Hydra leaves that one in place."""
     GlobalHydra.instance().clear()
     return Hydra.create_main_hydra2("nntrain", create_config_search_path(str(config_dir())))
-
-
-def config_loader(hydra: Hydra) -> ConfigLoaderImpl:
-    loader = hydra.config_loader
-    assert isinstance(loader, ConfigLoaderImpl)
-    return loader
 
 
 def prepare(words: Sequence[str], cwd: Path) -> Words:
@@ -108,7 +108,7 @@ def prepare(words: Sequence[str], cwd: Path) -> Words:
             prepared.problems.extend(error.problems)
             continue
         prepared.recipes.append(recipe)
-        aliases.append(_alias(recipe))
+        aliases.append(Words.alias(recipe))
     if not prepared.recipes:
         raise UserError(*prepared.problems)
     prepared.is_sweep = len(aliases) > 1 or any(o.is_sweep_override() for o in overrides)
@@ -118,7 +118,7 @@ def prepare(words: Sequence[str], cwd: Path) -> Words:
         for problem in check.problems:
             if problem not in prepared.problems:
                 prepared.problems.append(problem)
-        _register(recipe, alias, check.recipe_values, cwd)
+        _register(recipe, alias, check.recipe_values)
         words_for_hydra = check.words
         for key in check.recipe_keys:
             prepared.given[key] = Origin("recipe", recipe.where(key))
@@ -152,11 +152,7 @@ def finish(composed: DictConfig, prepared: Words) -> Composed:
 
 def _choices(override: Override) -> list[str]:
     if override.is_sweep_override():
-        from hydra.core.plugins import Plugins
-        from hydra.plugins.plugin import Plugin  # noqa: F401  (the registry needs its base class loaded)
-
-        Plugins.instance()
-        return [str(entry).strip("'\"") for entry in override.sweep_string_iterator(transformer=_plain_text)]
+        return [str(entry).strip("'\"") for entry in override.sweep_string_iterator()]
     return [str(override.value())]
 
 
@@ -164,12 +160,7 @@ def _plain_text(entry: Any) -> str:
     return str(getattr(entry, "text", entry))
 
 
-def _alias(recipe: Recipe) -> str:
-    """A name for Hydra's group `config`: unlike the path, free of slashes, and different for different files."""
-    return f"{recipe.name}-{blake2b(str(recipe.path).encode(), digest_size=4).hexdigest()}"
-
-
-def _register(recipe: Recipe, alias: str, values: Mapping[str, Any], cwd: Path) -> None:
+def _register(recipe: Recipe, alias: str, values: Mapping[str, Any]) -> None:
     """Store a recipe as an option of the group `config`, its sections' names as entries of a defaults list."""
     defaults: list[Any] = []
     node: dict[str, Any] = {}
@@ -186,24 +177,26 @@ def _register(recipe: Recipe, alias: str, values: Mapping[str, Any], cwd: Path) 
         else:
             node |= _with_absolute_paths("top", {key: value}, recipe.path.parent)
     ConfigStore.instance().store(
-        group="config", name=alias, node={"defaults": [*defaults, "_self_"], **node}, package="_global_", provider="recipe"
+        group="config",
+        name=alias,
+        node={"defaults": [*defaults, "_self_"], **node},
+        package="_global_",
+        provider="recipe",
     )
 
 
 def _with_absolute_paths(group: str, section: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    from nntrain.config.validate import is_path
-
     fields = schema.fields(group)
     return {
-        key: str((folder / Path(value).expanduser()).resolve()) if isinstance(value, str) and is_path(fields.get(key)) else value
+        key: str((folder / Path(value).expanduser()).resolve())
+        if isinstance(value, str) and is_path(fields.get(key))
+        else value
         for key, value in section.items()
     }
 
 
 def _absolute_paths(words: Sequence[str], overrides: Sequence[Override], cwd: Path) -> list[str]:
     """Command-line words whose value is a path, made absolute: a job of a sweep may run elsewhere."""
-    from nntrain.config.validate import is_path
-
     absolute: list[str] = []
     by_word = {o.input_line: o for o in overrides}
     for word in words:
@@ -231,7 +224,11 @@ def _origins(values: Mapping[str, Any], given: Mapping[str, Origin]) -> Iterator
                 said = given.get(key) if inner == "name" else None
                 yield path, said or _nearest_given(path, given) or default
         else:
-            default = Origin("default", f"{ROOT}.yaml") if key != "name" or key in given else Origin("default", "the recipe's name")
+            default = (
+                Origin("default", f"{ROOT}.yaml")
+                if key != "name" or key in given
+                else Origin("default", "the recipe's name")
+            )
             yield key, _nearest_given(key, given) or default
 
 
@@ -252,8 +249,3 @@ def _unparsed(word: str, error: HydraException) -> str:
         return f"'{word}' is not understood; settings are written key=value (see: nntrain fit --help)"
     said = str(error).splitlines()[0]
     return f"{word}: cannot be read: {said} (quote a value with special characters: 'key=\"a,b\"')"
-
-
-def own_components(values: Mapping[str, Any]) -> list[str]:
-    """Names of the form `package.module:Class` that a config uses."""
-    return list(component_names(values))

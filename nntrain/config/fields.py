@@ -91,7 +91,9 @@ class Integer(_Plain):
         return "a whole number" + _bounds(self.low, self.high, None, None)
 
     def allows(self, value: Any) -> bool:
-        return isinstance(value, int) and not isinstance(value, bool) and _within(value, self.low, self.high, None, None)
+        return (
+            isinstance(value, int) and not isinstance(value, bool) and _within(value, self.low, self.high, None, None)
+        )
 
 
 @dataclass(frozen=True)
@@ -230,7 +232,11 @@ class Variant:
         kinds = self.options[name]
         for key, entry in settings.items():
             if key not in kinds:
-                return unknown(f"setting of {self.what} {name}", str(key), list(kinds)) if kinds else f"{name} has no setting '{key}'"
+                return (
+                    unknown(f"setting of {self.what} {name}", str(key), list(kinds))
+                    if kinds
+                    else f"{name} has no setting '{key}'"
+                )
             if said := kinds[key].complaint(entry):
                 return f"{key}: {said}"
         return None
@@ -251,7 +257,9 @@ class Either:
         if None in said:
             return None
         for kind, one in zip(self.kinds, said, strict=True):  # the kind that fits in form explains best
-            if (isinstance(value, str) and isinstance(kind, Choice)) or (isinstance(kind, ListOf | MapOf) and isinstance(value, list | dict)):
+            if (isinstance(value, str) and isinstance(kind, Choice)) or (
+                isinstance(kind, ListOf | MapOf) and isinstance(value, list | dict)
+            ):
                 return one
         return f"{_shown(value)} is not {self.words}"
 

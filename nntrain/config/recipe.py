@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from omegaconf._utils import get_yaml_loader
 
-from nntrain.config.options import recipe_file, recipe_names
+from nntrain.config.options import config_dir, recipe_file, recipe_names
 from nntrain.errors import UserError, nearest
 
 MAX_BYTES = 1_000_000
@@ -26,9 +26,17 @@ class Recipe:
     values: dict[str, Any]
     lines: dict[str, int]
 
+    @property
+    def shown(self) -> str:
+        """The path as people know it: below configs/ for a recipe of ours, else relative to where the command runs."""
+        for base in (config_dir(), Path.cwd()):
+            if self.path.is_relative_to(base):
+                return str(self.path.relative_to(base))
+        return str(self.path)
+
     def where(self, key: str) -> str:
         line = self.lines.get(key)
-        return f"{self.path}, line {line}" if line else str(self.path)
+        return f"{self.shown}, line {line}" if line else self.shown
 
 
 def find_recipe(given: str, cwd: Path) -> Path:
@@ -72,7 +80,9 @@ def read_recipe(path: Path) -> Recipe:
     try:
         root = loader.get_single_node()
         if root is None:
-            raise UserError(f"{path}: is empty; a recipe has sections such as 'data:' and 'model:' (see: nntrain configs)")
+            raise UserError(
+                f"{path}: is empty; a recipe has sections such as 'data:' and 'model:' (see: nntrain configs)"
+            )
         if not isinstance(root, yaml.MappingNode):
             raise UserError(f"{path}: is not a recipe; it must be a mapping with sections such as 'data:' and 'model:'")
         if _size(root, path) > MAX_NODES:

@@ -10,7 +10,7 @@ import yaml
 from hydra.core.override_parser.types import Override
 
 from nntrain.config import schema
-from nntrain.config.fields import Either, Kind, MapOf, Path, Variant
+from nntrain.config.fields import Either, Kind, Path
 from nntrain.config.options import config_dir, option_names, read_option
 from nntrain.config.recipe import Recipe
 from nntrain.errors import nearest, unknown
@@ -67,7 +67,9 @@ class KeyCheck:
             owner = recipe_option or _default_options()[group]
             allowed = self._allowed(group, owner)
             if allowed is not None and key not in allowed:
-                self.problems.append(self._unknown_key(group, owner, key, allowed, self._recipe.where(f"{group}.{key}")))
+                self.problems.append(
+                    self._unknown_key(group, owner, key, allowed, self._recipe.where(f"{group}.{key}"))
+                )
             elif not replaced:
                 kept[key] = value
                 self.recipe_keys.append(f"{group}.{key}")
@@ -129,8 +131,15 @@ class KeyCheck:
     def _top_unknown(self, key: str) -> str:
         allowed = [*schema.GROUPS, *schema.fields("top")]
         owners = [group for group in schema.GROUPS if key in schema.fields(group)]
-        guess = nearest(key, allowed)
-        hint = f"; did you mean '{guess}'?" if guess else f"; did you mean '{owners[0]}.{key}'?" if owners else ""
+        first, dot, rest = key.partition(".")
+        guess = nearest(first, allowed)
+        hint = (
+            f"; did you mean '{guess}{dot}{rest}'?"
+            if guess
+            else f"; did you mean '{owners[0]}.{key}'?"
+            if owners
+            else ""
+        )
         return f"{key}: there is no such section or setting{hint} (sections and settings: {', '.join(allowed)})"
 
     def _check_words(self, overrides: Sequence[Override], names: Mapping[str, list[str] | None]) -> None:
@@ -212,19 +221,6 @@ def is_path(kind: Kind | None) -> bool:
     if isinstance(kind, Either):
         return any(is_path(one) for one in kind.kinds)
     return isinstance(kind, Path)
-
-
-def has_parts(kind: Kind) -> bool:
-    """Whether a field's value may be a mapping of its own."""
-    return isinstance(kind, MapOf | Variant) or (isinstance(kind, Either) and any(has_parts(one) for one in kind.kinds))
-
-
-def component_names(config: Mapping[str, Any]) -> Iterator[str]:
-    """`package.module:Class` wherever a section's name is one."""
-    for group in schema.GROUPS:
-        section = config.get(group)
-        if isinstance(section, Mapping) and ":" in str(section.get("name", "")):
-            yield f"{group}.name={section['name']}"
 
 
 @cache

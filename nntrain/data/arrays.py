@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntrain.data import fingerprint
-from nntrain.data.columns import Column, numeric_columns
+from nntrain.data.columns import Column, Kind, numeric_columns
 from nntrain.data.dataset import Dataset
 from nntrain.data.encoders import Scaling
 from nntrain.data.files import existing_file
@@ -26,7 +26,7 @@ TARGET_NAMES = ("y", "Y", "y_train", "Y_train")
 
 
 class ArraysSource:
-    """uint8 [N, H, W], [N, H, W, C] or [N, C, H, W] are pictures; any other numbers [N, ...] are the columns of a table."""
+    """uint8 [N, H, W], [N, H, W, C] or [N, C, H, W] are pictures; other numbers [N, ...] are the columns of a table."""
 
     def __init__(
         self,
@@ -128,9 +128,7 @@ class ArraysSource:
                 test = (held[self.x_test], held[self.y_test])
         for name, (x, y) in {"": (inputs, targets), "_test": test or (inputs, targets)}.items():
             if x.ndim < 2 or x.dtype.kind not in "buif":
-                raise UserError(
-                    f"data.x{name}: inputs are numbers [N, ...], at least 2-dimensional, not {x.dtype} of shape {x.shape}"
-                )
+                raise UserError(f"data.x{name}: inputs are numbers of shape [N, ...], not {x.dtype} of shape {x.shape}")
             if len(x) != len(y):
                 raise UserError(f"data.y{name}: {len(x)} samples, but {len(y)} targets")
             if len(x) == 0:
@@ -174,5 +172,5 @@ def _target_columns(targets: NDArray[Any]) -> list[Column]:
             categories, codes = np.unique(table[:, i], return_inverse=True)
             columns.append(Column(name, "categorical", codes.astype(np.int32), tuple(str(c) for c in categories)))
         return columns
-    kind = "boolean" if targets.dtype.kind == "b" else "numeric"
+    kind: Kind = "boolean" if targets.dtype.kind == "b" else "numeric"
     return [Column(name, kind, table[:, i].astype(np.float64)) for i, name in enumerate(names)]

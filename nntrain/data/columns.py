@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,11 +32,26 @@ class Column:
         """True where the value is missing, [N]."""
         if self.kind == "categorical":
             return np.asarray(self.values < 0)
-        return np.isnan(self.values)
+        return np.asarray(np.isnan(self.values))
 
     def at(self, rows: NDArray[Any]) -> Column:
         """The same column with the rows chosen by an index or a mask."""
         return Column(self.name, self.kind, self.values[rows], self.categories, self.date_format)
+
+
+def stacked(columns: Sequence[Column]) -> Column:
+    """Columns of one kind below one another, categories told apart by their names."""
+    first = columns[0]
+    if len(columns) == 1:
+        return first
+    if first.kind != "categorical":
+        values = np.concatenate([column.values for column in columns])
+        return Column(first.name, first.kind, values, (), first.date_format)
+    union = sorted({name for column in columns for name in column.categories})
+    place = {name: i for i, name in enumerate(union)}
+    tables = [np.array([*(place[name] for name in column.categories), -1], dtype=np.int32) for column in columns]
+    codes = np.concatenate([table[column.values] for table, column in zip(tables, columns, strict=True)])
+    return Column(first.name, "categorical", codes, tuple(union))
 
 
 def numeric_columns(matrix: NDArray[Any], names: tuple[str, ...]) -> dict[str, Column]:

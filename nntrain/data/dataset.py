@@ -16,7 +16,7 @@ from nntrain.task import Task
 class Split:
     """Samples of one split, row i of each tensor being sample i.
 
-    inputs: uint8 [N, C, H, W] for pictures; float32 [N, numeric + categorical] for tables (categories as whole numbers).
+    inputs: uint8 [N, C, H, W] for pictures; float32 [N, numeric + categorical] for tables (categories as codes).
     targets: see `Task`. weights: float32 [N] with mean 1 over the training split, or None for all alike.
     """
 
@@ -67,7 +67,7 @@ class Preprocessing(Protocol):
         ...
 
     def inputs(self, raw: Any) -> torch.Tensor:
-        """Raw inputs (a path, a polars or pandas DataFrame, a numpy array, pictures) -> the tensor of `Split.inputs`."""
+        """Raw inputs (a path, a DataFrame, a numpy array, pictures) -> the tensor of `Split.inputs`."""
         ...
 
     def labelled(self, raw: Any) -> Split:

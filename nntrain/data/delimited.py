@@ -8,36 +8,21 @@ import gzip
 import io
 import re
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
+from nntrain.data.sniffing import HEAD, MISSING, Dialect, Header, is_number, sniff
 from nntrain.errors import UserError
 
 if TYPE_CHECKING:
     import polars as pl
 
-HEAD = 1 << 18  # bytes looked at to find out how a file is written
 SAMPLE = 1000  # rows by which a column counts as numbers at first; a later text turns it back
-SEPARATORS = ("\t", ";", "|", ",", " ")  # a comma inside a semicolon file is a decimal; not the other way round
-MISSING = ("", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL")
 SPACED_QUOTE = re.compile(rb'(?:^|[,;\t|])[ ]+"', re.MULTILINE)
 LEADING_ZERO = r"^\s*0\d"
-
-Header = Literal["auto"] | bool
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a file is written. `names` are its columns: from the header, else "0", "1", ..."""
-
-    separator: str
-    header: bool
-    names: tuple[str, ...]
 
 
 def read_delimited(
@@ -100,11 +85,11 @@ def read_delimited(
 
 
 def clean(frame: pl.DataFrame, missing: Sequence[str] = ()) -> pl.DataFrame:
-    """Spaces around texts taken off, and missing markers made null, in texts and (markers that are numbers) in numbers."""
+    """Spaces around texts taken off, and missing markers made null (those that are numbers, in numbers too)."""
     import polars as pl
 
     markers = [*MISSING, *missing]
-    numbers = [float(marker) for marker in missing if _is_number(marker)]
+    numbers = [float(marker) for marker in missing if is_number(marker)]
     changed = []
     for name, dtype in frame.schema.items():
         if dtype == pl.String:
@@ -125,73 +110,7 @@ def looks_numeric(column: pl.Series) -> bool:
     return present.cast(pl.Float64, strict=False).null_count() == 0 and not present.str.contains(LEADING_ZERO).any()
 
 
-def sniff(head: str, path: Path, separator: str | None, header: Header, known: AbstractSet[str]) -> Dialect:
-    """Find separator, header and column names from the beginning of a file."""
-    separator = separator or _find_separator(head)
-    rows = [row for row in _parsed(head, separator) if row and any(cell.strip() for cell in row)][:200]
-    if not rows:
-        raise UserError(f"{path}: is empty")
-    first = [cell.strip() for cell in rows[0]]
-    has_header = header if header != "auto" else bool(known & set(first)) or _is_header(first, rows[1:])
-    names = _unique(first) if has_header else tuple(str(i) for i in range(len(first)))
-    return Dialect(separator, has_header, names)
-
-
-def _parsed(head: str, separator: str) -> Iterator[list[str]]:
-    lines = head.splitlines(keepends=True)
-    if len(head) >= HEAD // 4 and len(lines) > 1:
-        lines = lines[:-1]  # the last line of a cut head is no whole line
-    return csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")
-
-
-def _find_separator(head: str) -> str:
-    for candidate in SEPARATORS:
-        widths = Counter(len(row) for row in list(_parsed(head, candidate))[:200] if row)
-        if not widths:
-            continue
-        width, rows = widths.most_common(1)[0]
-        if width > 1 and rows >= 0.9 * sum(widths.values()):
-            return candidate
-    # a ragged file has no even width; what occurs in its first line is the best guess
-    first = head.splitlines()[0] if head.splitlines() else ""
-    return next((candidate for candidate in SEPARATORS[:-1] if candidate in first), ",")
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
-    """Names over values: no cell is a number, and some column below is numbers throughout, or no name recurs below."""
-    named = [cell for cell in first if cell]
-    if any(_is_number(cell) or cell in MISSING for cell in named):
-        return False
-    if not body:
-        return True
-    columns = [
-        [row[i].strip() for row in body if i < len(row) and row[i].strip() not in MISSING] for i in range(len(first))
-    ]
-    if any(column and all(_is_number(cell) for cell in column) for column in columns):
-        return True
-    return not any(cell in column for cell, column in zip(first, columns, strict=True))
-
-
-def _unique(names: Sequence[str]) -> tuple[str, ...]:
-    """Names as given; an empty one by its position, a repeated one with a number."""
-    seen: dict[str, int] = {}
-    result = []
-    for i, given in enumerate(names):
-        name = given or f"unnamed_{i}"
-        seen[name] = seen.get(name, 0) + 1
-        result.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return tuple(result)
-
-
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> gzip.GzipFile | io.BufferedReader:
     with path.open("rb") as file:
         zipped = file.read(2) == b"\x1f\x8b"
     return gzip.open(path, "rb") if zipped else path.open("rb")

@@ -19,6 +19,38 @@ if TYPE_CHECKING:
     import polars as pl
 
 
+Name = str | int  # of a column: its name, or its position (negative ones from the end)
+
+
+class ColumnFinder:
+    """Finds the columns that settings name; `problems` gathers those that are not there."""
+
+    def __init__(self, names: Sequence[str], file: str) -> None:
+        self.names = names
+        self.file = file
+        self.problems: list[str] = []
+
+    @property
+    def listed(self) -> str:
+        return ", ".join(self.names[:24]) + (", ..." if len(self.names) > 24 else "")
+
+    def find(self, given: Name, key: str) -> str:
+        """The column of that name, else at that position. `key`: the setting that names it."""
+        text = str(given)
+        if text in self.names:
+            return text
+        if text.removeprefix("-").isdigit():
+            if -len(self.names) <= int(text) < len(self.names):
+                return self.names[int(text)]
+            said = f"{self.file} has {len(self.names)} columns, there is no position {text}"
+        else:
+            guess = nearest(text, self.names)
+            hint = f"; did you mean '{guess}'?" if guess else ""
+            said = f"{self.file} has no column '{text}'{hint} (columns: {self.listed})"
+        self.problems.append(f"data.{key}: {said}")
+        return text
+
+
 @dataclass(frozen=True)
 class Reading:
     """How the training table was written, so that new ones are read alike; JSON-able.

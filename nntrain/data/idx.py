@@ -50,7 +50,7 @@ def read_pairs(paths: Sequence[Path]) -> list[tuple[NDArray[np.uint8], NDArray[n
         images, labels = read_idx(images_path), read_idx(labels_path)
         if images.ndim != 3 or images.dtype.itemsize != 1:
             raise UserError(
-                f"{images_path}: holds {images.ndim}-dimensional {images.dtype.name}, not pictures (3-dimensional uint8)"
+                f"{images_path}: holds an array {images.shape} of {images.dtype.name}, not pictures [N, H, W] of uint8"
             )
         whole = labels[:, 0] if labels.ndim == 2 else labels  # QMNIST's labels have seven more columns
         if len(images) != len(whole):

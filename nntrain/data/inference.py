@@ -55,7 +55,7 @@ def to_column(
         return _of_kind(series.name, "date", kind, _days(series))
     if not series.dtype.is_numeric():
         raise UserError(
-            f"column '{series.name}': values of type {series.dtype} are not supported; use numbers, text, dates or booleans"
+            f"column '{series.name}': values of type {series.dtype} are neither numbers, text, dates nor booleans"
         )
     if kind == "categorical":
         return _categorical(_number_texts(series))
@@ -137,7 +137,7 @@ def _no_date(series: pl.Series, date_format: str | None) -> UserError:
 
     if date_format is None:
         return UserError(
-            f"column '{series.name}' is to hold dates, but values such as {series.drop_nulls()[0]!r} follow none of the known forms "
+            f"column '{series.name}' is to hold dates, but {series.drop_nulls()[0]!r} and others follow no known form "
             "(2024-12-31, 2024-12-31 23:59:59, 2024/12/31, 31.12.2024, 12/31/2024, 31/12/2024)"
         )
     kind = pl.Datetime("us") if "%H" in date_format else pl.Date

@@ -55,7 +55,7 @@ def picture_dataset(
 
 
 def _split(pixels: NDArray[np.uint8], labels: NDArray[np.int64], rows: NDArray[np.int64] | slice) -> Split:
-    return Split(torch.from_numpy(np.require(pixels[rows], requirements="CW")), torch.from_numpy(labels[rows]))
+    return Split(torch.from_numpy(np.require(pixels[rows], requirements=("C", "W"))), torch.from_numpy(labels[rows]))
 
 
 def _counts(split: Split, classes: tuple[str, ...]) -> dict[str, int]:
@@ -64,7 +64,7 @@ def _counts(split: Split, classes: tuple[str, ...]) -> dict[str, int]:
 
 
 def pixel_features(pixels: NDArray[np.uint8], rows: Rows) -> PixelFeatures:
-    """Size, and mean and standard deviation of each channel over the training pictures, in units of pixels (0 to 255)."""
+    """Size, and mean and standard deviation of each channel over the training pictures, on the pixels' scale."""
     _, channels, height, width = pixels.shape
     mean, std = [], []
     for channel in range(channels):

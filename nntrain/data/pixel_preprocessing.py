@@ -39,8 +39,8 @@ class PixelPreprocessing:
     def inputs(self, raw: Any) -> torch.Tensor:
         """Raw pictures -> uint8 [N, C, H, W].
 
-        raw: an image file, a folder of them (in order of their names), .npy, .npz (its first array, or `x`), .csv (a row
-        of C*H*W numbers each); a list of image paths or PIL images; an array [N, H, W], [N, C, H, W], [N, H, W, C],
+        raw: an image file, a folder of them (in order of their names), .npy, .npz (`x`, or its first array), .csv (rows
+        of C*H*W numbers); a list of image paths or PIL images; an array [N, H, W], [N, C, H, W], [N, H, W, C],
         [H, W] or [N, C*H*W]. Other sizes are resized, colour and grey converted. Raises UserError.
         """
         return torch.from_numpy(self._pixels(raw))
@@ -78,7 +78,7 @@ class PixelPreprocessing:
                 place = next((i for i, name in enumerate(names) if name in (*self.task.targets, "label")), 0)
                 return Split(self.inputs(np.delete(values, place, axis=1)), self._labels(values[:, place]))
         raise UserError(
-            "input: labelled pictures are an .npz with x and y, a folder with a folder per class, a CSV, or a pair (x, y)"
+            "input: labelled pictures are an .npz with x and y, a folder of folders (classes), a CSV, or a pair (x, y)"
         )
 
     def _labels(self, labels: NDArray[Any]) -> torch.Tensor:
@@ -180,7 +180,8 @@ class PixelPreprocessing:
             array = array.transpose(0, 3, 1, 2)
         if array.ndim != 4 or array.shape[1] not in (1, 3):
             raise UserError(
-                f"input: an array of shape {tuple(array.shape)} does not fit pictures of {shape[0]} x {shape[1]} x {shape[2]} ({values} values)"
+                f"input: an array of shape {tuple(array.shape)} does not fit pictures of "
+                f"{shape[0]} x {shape[1]} x {shape[2]} ({values} values)"
             )
         if (
             array.dtype.kind == "f"

@@ -64,7 +64,7 @@ def row_count(share: float | int, rows: int, key: str) -> int:
 
 
 def check_class_sizes(labels: Index, classes: Sequence[str]) -> None:
-    """Raise a UserError naming the classes that have a single sample: they cannot be in training and validation both."""
+    """Raise a UserError naming the classes that have a single sample: it cannot be in two splits."""
     counts = np.bincount(labels, minlength=len(classes))
     lonely = [name for name, count in zip(classes, counts, strict=True) if count == 1]
     if lonely:
@@ -76,7 +76,7 @@ def check_class_sizes(labels: Index, classes: Sequence[str]) -> None:
 
 
 def take(rows: Index, count: int, rng: np.random.Generator, labels: Index | None) -> tuple[Index, Index]:
-    """Draw `count` of `rows`; with `labels` (one per row of the table) each class gives its share. Returns (rest, drawn).
+    """Draw `count` of `rows`; with `labels` (one per row of the table) each class gives its share -> (rest, drawn).
 
     Shares are rounded by largest remainder, so that exactly `count` rows are drawn unless a class would be left empty:
     at least one row of every class stays in the rest.
@@ -131,14 +131,14 @@ def by_chance(
     count = row_count(shares.val, len(pool), "val")
     if count >= len(rest):
         raise UserError(
-            f"data: val and test together ask for {count + len(drawn_test)} of {len(pool)} rows and leave none to train on"
+            f"data: val and test ask for {count + len(drawn_test)} of {len(pool)} rows and leave none to train on"
         )
     train, drawn_val = take(rest, count, rng, labels)
     return Rows(train, drawn_val, drawn_test)
 
 
 def by_group(groups: Index, shares: Shares, fold: int | None, *, test: bool = True) -> Rows:
-    """Divide whole groups (an int per row), so that no group is in two splits; sizes come as close as the groups allow."""
+    """Divide whole groups (an int per row): no group is in two splits, and sizes come as close as that allows."""
     rng = generator(shares.seed)
     sizes = np.bincount(groups)
     present = rng.permutation(np.flatnonzero(sizes))
@@ -179,7 +179,7 @@ def by_time(times: NDArray[np.float64], shares: Shares, *, test: bool = True) ->
     tests = row_count(shares.test, rows, "test") if test else 0
     vals = row_count(shares.val, rows, "val")
     if tests + vals >= rows:
-        raise UserError(f"data: val and test together ask for {tests + vals} of {rows} rows and leave none to train on")
+        raise UserError(f"data: val and test ask for {tests + vals} of {rows} rows and leave none to train on")
     cut = rows - tests
     return Rows(order[: cut - vals], order[cut - vals : cut], order[cut:])
 

@@ -83,7 +83,7 @@ class SyntheticSource:
         )
 
     def draw(self) -> tuple[Floats, Floats]:
-        """Inputs [samples, features] and class numbers or values [samples], as even as `samples` allows over classes."""
+        """Inputs [samples, features], and class numbers (equally many of each) or values [samples]."""
         rng = np.random.default_rng(derive(self.data_seed, "synthetic"))
         label = np.arange(self.samples) % self.classes
         if self.dataset == "linear":
@@ -113,4 +113,5 @@ class SyntheticSource:
         return np.stack([x, y], axis=1)
 
     def _noise(self, rng: np.random.Generator, shape: Any) -> Floats:
-        return self.noise * rng.normal(size=shape)
+        drawn: Floats = self.noise * rng.normal(size=shape)
+        return drawn

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from nntrain.data.columns import Column
+from nntrain.data.columns import Column, Kind
 from nntrain.data.dataset import Split, TableFeatures
 from nntrain.data.encoders import CategoryEncoder, NumericEncoder, encoder_from_state
 from nntrain.data.frames import Reading, missing_columns, read_frame
@@ -71,7 +71,7 @@ class TablePreprocessing:
         self._require(frame, self.task.targets, raw)
         targets = []
         for name in self.task.targets:
-            kind = None if self.task.is_classification else "numeric"
+            kind: Kind | None = None if self.task.is_classification else "numeric"
             targets.append(agree(to_column(frame[name], kind, boolean=False), self.task)[0])
         present = ~np.logical_or.reduce([column.missing for column in targets])
         if not present.any():

@@ -11,24 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntrain.data import fingerprint
-from nntrain.data.columns import Column, Kind
+from nntrain.data.columns import Column, Kind, stacked
 from nntrain.data.dataset import Dataset
-from nntrain.data.delimited import Header, clean, read_delimited
+from nntrain.data.delimited import clean, read_delimited
 from nntrain.data.encoders import Scaling
 from nntrain.data.files import existing_file
-from nntrain.data.frames import Reading, is_parquet, missing_columns, read_frame, read_parquet
+from nntrain.data.frames import ColumnFinder, Name, Reading, is_parquet, missing_columns, read_frame, read_parquet
 from nntrain.data.inference import to_column
+from nntrain.data.sniffing import Header
 from nntrain.data.splitting import Rows, Shares, by_chance, by_group, by_name, by_time, check_class_sizes
 from nntrain.data.table_preprocessing import sample_weights
 from nntrain.data.tables import Encoding, table_dataset
 from nntrain.data.targets import TaskSetting, agree, decide_task, labels
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError
 from nntrain.task import Task
 
 if TYPE_CHECKING:
     import polars as pl
-
-Name = str | int
 
 
 @dataclass
@@ -162,36 +161,19 @@ class TableSource:
 
     def _resolve(self, names: tuple[str, ...], path: Path) -> tuple[list[str], dict[str, str], list[str]]:
         """Target names, {setting: column} of the other roles, and dropped columns; all that are unknown at once."""
-        problems: list[str] = []
-
-        def find(given: Name, key: str) -> str:
-            if str(given) in names:
-                return str(given)
-            text = str(given)
-            if text.lstrip("-").isdigit():
-                place = int(text)
-                if -len(names) <= place < len(names):
-                    return names[place]
-                problems.append(f"data.{key}: {path.name} has {len(names)} columns, there is no position {place}")
-            else:
-                guess = nearest(text, names)
-                hint = f"; did you mean '{guess}'?" if guess else ""
-                shown = ", ".join(names[:24]) + (", ..." if len(names) > 24 else "")
-                problems.append(f"data.{key}: {path.name} has no column '{text}'{hint} (columns: {shown})")
-            return text
-
+        finder = ColumnFinder(names, path.name)
         if self.target is None or self.target == []:
-            shown = ", ".join(names[:24]) + (", ..." if len(names) > 24 else "")
-            raise UserError(f"data.target: name the column to predict (columns of {path.name}: {shown})")
+            raise UserError(f"data.target: name the column to predict (columns of {path.name}: {finder.listed})")
         given = [self.target] if isinstance(self.target, str | int) else list(self.target)
-        targets = [find(name, "target") for name in given]
+        targets = [finder.find(name, "target") for name in given]
         roles = {}
         for key in ("weight_column", "split_column", "group_column", "time_column"):
             if (column := getattr(self, key)) is not None:
-                roles[key] = find(column, key)
-        dropped = [find(name, "drop") for name in self.drop]
-        self.types = {find(name, "types"): kind for name, kind in self.types.items()}
-        for name in set(targets) & ({*roles.values()} | set(dropped)):
+                roles[key] = finder.find(column, key)
+        dropped = [finder.find(name, "drop") for name in self.drop]
+        self.types = {finder.find(name, "types"): kind for name, kind in self.types.items()}
+        problems = list(finder.problems)
+        for name in sorted(set(targets) & {*roles.values(), *dropped}):
             problems.append(f"data.target: column '{name}' has another role as well; a target can have no other")
         if problems:
             raise UserError(*problems)
@@ -208,7 +190,7 @@ class TableSource:
         path: Path,
         known: Mapping[str, Column] | None = None,
     ) -> tuple[_Part, list[str]]:
-        """Typed columns of the rows that have their target. Input columns leave the frame one by one, which frees them."""
+        """Typed columns of the rows that have their target. Inputs leave the frame one by one, which frees them."""
         notes = []
         if lost := int((~present).sum()):
             notes.append(f"{lost} of {len(present)} rows of {path.name} have no target and are left out")
@@ -282,7 +264,7 @@ class TableSource:
             column = to_column(frame[roles["time_column"]]).at(present)
             if column.kind == "categorical":
                 raise UserError(
-                    f"data.time_column '{column.name}': holds text such as {column.categories[0]!r}, neither dates nor numbers"
+                    f"data.time_column '{column.name}': holds text ({column.categories[0]!r}), not dates or numbers"
                 )
             if column.missing.any():
                 row = int(np.flatnonzero(column.missing)[0]) + 1
@@ -300,20 +282,7 @@ def _joined(parts: Sequence[_Part]) -> _Part:
     if len(parts) == 1:
         return parts[0]
     first = parts[0]
-    columns = {name: _stacked([part.columns[name] for part in parts]) for name in first.columns}
-    targets = [_stacked([part.targets[i] for part in parts]) for i in range(len(first.targets))]
+    columns = {name: stacked([part.columns[name] for part in parts]) for name in first.columns}
+    targets = [stacked([part.targets[i] for part in parts]) for i in range(len(first.targets))]
     every = [part.weights for part in parts if part.weights is not None]
     return _Part(columns, targets, np.concatenate(every) if every else None)
-
-
-def _stacked(columns: Sequence[Column]) -> Column:
-    first = columns[0]
-    if first.kind != "categorical":
-        return Column(
-            first.name, first.kind, np.concatenate([column.values for column in columns]), (), first.date_format
-        )
-    union = sorted({name for column in columns for name in column.categories})
-    place = {name: i for i, name in enumerate(union)}
-    tables = [np.array([*(place[name] for name in column.categories), -1], dtype=np.int32) for column in columns]
-    values = np.concatenate([table[column.values] for table, column in zip(tables, columns, strict=True)])
-    return Column(first.name, "categorical", values, tuple(union))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
@@ -58,13 +59,15 @@ def decide_task(setting: TaskSetting, columns: Sequence[Column]) -> Task:
             )
         if columns[0].kind in ("numeric", "date") and len(classes) > max(1000, len(columns[0]) // 2):
             raise UserError(
-                f"data.task: column '{names[0]}' has {len(classes)} distinct numbers in {len(columns[0])} rows; set data.task=regression"
+                f"data.task: column '{names[0]}' has {len(classes)} distinct numbers in {len(columns[0])} rows; "
+                "set data.task=regression"
             )
         return Task("classification", names, classes)
     for column in columns:
         if column.kind == "categorical":
             raise UserError(
-                f"data.target: regression needs numbers, but column '{column.name}' holds text such as {column.categories[0]!r}; "
+                f"data.target: regression needs numbers, but column '{column.name}' holds text "
+                f"such as {column.categories[0]!r}; "
                 + ("name one target for classification" if len(columns) > 1 else "set data.task=classification")
             )
         values = column.values[~column.missing]
@@ -116,10 +119,8 @@ def _as_other_spelling(name: str, index: Mapping[str, int]) -> int | None:
     words = [name.lower()]
     if len(lowered) < len(index):
         return None  # classes that differ by case alone
-    try:
+    with contextlib.suppress(ValueError, OverflowError):  # "1.0" for "1"
         words.append(_number_text(float(name)))
-    except (ValueError, OverflowError):
-        pass
     if set(lowered) == {"false", "true"}:
         words += {"0": ["false"], "1": ["true"]}.get(words[-1], [])
     elif set(lowered) == {"0", "1"}:
@@ -143,7 +144,7 @@ def agree(column: Column, task: Task) -> tuple[Column, str | None]:
 
 
 def fit_scale(task: Task, columns: Sequence[Column], rows: NDArray[np.int64]) -> Task:
-    """Regression: mean and standard deviation of each target over the training rows, by which targets are standardised."""
+    """Regression: the task with mean and standard deviation of each target over the training rows."""
     if task.is_classification:
         return task
     center, scale = [], []

@@ -96,8 +96,8 @@ class VisionSource:
         if paths is None:
             looked = ", ".join(f"'{folder}'" for folder in folders)
             raise UserError(
-                f"data.root: the files of {self.dataset} ({family.files[0]} and so on, with .gz or without) are in none of {looked}; "
-                "set data.download=true to get them, or data.root to where they are"
+                f"data.root: the files of {self.dataset} ({family.files[0]} and so on, with .gz or without) "
+                f"are in none of {looked}; set data.download=true to get them, or data.root to where they are"
             )
         (pixels, labels), (test_pixels, test_labels) = read_pairs(paths)
         if family.transposed:
@@ -120,8 +120,8 @@ def _download(family: Family, root: Path) -> None:
         from torchvision import datasets
     except (ImportError, RuntimeError) as error:
         raise UserError(
-            f"data.download: torchvision cannot be imported ({str(error).splitlines()[0]}); install a torch and a torchvision "
-            "that belong together (both for CPU or both for CUDA): pip install --force-reinstall torch torchvision"
+            f"data.download: torchvision cannot be imported ({str(error).splitlines()[0]}); "
+            "install a torch and a torchvision that belong together (both for CPU or both for CUDA): pip install --force-reinstall torch torchvision"
         ) from None
     if family.folder == "QMNIST":
         calls = [{"what": "train"}, {"what": "test"}]

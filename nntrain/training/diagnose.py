@@ -35,7 +35,9 @@ def locate(
 
         return hook
 
-    handles = [m.register_forward_hook(watch(name)) for name, m in program.network.named_modules() if not list(m.children())]
+    handles = [
+        m.register_forward_hook(watch(name)) for name, m in program.network.named_modules() if not list(m.children())
+    ]
     try:
         loss, grads = gradients(program, state, batches, noise_seed)
     finally:

@@ -27,7 +27,7 @@ def outputs_of(program: Program, inputs: Tensor) -> Tensor:
     network.eval()
     try:
         with torch.no_grad(), program.autocast(inputs.device):
-            parts = [network(part) for part in inputs.split(EVALUATION_BATCH)]
+            parts = [network(part) for part in torch.split(inputs, EVALUATION_BATCH)]
     finally:
         network.train(was_training)
     return torch.cat(parts).float()
@@ -59,7 +59,7 @@ def refresh_norms(network: Network, inputs: Tensor) -> None:
         norm.momentum = None  # a plain mean over the batches
         norm.train()
     with torch.no_grad():
-        for part in inputs.split(EVALUATION_BATCH):
+        for part in torch.split(inputs, EVALUATION_BATCH):
             network(part)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

@@ -31,7 +31,9 @@ class TrainState:
     average: Tensor | None = None
 
     @classmethod
-    def initial(cls, network: nn.Module, params: Parameters, optimizer: State, *, scaled: bool, averaged: bool) -> TrainState:
+    def initial(
+        cls, network: nn.Module, params: Parameters, optimizer: State, *, scaled: bool, averaged: bool
+    ) -> TrainState:
         device = params.flat.device
         return cls(
             params,

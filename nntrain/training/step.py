@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nntrain.objective.objective import Objective
 from nntrain.objective.penalties import add_penalty_gradients, clip_by_norm, clip_by_value, max_norm_, penalty
+from nntrain.optim.lbfgs import LBFGS
 from nntrain.optim.optimizer import Hyper, Optimizer
 from nntrain.training.state import TrainState
 
@@ -68,7 +69,9 @@ def forward(program: Program, batch: Batch) -> Tensor:
     return program.objective.loss(network.body(x), batch.targets, batch.weights)
 
 
-def gradients(program: Program, state: TrainState, batches: Sequence[Batch], noise_seed: int) -> tuple[Tensor, list[Tensor]]:
+def gradients(
+    program: Program, state: TrainState, batches: Sequence[Batch], noise_seed: int
+) -> tuple[Tensor, list[Tensor]]:
     """Loss (scalar) and gradients (one per parameter) of the mean over all samples of `batches`, both times the loss scale."""
     device = state.params.flat.device
     if program.random:
@@ -108,8 +111,8 @@ def train_step(program: Program, state: TrainState, batches: Sequence[Batch], h:
     still, without a sync with the device; on the CPU, where asking costs nothing, FloatingPointError is raised at once.
     With loss scaling the step is skipped and the scale halved.
     """
-    if program.optimizer.needs_closure:
-        return _closure_step(program, state, batches, h, noise_seed)
+    if isinstance(program.optimizer, LBFGS):
+        return _closure_step(program, program.optimizer, state, batches, h, noise_seed)
     loss, grads = gradients(program, state, batches, noise_seed)
     views, weights = state.params.views, state.params.weights
     check_finite([*grads, loss], state.found_inf, state.loss_scale)
@@ -137,14 +140,16 @@ def train_step(program: Program, state: TrainState, batches: Sequence[Batch], h:
     return loss
 
 
-def _closure_step(program: Program, state: TrainState, batches: Sequence[Batch], h: Hyper, noise_seed: int) -> Tensor:
+def _closure_step(
+    program: Program, optimizer: LBFGS, state: TrainState, batches: Sequence[Batch], h: Hyper, noise_seed: int
+) -> Tensor:
     """A step of an optimizer that evaluates the loss several times (L-BFGS); the penalties are then part of the loss."""
     params = state.params
-    first: list[Tensor] = []
+    losses: list[Tensor] = []
 
     def closure() -> tuple[Tensor, list[Tensor]]:
         loss, grads = gradients(program, state, batches, noise_seed)
-        first.append(loss)
+        losses.append(loss)
         check_finite([*grads, loss], state.found_inf, None)
         if program.l1 or program.l2:
             with torch.no_grad():
@@ -153,7 +158,7 @@ def _closure_step(program: Program, state: TrainState, batches: Sequence[Batch],
         return loss, grads
 
     before = params.flat.clone()
-    program.optimizer.minimize(params, closure, state.optimizer, h)
+    optimizer.minimize(params, closure, state.optimizer, h)
     with torch.no_grad():
         params.flat.copy_(torch.where(state.found_inf == 0, params.flat, before))
         if program.max_norm is not None:
@@ -161,7 +166,7 @@ def _closure_step(program: Program, state: TrainState, batches: Sequence[Batch],
         move_average(program, state, h)
     if state.found_inf.device.type == "cpu" and state.found_inf.item():
         raise FloatingPointError
-    return first[0]
+    return losses[0]
 
 
 def move_average(program: Program, state: TrainState, h: Hyper) -> None:

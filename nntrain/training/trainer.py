@@ -207,8 +207,8 @@ def epoch_order(split: Split, course: Course, epoch: int) -> list[tuple[Tensor, 
         return [()]
     order = torch.randperm(len(split), generator=generator(course.seed, "order", epoch)).to(split.inputs.device)
     if course.accumulate == 1:
-        return [(part,) for part in order.split(course.batch_size)]
-    return [part.split(course.batch_size) for part in order.split(course.batch_size * course.accumulate)]
+        return [(part,) for part in torch.split(order, course.batch_size)]
+    return [torch.split(part, course.batch_size) for part in torch.split(order, course.batch_size * course.accumulate)]
 
 
 def take(split: Split, indices: tuple[Tensor, ...]) -> list[Batch]:

@@ -52,7 +52,11 @@ class Keeper:
     unsaved: str | None = None
 
     def model(self, weights: dict[str, Tensor], loop: LoopState) -> None:
-        scores = {k.removeprefix("val_"): v for k, v in loop.history[-1].items() if k.startswith("val_")} if loop.history else {}
+        scores = (
+            {k.removeprefix("val_"): v for k, v in loop.history[-1].items() if k.startswith("val_")}
+            if loop.history
+            else {}
+        )
         about = about_model(self.experiment, {"best_epoch": loop.best_epoch, "val": scores})
         self._write(lambda: save_model(self.folder / BEST, weights, about))
 
@@ -141,7 +145,9 @@ def combine(results: Sequence[Mapping[str, Any]], folder: Path) -> dict[str, Any
 def _resume_one(experiment: Experiment, folder: Path, console: RunConsole, stop: Stop, source: str) -> Run:
     known = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["data_fingerprint"]
     if known != experiment.dataset.fingerprint:
-        raise UserError(f"resume: the data has changed since {folder} was started; start a new run with nntrain fit config={source}")
+        raise UserError(
+            f"resume: the data has changed since {folder} was started; start a new run with nntrain fit config={source}"
+        )
     loop, losses = load_state(folder, experiment.state)
     if loop.stop_reason is not None and loop.epoch <= experiment.course.epochs and "epochs done" in loop.stop_reason:
         loop.stop_reason = None  # more epochs were asked for
@@ -149,7 +155,13 @@ def _resume_one(experiment: Experiment, folder: Path, console: RunConsole, stop:
 
 
 def _train(
-    experiment: Experiment, folder: Path, loop: LoopState, losses: list[Tensor], console: RunConsole, stop: Stop, source: str
+    experiment: Experiment,
+    folder: Path,
+    loop: LoopState,
+    losses: list[Tensor],
+    console: RunConsole,
+    stop: Stop,
+    source: str,
 ) -> Run:
     config = experiment.config
     console.log.open(folder / "log.txt")
@@ -175,8 +187,10 @@ def _train(
     try:
         trainer.fit()
     except NonFinite as error:
-        kept = f"the best model so far (epoch {loop.best_epoch}) is kept in {folder / BEST}" if loop.best_epoch else (
-            "no epoch was completed, so there is no model to keep"
+        kept = (
+            f"the best model so far (epoch {loop.best_epoch}) is kept in {folder / BEST}"
+            if loop.best_epoch
+            else ("no epoch was completed, so there is no model to keep")
         )
         loop.stop_reason = "a loss or gradient was not finite"
         write_json(folder / "result.json", _result(experiment, folder, loop, {}))
@@ -196,7 +210,9 @@ def _finish(experiment: Experiment, folder: Path, trainer: Trainer, keeper: Keep
     if weights:
         program.network.load_state_dict({name: value.to(experiment.device) for name, value in weights.items()})
     else:
-        console.warn(f"val_{experiment.course.stopping.monitor} was never a number; the weights of the last epoch are kept")
+        console.warn(
+            f"val_{experiment.course.stopping.monitor} was never a number; the weights of the last epoch are kept"
+        )
         weights = program.network.state_dict()
     names = metric_names(dataset.task)
     splits = {"train": dataset.train, "val": dataset.val} | ({} if dataset.test is None else {"test": dataset.test})
@@ -210,7 +226,10 @@ def _finish(experiment: Experiment, folder: Path, trainer: Trainer, keeper: Keep
     predictions, targets = objective.predictions(outputs_of(program, split.inputs)), objective.own_unit(split.targets)
     train_targets = objective.own_unit(dataset.train.targets)
     baselines = {
-        name: {k: float(v) for k, v in baseline_metrics(dataset.task, train_targets, objective.own_unit(part.targets)).items()}
+        name: {
+            k: float(v)
+            for k, v in baseline_metrics(dataset.task, train_targets, objective.own_unit(part.targets)).items()
+        }
         for name, part in splits.items()
         if name != "train"
     }
@@ -270,7 +289,9 @@ def _plot(experiment: Experiment, folder: Path, loop: LoopState, predictions: Te
 def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, Any]:
     config, dataset, course = experiment.config, experiment.dataset, experiment.course
     task = dataset.task
-    sizes = {"train": len(dataset.train), "val": len(dataset.val)} | ({} if dataset.test is None else {"test": len(dataset.test)})
+    sizes = {"train": len(dataset.train), "val": len(dataset.val)} | (
+        {} if dataset.test is None else {"test": len(dataset.test)}
+    )
     kind = f"{len(task.classes)} classes" if task.is_classification else ", ".join(task.targets)
     optimizer = config["optimizer"]
     batch = "all samples" if course.batch_size is None else f"batch {course.batch_size * course.accumulate}"
@@ -310,7 +331,9 @@ def new_run_folder(config: Mapping[str, Any]) -> Path:
         return create_run_folder(Path.cwd() / "runs", config["name"])
     folder = Path(config["run_dir"])
     if folder.exists() and (not folder.is_dir() or any((folder / name).exists() for name in ("config.yaml", BEST))):
-        raise UserError(f"run_dir: {folder} already holds a run; choose another folder, or go on with: nntrain fit resume={folder}")
+        raise UserError(
+            f"run_dir: {folder} already holds a run; choose another folder, or go on with: nntrain fit resume={folder}"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -330,6 +353,8 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
     """The resolved recipe; `nntrain fit config=` this file repeats the run, in a folder of its own."""
     import yaml
 
-    text = yaml.safe_dump({**config, "run_dir": None}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    text = yaml.safe_dump(
+        {**config, "run_dir": None}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
+    )
     said = f"# The resolved recipe of this run; repeat it with: nntrain fit config={folder / 'config.yaml'}\n"
     write_atomic(folder / "config.yaml", said + text)

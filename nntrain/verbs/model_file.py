@@ -22,6 +22,7 @@ def about_model(experiment: Experiment, metrics: Mapping[str, Any]) -> dict[str,
         "preprocessing": experiment.dataset.preprocessing.state(),
         "class_weights": None if weights is None else weights.tolist(),
         "data_fingerprint": experiment.dataset.fingerprint,
+        "fold": experiment.fold,
         "metrics": dict(metrics),
     }
 

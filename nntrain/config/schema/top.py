@@ -25,7 +25,7 @@ FIELDS: dict[str, Kind] = {
     "name": optional(Text("a name for the run"), "null (the recipe's name)"),
     "seed": Integer(low=0, high=2**63 - 1),
     "device": Device(),
-    "epochs": Integer(low=1, high=10_000_000),
+    "epochs": Integer(low=1),
     "batch_size": Either(Integer(low=1), Choice("batch size", ("full",))),
     "gradient_accumulation": Integer(low=1),
     "precision": Choice("precision", ("fp32", "tf32", "bf16", "fp16")),

@@ -1,0 +1,7 @@
+"""Train neural networks from YAML: `nntrain.fit` returns a run, `nntrain.load` a predictor. Importing this imports no torch."""
+
+from __future__ import annotations
+
+from nntrain.api import fit, load
+
+__all__ = ["fit", "load"]

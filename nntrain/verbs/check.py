@@ -1,0 +1,71 @@
+"""`nntrain check`: everything that can be known before training, and where each setting came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+import torch
+
+from nntrain.config.compose import Composed, compose
+from nntrain.experiment import Experiment, build_experiment
+from nntrain.models.summary import layer_table
+from nntrain.record.check import check_report
+from nntrain.record.screen import show
+
+
+def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str, Any]:
+    """Build everything, train nothing, write nothing; the report, which is also shown."""
+    composed = compose(words)
+    folds = composed.config["data"].get("folds")
+    experiment = build_experiment(composed.config, fold=0 if folds else None)
+    rows = [vars(row) for row in layer_table(experiment.program.network, experiment.dataset.train.inputs[:1])]
+    settings = list(_settings(composed))
+    count = sum(p.numel() for p in experiment.program.network.parameters())
+    memory = memory_of(experiment)
+    dataset = experiment.dataset
+    show(
+        lambda page: check_report(
+            page,
+            settings=settings,
+            layers=rows,
+            parameters=count,
+            memory=memory,
+            data=dataset.summary,
+            notes=experiment.notes,
+        ),
+        stream,
+    )
+    return {
+        "config": composed.config,
+        "origins": {key: origin.where for key, origin in composed.origins.items()},
+        "layers": rows,
+        "parameters": count,
+        "memory_bytes": memory,
+        "data": dict(dataset.summary),
+        "notes": list(experiment.notes),
+    }
+
+
+def _settings(composed: Composed) -> Iterator[tuple[str, Any, str, str]]:
+    for key, origin in composed.origins.items():
+        group, _, inner = key.partition(".")
+        value = composed.config[group][inner] if inner else composed.config[group]
+        if key not in ("regularization.name", "checkpoint.name"):
+            yield key, value, origin.kind, origin.where
+
+
+def memory_of(experiment: Experiment) -> dict[str, int]:
+    """Bytes by what they are for: data and state as they lie on the device, gradients and one batch's outputs as estimated."""
+    dataset, state = experiment.dataset, experiment.state
+    splits = [split for split in (dataset.train, dataset.val, dataset.test) if split is not None]
+    size = len(dataset.train) if experiment.course.batch_size is None else experiment.course.batch_size
+    outputs = layer_table(experiment.program.network, dataset.train.inputs[:1])
+    per_sample = sum(4 * torch.Size(row.output).numel() for row in outputs)
+    return {
+        "data": sum(t.nbytes for split in splits for t in (split.inputs, split.targets)),
+        "parameters": state.params.flat.nbytes,
+        "gradients": state.params.flat.nbytes,
+        "optimizer state": sum(t.nbytes for t in state.optimizer.tensors.values()),
+        "one batch's outputs": 2 * size * per_sample,  # forward, and their gradients
+    }

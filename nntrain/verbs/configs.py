@@ -1,0 +1,132 @@
+"""`nntrain configs`: what can be chosen, each with one line and its hyperparameters; `copy` starts a recipe of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.text import Text
+
+from nntrain.config import schema
+from nntrain.config.options import (
+    config_dir,
+    description,
+    option_file,
+    option_names,
+    read_option,
+    recipe_file,
+    recipe_names,
+)
+from nntrain.errors import UserError, unknown
+from nntrain.record.files import write_atomic
+from nntrain.record.layout import FAINT, LABEL, Page, command, grid, heading
+from nntrain.record.screen import show
+
+RECIPES = "recipes"
+TOP = "top"
+
+
+def configs_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str, Any]:
+    """words: nothing, a group, a group and one of its options, or `copy NAME FILE`."""
+    if words and words[0] == "copy":
+        return _copy(words[1:], stream)
+    groups = (RECIPES, *schema.GROUPS, TOP)
+    if not words:
+        listed = {group: list(_names(group)) for group in groups if group != TOP}
+        show(lambda page: _overview(listed, page), stream)
+        return listed
+    group = words[0].rstrip("/")
+    if group in recipe_names():
+        show(lambda page: [Text(line) for line in recipe_file(group).read_text(encoding="utf-8").splitlines()], stream)
+        return {"recipe": group, "file": str(recipe_file(group))}
+    if group not in groups:
+        raise UserError(f"configs: {unknown('group or recipe', group, (*groups, *recipe_names()))}")
+    if group == RECIPES:
+        found = {name: description(recipe_file(name)) for name in recipe_names()}
+        show(lambda page: _table(RECIPES, found, "nntrain configs copy digits mine.yaml", page), stream)
+        return found
+    if group == TOP:
+        text = (config_dir() / "nntrain.yaml").read_text(encoding="utf-8")
+        show(lambda page: [Text(line) for line in text.partition("\n\n")[2].splitlines()], stream)
+        return {"file": str(config_dir() / "nntrain.yaml")}
+    names = option_names(group)
+    chosen = words[1:] or names
+    if wrong := [name for name in chosen if name not in names]:
+        raise UserError(*(f"configs: {unknown(group, name, names)}" for name in wrong))
+    show(lambda page: _options(group, chosen, page), stream)
+    return {
+        name: {"description": read_option(group, name).description, "settings": _defaults(group, name)}
+        for name in chosen
+    }
+
+
+def _names(group: str) -> tuple[str, ...]:
+    return recipe_names() if group == RECIPES else option_names(group)
+
+
+def _defaults(group: str, name: str) -> dict[str, str]:
+    return {key: value for key, value, _ in read_option(group, name).settings}
+
+
+def _overview(listed: dict[str, list[str]], page: Page) -> list[Text]:
+    rows = [[group, ", ".join(names)] for group, names in listed.items()]
+    lines = [heading("what can be chosen", page), *grid(("", ""), rows, "ll", page, flexible=1)[1:], Text("")]
+    for said in (
+        "nntrain configs optimizer",
+        "nntrain configs optimizer sgd",
+        "nntrain configs top",
+        "nntrain configs digits",
+    ):
+        lines += command(said.split(), page)
+    return lines
+
+
+def _table(title: str, found: dict[str, str], next_command: str, page: Page) -> list[Text]:
+    rows = [[name, said] for name, said in found.items()]
+    return [
+        heading(title, page),
+        *grid(("", ""), rows, "ll", page, flexible=1)[1:],
+        Text(""),
+        *command(next_command.split(), page),
+    ]
+
+
+def _options(group: str, names: Sequence[str], page: Page) -> list[Text]:
+    lines = [heading(group, page)]
+    for name in names:
+        option = read_option(group, name)
+        lines.append(Text.assemble((name, LABEL), "  ", option.description))
+        width = max((len(f"{key}: {value}") for key, value, _ in option.settings), default=0)
+        for key, value, comment in option.settings:
+            setting = f"{key}: {value}"
+            lines.append(
+                Text.assemble(
+                    f"    {setting.ljust(min(width, 36))}  ", (page.cut(comment, max(page.width - 42, 20)), FAINT)
+                )
+            )
+        lines.append(Text(""))
+    return lines
+
+
+def _copy(words: Sequence[str], stream: TextIO | None) -> dict[str, Any]:
+    if len(words) != 2:
+        raise UserError("configs copy: which recipe, and to which file? nntrain configs copy digits mine.yaml")
+    name, target = words[0], Path(words[1])
+    if name not in recipe_names():
+        raise UserError(f"configs copy: {unknown('recipe', name, recipe_names())}")
+    if target.is_dir():
+        target = target / f"{name}.yaml"
+    if target.suffix not in (".yaml", ".yml"):
+        target = target.with_name(f"{target.name}.yaml")
+    if target.exists():
+        raise UserError(f"configs copy: {target} is already there; choose another name")
+    write_atomic(target, recipe_file(name).read_text(encoding="utf-8"))
+    show(
+        lambda page: [
+            Text(f"{target} is yours; train it with:"),
+            *command(["nntrain", "fit", f"config={target}"], page),
+        ],
+        stream,
+    )
+    return {"recipe": name, "file": str(target)}

@@ -1,0 +1,90 @@
+"""`nntrain predict`: predictions with probabilities for raw inputs, as a table."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from rich.text import Text
+
+from nntrain.errors import UserError, unknown
+from nntrain.predictor import Predictor, load
+from nntrain.record.files import write_atomic
+from nntrain.record.layout import Page, facts, heading
+from nntrain.record.screen import show
+
+SETTINGS = ("checkpoint", "input", "output", "device", "trust")
+FORMATS = (".csv", ".tsv", ".parquet", ".json")
+
+
+def predict_words(words: Mapping[str, str], stream: TextIO | None = None) -> dict[str, Any]:
+    """Predict and write. words: `checkpoint`, `input`, `output`, and where wanted `device`, `trust`."""
+    if wrong := [key for key in words if key not in SETTINGS]:
+        raise UserError(*(f"predict: {unknown('setting', key, SETTINGS)}" for key in wrong))
+    if missing := [key for key in SETTINGS[:3] if key not in words]:
+        raise UserError(
+            f"predict: {', '.join(missing)} missing; nntrain predict MODEL input=FILE_OR_FOLDER output=FILE.csv"
+        )
+    source, output = Path(words["input"]), Path(words["output"])
+    if output.suffix.lower() not in FORMATS:
+        raise UserError(
+            f"predict: output={output}: the ending says the format, which must be one of {', '.join(FORMATS)}"
+        )
+    if output.exists() and source.exists() and output.samefile(source):
+        raise UserError(f"predict: output={output} is the input; choose another file")
+    model = load(words["checkpoint"], device=words.get("device", "auto"), trust=words.get("trust") == "true")
+    table = predictions_table(model, source)
+    _write(table, output)
+    result = {
+        "checkpoint": str(model.path),
+        "input": str(source),
+        "output": str(output),
+        "rows": len(table[next(iter(table))]),
+    }
+    show(lambda page: _lines(result, page), stream)
+    return result
+
+
+def predictions_table(model: Predictor, source: Path) -> dict[str, Any]:
+    """Columns by name: `file` for pictures, `prediction` (`prediction_<target>` for several), `p_<class>`."""
+    table: dict[str, Any] = {}
+    names = model.preprocessing.names(source)
+    if names is not None:
+        table["file"] = names
+    if not model.task.is_classification:
+        values = model.predict(source)
+        if values.ndim == 1:
+            return table | {"prediction": values}
+        return table | {f"prediction_{name}": values[:, i] for i, name in enumerate(model.task.targets)}
+    probabilities = model.probabilities(source)
+    table["prediction"] = [model.classes[i] for i in probabilities.argmax(1)]
+    return table | {f"p_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
+
+
+def _write(table: Mapping[str, Any], output: Path) -> None:
+    import polars as pl
+
+    frame = pl.DataFrame(
+        {name: np.asarray(column) if not isinstance(column, list) else column for name, column in table.items()}
+    )
+    buffer = io.BytesIO()
+    kind = output.suffix.lower()
+    if kind == ".parquet":
+        frame.write_parquet(buffer)
+    elif kind == ".json":
+        frame.write_json(buffer)
+    else:
+        frame.write_csv(buffer, separator="\t" if kind == ".tsv" else ",")
+    write_atomic(output, buffer.getvalue())
+
+
+def _lines(result: Mapping[str, Any], page: Page) -> list[Text]:
+    said = [
+        ("model", result["checkpoint"]),
+        ("input", result["input"]),
+        ("output", f"{result['output']}, {result['rows']:,} rows"),
+    ]
+    return [heading("predictions", page), *facts(said, page)]
