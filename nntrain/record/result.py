@@ -33,6 +33,8 @@ def loss_chart(history: Sequence[Mapping[str, Any]], best_epoch: int | None, pag
         drawn = sparkline(values, min(finite), max(finite), rows=rows, log=log, ascii_only=page.ascii_only)
         for i, part in enumerate(drawn):
             last = i == rows - 1
+            if not (last or part.strip()):
+                continue
             line = Text((f"{name} loss" if last else "").ljust(12)).append(part, style)
             if last:
                 line.append(f"  {number(curves[name][0])} {page.arrow} {number(curves[name][-1])}")

@@ -138,6 +138,12 @@ def test_the_losses_are_drawn_with_the_best_epoch() -> None:
     assert line(text, "★ best: epoch 3")
 
 
+def test_a_low_curve_leaves_no_empty_line() -> None:
+    lines = screen().splitlines()
+    at = next(i for i, text in enumerate(lines) if text.startswith("val loss"))
+    assert lines[at - 1].startswith("train loss")
+
+
 def test_commands_to_try_can_be_copied_from_a_narrow_screen() -> None:
     lines = screen(60).splitlines()
     assert f"  nntrain eval {RUN}" in lines
