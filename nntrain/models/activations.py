@@ -40,7 +40,7 @@ def mean_square_gain(function: Callable[[Tensor], Tensor], pieces: int = 1) -> f
     It is the reasoning of He et al. 2015, eq. 10, for any activation. With `pieces`, z is the greatest of that many
     independent normals, whose density is k * phi(z) * Phi(z)^(k - 1).
     """
-    z = torch.linspace(-10, 10, 4001, dtype=torch.float64)
+    z = torch.linspace(-10, 10, 4001, dtype=torch.float64, device="cpu")
     density = torch.exp(-z * z / 2) / math.sqrt(2 * math.pi) * pieces * torch.special.ndtr(z) ** (pieces - 1)
     return 1 / math.sqrt(float(torch.trapezoid(function(z) ** 2 * density, z)))
 

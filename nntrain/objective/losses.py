@@ -38,10 +38,9 @@ class Loss:
     def resolve(self, task: Task) -> Loss:
         """The loss that serves `task`, which is itself; UserError where it cannot."""
         if task.kind != self.serves:
-            allowed = "squared, absolute, huber, log_cosh, quantile or poisson"
+            allowed = "squared, absolute, huber, log_cosh, quantile, poisson"
             if task.is_classification:
-                allowed = "cross_entropy, focal or hinge"
-                allowed += ", or binary_cross_entropy" if len(task.classes) == 2 else ""
+                allowed = ("binary_cross_entropy, " if len(task.classes) == 2 else "") + "cross_entropy, focal, hinge"
             raise UserError(f"loss {self.name} is for {self.serves}, and this is {task.kind}; use {allowed}, or auto")
         return self
 

@@ -94,7 +94,8 @@ def roc_auc(predictions: Tensor, targets: Tensor, weights: Tensor | None = None)
     if classes == 2:
         scores, labels = scores[1:], labels[1:]
     scores, order = scores.contiguous().sort(1)
-    w = torch.ones_like(targets, dtype=_real(scores)) if weights is None else weights.to(_real(weights))
+    # Without weights everything is counted in whole numbers, whose running sums CUDA computes deterministically.
+    w = torch.ones_like(targets) if weights is None else weights.to(_real(weights))
     w = w[order]
     positive = labels.gather(1, order) * w
     negative = w - positive
@@ -103,10 +104,10 @@ def roc_auc(predictions: Tensor, targets: Tensor, weights: Tensor | None = None)
     edge = torch.ones_like(scores[:, :1], dtype=torch.bool)
     first, last = torch.cat((edge, step), 1), torch.cat((step, edge), 1)
     # Both run through a group of equal scores with one value: the weight below the group, and below or in it.
-    below = torch.where(first, below_or_here - negative, 0.0).cummax(1).values
-    up_to = torch.where(last, below_or_here, torch.inf).flip(1).cummin(1).values.flip(1)
+    below = torch.where(first, below_or_here - negative, 0).cummax(1).values
+    up_to = torch.where(last, below_or_here, below_or_here[:, -1:]).flip(1).cummin(1).values.flip(1)
     pairs = positive.sum(1) * negative.sum(1)
-    return _mean_over(_ratio((positive * (below + up_to) / 2).sum(1), pairs), pairs > 0)
+    return _mean_over(_ratio((positive * (below + up_to)).sum(1).to(_real(scores)) / 2, pairs), pairs > 0)
 
 
 def rmse(predictions: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:

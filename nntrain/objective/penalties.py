@@ -22,7 +22,7 @@ def penalty(weights: Sequence[Tensor], l1: float = 0.0, l2: float = 0.0) -> Tens
 def add_penalty_gradients(
     grads: Sequence[Tensor], params: Sequence[Tensor], weights: int, l1: float = 0.0, l2: float = 0.0
 ) -> list[Tensor]:
-    """`grads` with the penalty's gradient l1 * sign(w) + 2 * l2 * w added for the first `weights` of `params`; sign(0) is 0.
+    """`grads` plus the penalty's gradient l1 * sign(w) + 2 * l2 * w, sign(0) = 0, for the first `weights` of `params`.
 
     Out of place; one gradient per parameter.
     """

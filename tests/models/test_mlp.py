@@ -188,3 +188,10 @@ def test_a_copy_computes_the_same_with_parameters_of_its_own():
         for p in model.parameters():
             p.zero_()
     assert torch.equal(other(x), expected)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_a_network_can_be_built_without_memory(activation):
+    with torch.device("meta"):
+        model = MLP(4, 2, activation=activation, norm="batch")
+    assert all(p.is_meta for p in model.parameters())

@@ -55,6 +55,9 @@ def test_the_settings_of_activations_and_norms_are_their_signatures(table, schem
         ({"widths": [3], "depth": 4, "shape": "funnel"}, ["depth", "shape"]),
         ({"widths": [3], "activation": "relu"}, []),
         ({"widths": None, "width": 4}, []),
+        ({"widths": [3], "width": 128}, ["width"]),
+        (option("model", "mlp") | {"widths": [3]}, []),  # a run's config.yaml
+        (option("model", "mlp") | {"widths": [3], "width": 64}, ["depth", "width", "shape"]),
     ],
 )
 def test_widths_beside_width_is_a_conflict(given, clashing):

@@ -176,3 +176,12 @@ def test_directions():
         "rmse",
         "mae",
     }
+
+
+@pytest.mark.parametrize("classes", TASKS)
+def test_no_metric_waits_for_the_device(classes):
+    """On the meta device there are no values to look at, so whatever needs one fails."""
+    p, y, w = (t.to("meta") for t in sample(classes, 10, 0, False))
+    names = metric_names(TASKS[classes])
+    for weights in (None, w):
+        assert all(value.shape == () for value in compute(names, TASKS[classes], p, y, weights).values())

@@ -61,11 +61,21 @@ FIELDS: dict[str, Kind] = {
 }
 
 
+SUPERSEDED = {
+    "depth": 2,
+    "width": 128,
+    "shape": "constant",
+}  # what widths stands in for, with the option file's defaults
+
+
 def given_conflicts(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """`widths` says everything that depth, width and shape would; `given` holds only what the user set."""
-    if given.get("widths") is None:
+    """`widths` says everything that depth, width and shape would; `given` holds only what the user set.
+
+    A run's own config.yaml spells out every setting: all three beside widths, at their defaults, are no clash.
+    """
+    if given.get("widths") is None or all(given.get(key) == value for key, value in SUPERSEDED.items()):
         return
-    for key in ("depth", "width", "shape"):
+    for key in SUPERSEDED:
         if key in given:
             yield key, "stands beside model.widths, which gives the width of every hidden layer; leave one of them out"
 
