@@ -55,15 +55,23 @@ def test_the_settings_of_activations_and_norms_are_their_signatures(table, schem
         ({"widths": [3], "depth": 4, "shape": "funnel"}, ["depth", "shape"]),
         ({"widths": [3], "activation": "relu"}, []),
         ({"widths": None, "width": 4}, []),
-        ({"widths": [3], "width": 128}, ["width"]),
         (option("model", "mlp") | {"widths": [3]}, []),  # a run's config.yaml
-        (option("model", "mlp") | {"widths": [3], "width": 64}, ["depth", "width", "shape"]),
     ],
 )
 def test_widths_beside_width_is_a_conflict(given, clashing):
     found = dict(model.given_conflicts(given))
     assert list(found) == clashing
     assert all("stands beside model.widths" in said for said in found.values())
+
+
+def test_widths_on_the_command_line_replace_the_recipes_width():
+    assert not list(model.given_conflicts({"widths": [3]}, over={"width": 4, "depth": 2}))
+
+
+def test_width_on_the_command_line_beside_the_recipes_widths_is_a_conflict():
+    ((key, said),) = model.given_conflicts({"width": 4}, over=option("model", "mlp") | {"widths": [3]})
+    assert (key, said[:49]) == ("width", "has no effect beside the recipe's model.widths; a")
+    assert not list(model.given_conflicts({"width": 4, "widths": None}, over={"widths": [3]}))
 
 
 @pytest.mark.parametrize(

@@ -61,23 +61,27 @@ FIELDS: dict[str, Kind] = {
 }
 
 
-SUPERSEDED = {
-    "depth": 2,
-    "width": 128,
-    "shape": "constant",
-}  # what widths stands in for, with the option file's defaults
+SUPERSEDED = ("depth", "width", "shape")  # what widths stands in for
 
 
-def given_conflicts(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """`widths` says everything that depth, width and shape would; `given` holds only what the user set.
+def given_conflicts(given: Mapping[str, Any], over: Mapping[str, Any] | None = None) -> Iterator[tuple[str, str]]:
+    """`widths` says everything that depth, width and shape would.
 
-    A run's own config.yaml spells out every setting: all three beside widths, at their defaults, are no clash.
+    given: the settings that one place (the recipe, or the command line) writes; over: those of the place that it overrides.
+    `widths` on the command line replaces a recipe's depth, width and shape. A run's own config.yaml spells out every
+    setting, so all three beside widths are no clash.
     """
-    if given.get("widths") is None or all(given.get(key) == value for key, value in SUPERSEDED.items()):
-        return
-    for key in SUPERSEDED:
-        if key in given:
-            yield key, "stands beside model.widths, which gives the width of every hidden layer; leave one of them out"
+    clashing = [key for key in SUPERSEDED if key in given]
+    if given.get("widths") is not None:
+        if len(clashing) < len(SUPERSEDED):
+            for key in clashing:
+                yield (
+                    key,
+                    "stands beside model.widths, which gives the width of every hidden layer; leave one of them out",
+                )
+    elif "widths" not in given and (over or {}).get("widths") is not None:
+        for key in clashing:
+            yield key, "has no effect beside the recipe's model.widths; add model.widths=null, or change model.widths"
 
 
 def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
