@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import itertools
 import re
 import zlib
 from collections.abc import Iterator, Sequence
@@ -41,11 +42,11 @@ def read_delimited(
     Raises UserError for a file that is empty, binary, ragged or in another encoding.
     """
     import polars as pl
-    from polars.exceptions import ComputeError
+    from polars.exceptions import ComputeError, SchemaError
 
     head = _head(path, encoding)
     dialect = sniff(head, path, separator, header, known)
-    source = _source(path, encoding, head, dialect)
+    source, skip = _source(path, encoding, head, dialect)
     markers = (*MISSING, *missing)
 
     def read(schema: dict[str, pl.DataType], rows: int | None = None) -> pl.DataFrame:
@@ -53,7 +54,8 @@ def read_delimited(
             source.seek(0)
         return pl.read_csv(
             source,
-            has_header=dialect.header,
+            has_header=False,  # the names are ours: stripped, none empty, none twice
+            skip_lines=skip,
             separator=dialect.separator,
             schema=schema,
             null_values=[*markers, *(f" {marker}" for marker in markers if marker)],
@@ -70,7 +72,7 @@ def read_delimited(
             if "could not parse" not in str(error) or not numbers:
                 raise
             frame = read(strings)  # a text further down: types are then decided on the whole column
-    except (ComputeError, UnicodeDecodeError) as error:
+    except (ComputeError, SchemaError) as error:
         raise UserError(_diagnosis(path, encoding, dialect, str(error))) from None
     except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
         raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
@@ -126,6 +128,8 @@ def _head(path: Path, encoding: str) -> str:
     try:
         with closing(_open(path)) as file:
             raw = file.read(HEAD)
+            while raw.count(b"\n") < 5 and (more := file.read(HEAD)):  # very wide rows
+                raw += more
     except (EOFError, OSError, zlib.error) as error:
         raise UserError(f"{path}: is no whole gzip file: {error}") from None
     if not raw.strip():
@@ -149,24 +153,28 @@ def _not_encoded(path: Path, encoding: str, error: UnicodeDecodeError) -> str:
     return f"{path}: line {line} is not {encoding.upper()} (byte 0x{error.object[error.start]:02x}){hint}"
 
 
-def _source(path: Path, encoding: str, head: str, dialect: Dialect) -> Path | io.BytesIO:
-    """What polars reads: the file itself where it can, else its text rewritten in plain UTF-8 CSV."""
+def _source(path: Path, encoding: str, head: str, dialect: Dialect) -> tuple[Path | io.BytesIO, int]:
+    """What polars reads, and the lines to skip: the file itself where it can, else its text in plain UTF-8 CSV."""
     plain = codecs.lookup(encoding).name in ("utf-8", "ascii")
     spaced = SPACED_QUOTE.search(head.encode()) is not None
     if plain and not spaced:
-        return path
+        return path, dialect.skip
     with closing(_open(path)) as file:
         raw = file.read()
     try:
         text = raw.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise UserError(_not_encoded(path, encoding, error)) from None
-    if spaced:  # a quote after a space opens no quoted text for polars
-        out = io.StringIO(newline="")
-        rows = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator, skipinitialspace=True)
-        csv.writer(out, delimiter=dialect.separator, lineterminator="\n").writerows(row for row in rows if row)
-        text = out.getvalue()
-    return io.BytesIO(text.encode())
+    if not spaced:
+        return io.BytesIO(text.encode()), dialect.skip
+    # a quote after a space opens no quoted text for polars
+    out = io.StringIO(newline="")
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.separator, skipinitialspace=True)
+    filled = (row for row in rows if any(cell.strip() for cell in row))
+    csv.writer(out, delimiter=dialect.separator, lineterminator="\n").writerows(
+        itertools.islice(filled, 1 if dialect.header else 0, None)
+    )
+    return io.BytesIO(out.getvalue().encode()), 0
 
 
 def _rows(path: Path, encoding: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from nntrain.errors import UserError
 
+if TYPE_CHECKING:
+    import _csv
+
 HEAD = 1 << 18  # bytes looked at to find out how a file is written
+SNIFFED = 200  # rows looked at
 SEPARATORS = ("\t", ";", "|", ",", " ")  # a comma inside a semicolon file is a decimal; not the other way round
 MISSING = ("", "?", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL")
 
@@ -21,26 +26,40 @@ Header = Literal["auto"] | bool
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a file is written. `names` are its columns: from the header, else "0", "1", ..."""
+    """How a file is written. `names` are its columns: from the header, else "0", "1", ...
+
+    skip: lines before the first row of values (blank ones, and those of the header).
+    """
 
     separator: str
     header: bool
     names: tuple[str, ...]
+    skip: int
 
 
 def sniff(head: str, path: Path, separator: str | None, header: Header, known: AbstractSet[str]) -> Dialect:
     """Find separator, header and column names from the beginning of a file."""
     separator = separator or _find_separator(head)
-    rows = [row for row in _parsed(head, separator) if row and any(cell.strip() for cell in row)][:200]
+    rows: list[list[str]] = []
+    parsed = _parsed(head, separator)
+    before: list[int] = []  # lines before each row
+    line = 0
+    for row in parsed:
+        if any(cell.strip() for cell in row):
+            before.append(line)
+            rows.append(row)
+        line = parsed.line_num
+        if len(rows) == SNIFFED:
+            break
     if not rows:
         raise UserError(f"{path}: is empty")
     first = [cell.strip() for cell in rows[0]]
     has_header = header if header != "auto" else bool(known & set(first)) or _is_header(first, rows[1:])
     names = _unique(first) if has_header else tuple(str(i) for i in range(len(first)))
-    return Dialect(separator, has_header, names)
+    return Dialect(separator, has_header, names, [*before, line][1 if has_header else 0])
 
 
-def _parsed(head: str, separator: str) -> Iterator[list[str]]:
+def _parsed(head: str, separator: str) -> _csv.Reader:
     lines = head.splitlines(keepends=True)
     if len(head) >= HEAD // 4 and len(lines) > 1:
         lines = lines[:-1]  # the last line of a cut head is no whole line
@@ -49,7 +68,7 @@ def _parsed(head: str, separator: str) -> Iterator[list[str]]:
 
 def _find_separator(head: str) -> str:
     for candidate in SEPARATORS:
-        widths = Counter(len(row) for row in list(_parsed(head, candidate))[:200] if row)
+        widths = Counter(len(row) for row in itertools.islice(_parsed(head, candidate), SNIFFED) if row)
         if not widths:
             continue
         width, rows = widths.most_common(1)[0]

@@ -52,7 +52,7 @@ def table_dataset(
     notes: Sequence[str] = (),
     roles: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """columns: all inputs, over the rows of all splits; `rows` says which is where. Statistics are those of rows.train."""
+    """columns: all inputs, over the rows of all splits; `rows` says which is where. Statistics come from rows.train."""
     rows.require_samples()
     said = list(notes)
     task = fit_scale(task, targets, rows.train)
@@ -69,9 +69,8 @@ def table_dataset(
             encoders.append(fit_categories(seen, encoding.max_categories))
             distinct = len(np.unique(seen.values[seen.values >= 0]))
             if distinct > encoding.max_categories:
-                said.append(
-                    f"column '{column.name}': {encoding.max_categories} of {distinct} categories are kept, the most frequent"
-                )
+                kept = f"the {encoding.max_categories} most frequent of {distinct} values are told apart"
+                said.append(f"column '{column.name}': {kept}")
         else:
             encoders.append(fit_numeric(seen, encoding.numeric))
     if not encoders:
@@ -102,7 +101,7 @@ def table_dataset(
     test = split(rows.test) if len(rows.test) else None
     if repeated := duplicates(train, val):
         said.append(
-            f"{repeated} of {len(val)} validation rows are exact duplicates of training rows; the validation score flatters"
+            f"{repeated} of {len(val)} validation rows are exact duplicates of training rows: their score flatters"
         )
     named = {"train": train, "val": val, "test": test}
     parts = {name: part for name, part in named.items() if part is not None}

@@ -121,7 +121,8 @@ def _download(family: Family, root: Path) -> None:
     except (ImportError, RuntimeError) as error:
         raise UserError(
             f"data.download: torchvision cannot be imported ({str(error).splitlines()[0]}); "
-            "install a torch and a torchvision that belong together (both for CPU or both for CUDA): pip install --force-reinstall torch torchvision"
+            "install a torch and a torchvision that belong together "
+            "(both for CPU or for CUDA): pip install --force-reinstall torch torchvision"
         ) from None
     if family.folder == "QMNIST":
         calls = [{"what": "train"}, {"what": "test"}]

@@ -54,9 +54,7 @@ FIELDS: dict[str, Kind] = {
     "split_column": optional(COLUMN),
     "group_column": optional(COLUMN),
     "time_column": optional(COLUMN),
-    "classes": Either(
-        Integer(low=2), ListOf(Either(Text("a class's name"), Integer()), minimum=2), optional(Integer(low=2))
-    ),
+    "classes": optional(Either(Integer(low=2), ListOf(Either(Text("a class's name"), Integer()), minimum=2)), "null"),
     "root": Path(),
     "download": Boolean(),
     "y_path": optional(Path()),
