@@ -67,7 +67,7 @@ SUPERSEDED = ("depth", "width", "shape")  # what widths stands in for
 def given_conflicts(given: Mapping[str, Any], over: Mapping[str, Any] | None = None) -> Iterator[tuple[str, str]]:
     """`widths` says everything that depth, width and shape would.
 
-    given: the settings that one place (the recipe, or the command line) writes; over: those of the place that it overrides.
+    given: the settings that one place (the recipe, or the command line) writes; over: those of the place it overrides.
     `widths` on the command line replaces a recipe's depth, width and shape. A run's own config.yaml spells out every
     setting, so all three beside widths are no clash.
     """
