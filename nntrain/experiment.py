@@ -246,4 +246,5 @@ def set_arithmetic(config: Config, device: torch.device) -> None:
     torch.backends.cudnn.allow_tf32 = precision == "tf32"
     if config["deterministic"]:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(config["deterministic"])
+    if config["deterministic"] != torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(config["deterministic"])  # imports torch's compiler, which takes a second
