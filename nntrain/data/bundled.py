@@ -37,6 +37,8 @@ class BundledSource:
     ) -> None:
         if dataset not in DATASETS:
             raise UserError(f"data.dataset: {unknown('bundled dataset', dataset, DATASETS)}")
+        if dataset == "digits" and task == "regression":
+            raise UserError("data.task: digits are pictures in classes; regression is for tables")
         self.dataset = dataset
         self.shares = Shares(val, test, split_seed, folds)
         self.stratify = stratify
