@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+
+torch.set_num_threads(1)  # the networks of tests are tiny: a second thread costs more than it brings
 
 
 @pytest.fixture(scope="session")
