@@ -36,7 +36,7 @@ def read_delimited(
     known: AbstractSet[str] = frozenset(),
     text: AbstractSet[str] = frozenset(),
 ) -> tuple[pl.DataFrame, Dialect]:
-    """The file as a frame whose columns are Float64 (numbers throughout) or String, missing values null.
+    """The file as a frame whose columns are Float64 (plain numbers throughout) or String, missing values null.
 
     known: names that betray a header. text: columns to be kept as they are written ("007" stays "007").
     Raises UserError for a file that is empty, binary, ragged or in another encoding.
@@ -80,7 +80,9 @@ def read_delimited(
         _check_short_rows(path, encoding, dialect)  # polars fills short rows up with missing values
     frame = clean(frame, missing)
     if frame[dialect.names[0]].null_count():
-        frame = frame.filter(~pl.all_horizontal(pl.all().is_null()))  # blank lines
+        empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
+        if empty.any():
+            frame = frame.filter(~(empty & _blank_lines(source, skip, encoding, dialect, frame.height)))
     if frame.height == 0:
         raise UserError(f"{path}: has a header but no rows" if dialect.header else f"{path}: is empty")
     return frame, dialect
@@ -212,6 +214,23 @@ def _diagnosis(path: Path, encoding: str, dialect: Dialect, said: str) -> str:
     if "could not parse" in said:
         return f"{path}: a quoted text is never closed"
     return f"{path}: cannot be read as a table: {said.splitlines()[0]}"
+
+
+def _blank_lines(source: Path | io.BytesIO, skip: int, encoding: str, dialect: Dialect, rows: int) -> pl.Series:
+    """True for each row of polars' that is a blank line, not a row of missing values."""
+    import polars as pl
+
+    if isinstance(source, io.BytesIO):
+        text: io.TextIOBase = io.StringIO(source.getvalue().decode(), newline="")
+    else:
+        text = io.TextIOWrapper(_open(source), encoding=encoding, newline="")
+    with closing(text):
+        lines = itertools.islice(text, skip, None)
+        reader = csv.reader(lines, delimiter=dialect.separator)
+        blank = [len(row) <= 1 and not any(cell.strip() for cell in row) for row in reader]
+    if len(blank) != rows:  # stray quotes that csv and polars read differently: then no row is taken for a blank line
+        return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
+    return pl.Series(blank)
 
 
 def _check_short_rows(path: Path, encoding: str, dialect: Dialect) -> None:

@@ -1,4 +1,4 @@
-"""Every source in the table: its option file, its schema and its signature say the same, and it hands on a sound dataset."""
+"""Every source in the table: option file, schema and signature say the same, and its dataset is sound."""
 
 from __future__ import annotations
 
@@ -164,8 +164,10 @@ def test_bundled_tables_need_no_polars():
     import sys
 
     code = (
-        "import sys; from nntrain.data.table import SOURCES; SOURCES['bundled'](dataset='iris').load();"
-        "SOURCES['synthetic']().load(); print([m for m in ('polars', 'torchvision', 'PIL', 'pandas') if m in sys.modules])"
+        "import sys; from nntrain.data.table import SOURCES;"
+        "SOURCES['bundled'](dataset='iris').load();"
+        "SOURCES['synthetic']().load();"
+        "print([m for m in ('polars', 'torchvision', 'PIL', 'pandas') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

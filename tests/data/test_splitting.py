@@ -68,7 +68,9 @@ def test_no_group_straddles(groups, seed):
         parts = [set(groups[split]) for split in (rows.train, rows.val, rows.test)]
         assert np.array_equal(everything(rows), np.arange(len(groups)))
         assert all(parts)
-        assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+        assert not (parts[0] & parts[1])
+        assert not (parts[0] & parts[2])
+        assert not (parts[1] & parts[2])
 
 
 def test_group_folds_cover_every_group_once():
@@ -91,14 +93,26 @@ def test_a_column_that_says_the_split_in_the_usual_words():
 
 
 MISTAKES = {
-    "all to validation": (lambda: by_chance(np.arange(5), Shares(5, 0), None, None), "data.val: 5 asks for 5 of 5 rows"),
+    "all to validation": (
+        lambda: by_chance(np.arange(5), Shares(5, 0), None, None),
+        "data.val: 5 asks for 5 of 5 rows",
+    ),
     "all to both": (lambda: by_chance(np.arange(10), Shares(6, 4), None, None), "val and test ask for 10 of 10 rows"),
     "too few for folds": (lambda: by_chance(np.arange(3), Shares(1, 0, 0, 5), None, 0), "5 folds need at least 5 rows"),
     "too few groups": (lambda: by_group(np.zeros(9, int), Shares(0.2, 0.2), None), "1 groups cannot fill 3 splits"),
-    "no split word": (lambda: by_name("s", ["maybe"], np.array([0])), "split_column 's': 'maybe' is none of train, val"),
+    "no split word": (
+        lambda: by_name("s", ["maybe"], np.array([0])),
+        "split_column 's': 'maybe' is none of train, val",
+    ),
     "an empty split": (lambda: by_name("s", ["train"], np.array([0, -1])), "row 2 says nothing"),
-    "nothing to train on": (lambda: by_name("s", ["val"], np.array([0])).require_samples(), "the training split is empty"),
-    "a lonely class": (lambda: check_class_sizes(np.array([0, 0, 1]), ["a", "b"]), "class 'b' has one sample.*stratify"),
+    "nothing to train on": (
+        lambda: by_name("s", ["val"], np.array([0])).require_samples(),
+        "the training split is empty",
+    ),
+    "a lonely class": (
+        lambda: check_class_sizes(np.array([0, 0, 1]), ["a", "b"]),
+        "class 'b' has one sample.*stratify",
+    ),
 }
 
 
