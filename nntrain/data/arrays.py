@@ -104,7 +104,7 @@ class ArraysSource:
             task,
             rows,
             Encoding(numeric=self.numeric),
-            Reading(columns=(*names, *targets_named), aside=targets_named),
+            Reading(columns=(*names, *targets_named), aside=targets_named, header=False),
             print_of,
             standardize_target=standardize_target,
             notes=notes,

@@ -79,6 +79,12 @@ def read_delimited(
     if frame.height and frame[dialect.names[-1]].null_count():
         _check_short_rows(path, encoding, dialect)  # polars fills short rows up with missing values
     frame = clean(frame, missing)
+    if dialect.separator == ";":
+        frame = frame.with_columns(
+            column.str.replace(",", ".", literal=True).cast(pl.Float64)
+            for column in frame.select(pl.col(pl.String).exclude(text)).get_columns()
+            if has_decimal_commas(column)
+        )
     if frame[dialect.names[0]].null_count():
         empty = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
         if empty.any():
@@ -86,6 +92,14 @@ def read_delimited(
     if frame.height == 0:
         raise UserError(f"{path}: has a header but no rows" if dialect.header else f"{path}: is empty")
     return frame, dialect
+
+
+def has_decimal_commas(column: pl.Series) -> bool:
+    """Whether a column of text is numbers written as 3,14 throughout."""
+    present = column.drop_nulls()
+    if not present.head(SAMPLE).str.contains(r"^[+-]?\d*,\d+$").any():
+        return False
+    return looks_numeric(present.str.replace(",", ".", literal=True))
 
 
 def clean(frame: pl.DataFrame, missing: Sequence[str] = ()) -> pl.DataFrame:

@@ -13,6 +13,7 @@ import numpy as np
 from nntrain.data.delimited import clean, read_delimited
 from nntrain.data.files import existing_file
 from nntrain.data.npz import read_npy, read_npz
+from nntrain.data.sniffing import Dialect
 from nntrain.errors import UserError, nearest
 
 if TYPE_CHECKING:
@@ -89,20 +90,7 @@ def _read(raw: Any, reading: Reading, text: AbstractSet[str], key: str) -> pl.Da
             return read_parquet(path)
         if path.suffix in (".npy", ".npz"):
             return _from_numpy_file(path, reading)
-        if not reading.header:
-            frame, _ = read_delimited(path, header=False, encoding=reading.encoding, missing=reading.missing, text=text)
-            names = reading.names_for(frame.width)
-            if names is None:
-                raise UserError(f"{path}: has {frame.width} columns, the table trained on had {len(reading.columns)}")
-            if names != tuple(frame.columns):  # without the target the columns after it have moved, their texts too
-                moved = {str(i) for i, name in enumerate(names) if name in text}
-                frame, _ = read_delimited(
-                    path, header=False, encoding=reading.encoding, missing=reading.missing, text=moved
-                )
-            return frame.rename(dict(zip(frame.columns, names, strict=True)))
-        known = frozenset(reading.columns)
-        frame, _ = read_delimited(path, encoding=reading.encoding, missing=reading.missing, known=known, text=text)
-        return frame
+        return _from_file(path, reading, text)
     if isinstance(raw, pl.DataFrame):
         return raw
     if isinstance(raw, np.ndarray):
@@ -139,6 +127,33 @@ def read_parquet(path: Path) -> pl.DataFrame:
     if frame.height == 0:
         raise UserError(f"{path}: has no rows")
     return frame
+
+
+def _from_file(path: Path, reading: Reading, text: AbstractSet[str]) -> pl.DataFrame:
+    """A file of text. One without a header has its columns by place: all of the table's, or its inputs."""
+
+    def read(kept: AbstractSet[str]) -> tuple[pl.DataFrame, Dialect]:
+        return read_delimited(
+            path,
+            header="auto" if reading.header else False,
+            encoding=reading.encoding,
+            missing=reading.missing,
+            known=frozenset(reading.columns if reading.header else ()),
+            text=kept,
+        )
+
+    frame, dialect = read(text)
+    if dialect.header:
+        return frame
+    names = reading.names_for(frame.width)
+    if names is None:
+        raise UserError(
+            f"{path}: has {frame.width} columns and no header; the table trained on had {len(reading.columns)}"
+        )
+    places = {str(i) for i, name in enumerate(names) if name in text}
+    if places - text:  # these are to be kept as they are written, too
+        frame, _ = read(places)
+    return frame.rename(dict(zip(frame.columns, names, strict=True)))
 
 
 def _from_numpy_file(path: Path, reading: Reading) -> pl.DataFrame:

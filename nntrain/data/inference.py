@@ -159,7 +159,7 @@ def _days(series: pl.Series) -> NDArray[np.float64]:
         return _floats(series.cast(pl.Int64).cast(pl.Float64)) / (DAY * 1000)
     if isinstance(series.dtype, pl.Duration):
         return _floats(series.dt.total_microseconds().cast(pl.Float64)) / DAY
-    return _floats(series.cast(pl.Datetime("us")).cast(pl.Int64).cast(pl.Float64)) / DAY
+    return _floats(series.dt.epoch("us").cast(pl.Float64)) / DAY
 
 
 def _floats(series: pl.Series) -> NDArray[np.float64]:

@@ -27,6 +27,7 @@ GOOD = {
     "a header over texts": ("name,city\nann,rome\nbob,rome\n", {"name": ["ann", "bob"], "city": ["rome", "rome"]}),
     "texts without a header": ("yes,no\nno,no\nyes,yes\n", {"0": ["yes", "no", "yes"], "1": ["no", "no", "yes"]}),
     "semicolons, commas inside": ("a;b\nx, y;2\n", {"a": ["x, y"], "b": [2.0]}),
+    "decimal commas": ("a;b\n1,5;x\n-2,25;y\n3;z\n", {"a": [1.5, -2.25, 3.0], "b": ["x", "y", "z"]}),
     "tabs": ("a\tb\n1\t2\n", {"a": [1.0], "b": [2.0]}),
     "bars": ("a|b\n1|2\n", {"a": [1.0], "b": [2.0]}),
     "spaces after commas": ("a, b\n 1, x\n 2,y \n", {"a": [1.0, 2.0], "b": ["x", "y"]}),

@@ -100,6 +100,25 @@ def test_a_file_without_header_may_leave_the_target_out(tmp_path):
     )
 
 
+def test_a_new_file_without_header_has_its_columns_by_place(mixed, tmp_path):
+    path, data = mixed
+    pl.read_csv(path).write_csv(tmp_path / "new.csv", include_header=False)
+    assert torch.equal(data.preprocessing.inputs(tmp_path / "new.csv"), data.preprocessing.inputs(path))
+    (tmp_path / "narrow.csv").write_text("1,2\n3,4\n")
+    with pytest.raises(UserError, match=r"narrow.csv: has 2 columns and no header; the table trained on had 5"):
+        data.preprocessing.inputs(tmp_path / "narrow.csv")
+
+
+def test_dates_with_times_and_zones_from_a_frame(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("d,y\n" + "\n".join(f"2024-01-{1 + i % 28:02d} 12:00:00,{i % 2}" for i in range(40)))
+    data = TableSource(path=str(path), target="y").load()
+    plain = pl.DataFrame({"d": ["2024-01-05 12:00:00"]})
+    for zone in (None, "UTC"):
+        typed = plain.with_columns(pl.col("d").str.to_datetime(time_zone=zone))
+        assert torch.equal(data.preprocessing.inputs(typed), data.preprocessing.inputs(plain))
+
+
 def test_rows_of_nothing_but_missing_values_keep_their_place(mixed, tmp_path):
     _, data = mixed
     (tmp_path / "new.csv").write_text(
