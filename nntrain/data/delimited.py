@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SAMPLE = 1000  # rows by which a column counts as numbers at first; a later text turns it back
 SPACED_QUOTE = re.compile(rb'(?:^|[,;\t|])[ ]+"', re.MULTILINE)
+NOT_PARSED = re.compile(r"could not parse .* at column .* \(column number (\d+)\)", re.DOTALL)
 LEADING_ZERO = r"^\s*0\d"
 
 
@@ -62,16 +63,22 @@ def read_delimited(
             n_rows=rows,
         )
 
-    strings: dict[str, pl.DataType] = {name: pl.String() for name in dialect.names}
+    def types(numbers: AbstractSet[str]) -> dict[str, pl.DataType]:
+        return {name: pl.Float64() if name in numbers else pl.String() for name in dialect.names}
+
     try:
-        sample = read(strings, SAMPLE)
-        numbers = {name for name in dialect.names if name not in text and looks_numeric(sample[name])}
-        try:
-            frame = read({name: pl.Float64() if name in numbers else pl.String() for name in dialect.names})
-        except ComputeError as error:
-            if "could not parse" not in str(error) or not numbers:
-                raise
-            frame = read(strings)  # a text further down: types are then decided on the whole column
+        sample = read(types(set()), SAMPLE)
+        numbers = {name for name in dialect.names if name not in text and is_plain_number(sample[name])}
+        while True:
+            try:
+                frame = read(types(numbers))
+                break
+            except ComputeError as error:  # a text further down makes its column text
+                at = NOT_PARSED.search(str(error))
+                name = dialect.names[int(at[1]) - 1] if at else None
+                if name not in numbers:
+                    raise
+                numbers.discard(name)
     except (ComputeError, SchemaError) as error:
         raise UserError(_diagnosis(path, encoding, dialect, str(error))) from None
     except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
@@ -116,6 +123,11 @@ def clean(frame: pl.DataFrame, missing: Sequence[str] = ()) -> pl.DataFrame:
         elif numbers and dtype.is_numeric():
             changed.append(pl.when(pl.col(name).is_in(numbers)).then(None).otherwise(pl.col(name)).alias(name))
     return frame.with_columns(changed) if changed else frame
+
+
+def is_plain_number(column: pl.Series) -> bool:
+    """Whether polars' reader takes the column for numbers: spaces before them are fine, behind them they are not."""
+    return looks_numeric(column) and not column.str.contains(r"\s$").any()
 
 
 def looks_numeric(column: pl.Series) -> bool:

@@ -70,7 +70,8 @@ def pixel_features(pixels: NDArray[np.uint8], rows: Rows) -> PixelFeatures:
     for channel in range(channels):
         histogram = np.zeros(256, dtype=np.int64)
         for start in range(0, len(rows.train), 8192):  # in blocks: no second copy of the pictures
-            histogram += np.bincount(pixels[rows.train[start : start + 8192], channel].ravel(), minlength=256)
+            block = torch.from_numpy(pixels[rows.train[start : start + 8192], channel].ravel())
+            histogram += torch.bincount(block, minlength=256).numpy()  # NumPy's would first widen every pixel to 8 bytes
         values = np.arange(256)
         center = float((histogram * values).sum() / histogram.sum())
         variance = float((histogram * (values - center) ** 2).sum() / histogram.sum())

@@ -61,18 +61,20 @@ def table_dataset(
     for column in columns.values():
         seen = column.at(rows.train)
         reason = None if column.name in encoding.declared else useless(seen)
-        described.append(describe(seen, reason))
         if reason is not None:
+            described.append({**describe(seen), "dropped": reason})
             said.append(f"column '{column.name}' is left out: {reason}")
             continue
         if column.kind == "categorical":
+            described.append(describe(seen))
             encoders.append(fit_categories(seen, encoding.max_categories))
             distinct = len(np.unique(seen.values[seen.values >= 0]))
             if distinct > encoding.max_categories:
                 kept = f"the {encoding.max_categories} most frequent of {distinct} values are told apart"
                 said.append(f"column '{column.name}': {kept}")
         else:
-            encoders.append(fit_numeric(seen, encoding.numeric))
+            encoders.append(encoder := fit_numeric(seen, encoding.numeric))
+            described.append(describe(seen, encoder.median))
     if not encoders:
         raise UserError(
             "data: no input column is left; see which were dropped and why, or declare their types (data.types)"
@@ -144,8 +146,8 @@ def useless(seen: Column) -> str | None:
     return None
 
 
-def describe(seen: Column, dropped: str | None) -> dict[str, Any]:
-    """What `check` shows of an input column, over the training rows."""
+def describe(seen: Column, median: float | None = None) -> dict[str, Any]:
+    """What `check` shows of a column, over the training rows. median: where it is known already (it takes a while)."""
     missing = seen.missing
     said: dict[str, Any] = {"name": seen.name, "type": seen.kind, "missing": int(missing.sum())}
     present = seen.values[~missing] if missing.any() else seen.values
@@ -155,19 +157,17 @@ def describe(seen: Column, dropped: str | None) -> dict[str, Any]:
         said["categories"] = int((counts > 0).sum())
         said["top"] = [[seen.categories[code], int(counts[code])] for code in top if counts[code]]
     elif len(present):
-        low, median, high = float(present.min()), float(np.median(present)), float(present.max())
+        middle = float(np.median(present)) if median is None else median
         dates = seen.kind == "date"
-        for key, value in (("min", low), ("median", median), ("max", high)):
+        for key, value in (("min", float(present.min())), ("median", middle), ("max", float(present.max()))):
             said[key] = str(np.datetime64(int(value), "D")) if dates else value
-    if dropped is not None:
-        said["dropped"] = dropped
     return said
 
 
 def _describe_target(task: Task, targets: Sequence[Column], rows: Index) -> dict[str, Any]:
     said: dict[str, Any] = {"task": task.kind, "names": list(task.targets)}
     if not task.is_classification:
-        said["statistics"] = [describe(column.at(rows), None) for column in targets]
+        said["statistics"] = [describe(column.at(rows)) for column in targets]
     return said
 
 
