@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from nntrain.errors import UserError, unknown
+from nntrain.errors import UserError, nearest, unknown
 
 GROUP = "nntrain."  # entry-point groups are `nntrain.model`, `nntrain.optimizer`, ...
 
@@ -16,6 +16,13 @@ GROUP = "nntrain."  # entry-point groups are `nntrain.model`, `nntrain.optimizer
 def own_names(group: str) -> tuple[str, ...]:
     """Names that installed packages add to a group by entry points."""
     return tuple(sorted(entry_points(group=GROUP + group).names))
+
+
+def is_own(group: str, name: str) -> bool:
+    """Whether a name stands for somebody's own class, which has no option file: its signature says what it takes."""
+    from nntrain.config.options import option_names
+
+    return ":" in name or (name not in option_names(group) and name in own_names(group))
 
 
 def build(group: str, table: Mapping[str, type[Any]], section: Mapping[str, Any], *given: Any, **extra: Any) -> Any:
@@ -28,26 +35,43 @@ def build(group: str, table: Mapping[str, type[Any]], section: Mapping[str, Any]
     if name in table:
         return table[name](*given, **extra, **settings)
     cls = _find(group, name)
-    try:
-        inspect.signature(cls).bind(*given, **extra, **settings)
-    except TypeError as error:
-        raise UserError(f"{group}: {name}{inspect.signature(cls)}: {error}") from None
+    _check_signature(group, name, cls, settings, given, extra)
     return cls(*given, **extra, **settings)
 
 
 def _find(group: str, name: str) -> Any:
     module_name, colon, attribute = name.partition(":")
     if not colon:
-        found = entry_points(group=GROUP + group, name=name)
-        if not found:
+        points = entry_points(group=GROUP + group, name=name)
+        if not points:
             raise UserError(f"{group}: {unknown(group, name, own_names(group))}")
-        return next(iter(found)).load()
+        return next(iter(points)).load()
     try:
         module = import_module(module_name)
-    except ImportError as error:
-        raise UserError(
-            f"{group}: {name}: cannot import {module_name} ({error}); is its folder on PYTHONPATH?"
-        ) from None
-    if not hasattr(module, attribute):
-        raise UserError(f"{group}: {name}: {unknown(f'class in {module_name}', attribute, sorted(vars(module)))}")
-    return getattr(module, attribute)
+    except (ImportError, ValueError) as error:  # ValueError: no name at all before the colon
+        said = f"cannot import '{module_name}' ({error}); is its folder on PYTHONPATH?"
+        raise UserError(f"{group}: {name}: {said}") from None
+    found = getattr(module, attribute, None)
+    if not inspect.isclass(found):
+        classes = sorted(key for key, value in vars(module).items() if inspect.isclass(value))
+        raise UserError(f"{group}: {name}: {unknown(f'class of {module_name}', attribute, classes)}")
+    return found
+
+
+def _check_signature(
+    group: str, name: str, cls: Any, settings: Mapping[str, Any], given: tuple[Any, ...], extra: Mapping[str, Any]
+) -> None:
+    """UserError for settings that the class does not take, or that it wants and are missing."""
+    signature = inspect.signature(cls)
+    try:
+        signature.bind(*given, **extra, **settings)
+    except TypeError as error:
+        taken = [key for key in signature.parameters if key not in extra]
+        problems = [
+            f"{group}.{key}: {name} has no setting '{key}'"
+            + (f"; did you mean '{group}.{guess}'?" if (guess := nearest(key, taken)) else "")
+            + f" (its signature: {signature})"
+            for key in settings
+            if key not in signature.parameters
+        ]
+        raise UserError(*(problems or [f"{group}: {name}{signature}: {error}"])) from None

@@ -19,7 +19,8 @@ class Kind(Protocol):
     def complaint(self, value: Any) -> str | None: ...
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as messages quote it, shortened to 60 characters."""
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -35,7 +36,7 @@ class _Plain:
         raise AssertionError("every kind decides")
 
     def complaint(self, value: Any) -> str | None:
-        return None if self.allows(value) else f"{_shown(value)} is not {self.words}"
+        return None if self.allows(value) else f"{shown(value)} is not {self.words}"
 
 
 def _bounds(low: float | None, high: float | None, above: float | None, below: float | None) -> str:
@@ -163,7 +164,7 @@ class Choice:
         if isinstance(value, str) and value in self.options:
             return None
         if value is None or isinstance(value, bool | int | float | list | dict):
-            return f"{_shown(value)} is not {self.words}"
+            return f"{shown(value)} is not {self.words}"
         return unknown(self.what, str(value), self.options)
 
 
@@ -182,11 +183,11 @@ class ListOf:
 
     def complaint(self, value: Any) -> str | None:
         if not isinstance(value, Sequence) or isinstance(value, str):
-            return f"{_shown(value)} is not {self.words}"
+            return f"{shown(value)} is not {self.words}"
         if self.length is not None and len(value) != self.length:
-            return f"{_shown(value)} has {len(value)} entries; it must be {self.words}"
+            return f"{shown(value)} has {len(value)} entries; it must be {self.words}"
         if len(value) < self.minimum:
-            return f"{_shown(value)} needs at least {self.minimum} entries"
+            return f"{shown(value)} needs at least {self.minimum} entries"
         wrong = [f"entry {i}: {said}" for i, entry in enumerate(value) if (said := self.kind.complaint(entry))]
         return "; ".join(wrong) if wrong else None
 
@@ -204,7 +205,7 @@ class MapOf:
 
     def complaint(self, value: Any) -> str | None:
         if not isinstance(value, Mapping):
-            return f"{_shown(value)} is not {self.words}"
+            return f"{shown(value)} is not {self.words}"
         wrong = [f"{key}: {said}" for key, entry in value.items() if (said := self.kind.complaint(entry))]
         return "; ".join(wrong) if wrong else None
 
@@ -225,7 +226,7 @@ class Variant:
             return Choice(self.what, tuple(self.options)).complaint(value)
         settings = dict(value)
         if "name" not in settings:
-            return f"{_shown(value)} has no 'name'; it must be {self.words}"
+            return f"{shown(value)} has no 'name'; it must be {self.words}"
         if said := Choice(self.what, tuple(self.options)).complaint(settings["name"]):
             return said
         name = settings.pop("name")
@@ -261,12 +262,17 @@ class Either:
                 isinstance(kind, ListOf | MapOf) and isinstance(value, list | dict)
             ):
                 return one
-        return f"{_shown(value)} is not {self.words}"
+        return f"{shown(value)} is not {self.words}"
 
 
 def optional(kind: Kind, meaning: str = "null") -> Either:
     """`kind`, or null, which means `meaning`."""
     return Either(kind, Null(meaning))
+
+
+def is_path(kind: Kind | None) -> bool:
+    """Whether a field holds a path, which is made absolute and on the command line stands as it is written."""
+    return any(map(is_path, kind.kinds)) if isinstance(kind, Either) else isinstance(kind, Path)
 
 
 FRACTION = Number(low=0, high=1)

@@ -11,10 +11,13 @@ import yaml
 from omegaconf._utils import get_yaml_loader
 
 from nntrain.config.options import config_dir, recipe_file, recipe_names
+from nntrain.config.origin import Origin
 from nntrain.errors import UserError, nearest
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000  # of the tree with every alias written out: a real recipe has some dozens
+CALLS = frozenset({"_target_", "_args_", "_partial_", "_recursive_", "_convert_"})  # how Hydra calls Python code
+HINT = "a recipe has sections such as 'data:' and 'model:' (see: nntrain configs)"
 
 
 @dataclass(frozen=True)
@@ -26,119 +29,141 @@ class Recipe:
     values: dict[str, Any]
     lines: dict[str, int]
 
-    @property
-    def shown(self) -> str:
-        """The path as people know it: below configs/ for a recipe of ours, else relative to where the command runs."""
-        for base in (config_dir(), Path.cwd()):
-            if self.path.is_relative_to(base):
-                return str(self.path.relative_to(base))
-        return str(self.path)
-
-    def where(self, key: str) -> str:
-        line = self.lines.get(key)
-        return f"{self.shown}, line {line}" if line else self.shown
+    def origin(self, key: str) -> Origin:
+        """File and line of a key, or of what it is written in: `model: mlp` stands for `model.name` too."""
+        while key not in self.lines and "." in key:
+            key = key.rpartition(".")[0]
+        line = self.lines.get(key)  # none for what comes by a YAML merge key
+        return Origin("recipe", f"{_known_as(self.path)}, line {line}" if line else _known_as(self.path))
 
 
 def find_recipe(given: str, cwd: Path) -> Path:
-    """A shipped recipe's name, or a path to a file of one's own (with or without `.yaml`)."""
+    """A shipped recipe's name, the path of a file of one's own (with or without `.yaml`), or a run's folder."""
+    path = cwd / Path(given).expanduser()
     looks_like_path = "/" in given or "\\" in given or given.endswith((".yaml", ".yml"))
-    for candidate in (cwd / given, cwd / f"{given}.yaml"):
-        if candidate.is_file() and (looks_like_path or given not in recipe_names()):
-            return candidate.resolve()
     if given in recipe_names():
         return recipe_file(given)
-    if (cwd / given).is_dir() and looks_like_path:
-        saved = cwd / given / "config.yaml"
-        if saved.is_file():
-            return saved.resolve()
+    for candidate in (path, path.with_name(f"{path.name}.yaml"), path / "config.yaml"):
+        if exists(candidate) and candidate.is_file():
+            return candidate.resolve()
+    if exists(path) and path.is_dir():
+        raise UserError(f"config: '{given}' is a folder without a config.yaml; give a recipe's file, or a run's folder")
     if looks_like_path:
-        folder = (cwd / given).parent
-        beside = sorted(path.name for path in folder.glob("*.y*ml")) if folder.is_dir() else []
-        guess = nearest(Path(given).name, beside)
-        hint = f"; did you mean '{folder / guess}'?" if guess else ""
+        beside = sorted(found.name for found in path.parent.glob("*.y*ml")) if exists(path.parent) else []
+        guess = nearest(path.name, beside)
+        hint = f"; did you mean '{Path(given).parent / guess}'?" if guess else ""
         raise UserError(f"config: there is no file '{given}'{hint}")
     guess = nearest(given, recipe_names())
     hint = f"; did you mean '{guess}'?" if guess else ""
-    raise UserError(
-        f"config: there is no recipe '{given}'{hint} (recipes: {', '.join(recipe_names())}; or the path of a YAML file of your own)"
-    )
+    listed = ", ".join(recipe_names())
+    raise UserError(f"config: there is no recipe '{given}'{hint} (recipes: {listed}; or a YAML file of your own)")
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Load a recipe safely. Raises UserError where it is missing, empty, no mapping, no YAML, or too large to be a recipe."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    if len(raw) > MAX_BYTES:
-        raise UserError(f"{path}: {len(raw):,} bytes is too large for a recipe (at most {MAX_BYTES:,})")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text (byte {error.start}); a recipe is a YAML text file") from None
-    loader = get_yaml_loader()(text)
+    """Load a recipe. UserError where it is missing, empty, no mapping, no YAML, or too large to be a recipe.
+
+    The tree of nodes is looked at before any value is made of it: what is refused costs nothing.
+    """
+    name = _known_as(path)
+    loader = get_yaml_loader()(_text(path))
     try:
         root = loader.get_single_node()
         if root is None:
-            raise UserError(
-                f"{path}: is empty; a recipe has sections such as 'data:' and 'model:' (see: nntrain configs)"
-            )
+            raise UserError(f"{name}: is empty; {HINT}")
         if not isinstance(root, yaml.MappingNode):
-            raise UserError(f"{path}: is not a recipe; it must be a mapping with sections such as 'data:' and 'model:'")
-        if _size(root, path) > MAX_NODES:
-            raise UserError(f"{path}: its aliases expand to more than {MAX_NODES:,} values; refused")
-        lines = dict(_lines(root, "", path))
+            raise UserError(f"{name}: is {_form(root)}, no recipe; {HINT}")
+        if _size(root, name) > MAX_NODES:
+            raise UserError(f"{name}: its aliases expand to more than {MAX_NODES:,} values; refused")
+        lines = dict(_lines(root, "", name))
         values = loader.construct_document(root)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise UserError(f"{path}{where}: is not valid YAML: {problem}") from None
-    except (RecursionError, ValueError) as error:
-        raise UserError(f"{path}: is not valid YAML: {type(error).__name__}: {str(error).splitlines()[0]}") from None
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise UserError(f"{name}{where}: is not valid YAML: {problem}") from None
+    except (RecursionError, ValueError) as error:  # nested too deep; a number of too many digits
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]
+        raise UserError(f"{name}: is not valid YAML: {reason}") from None
     finally:
         loader.dispose()
-    return Recipe(path.stem, path, values, lines)
+    return Recipe(path.stem, path, {str(key): value for key, value in values.items()}, lines)
 
 
-def _size(root: yaml.Node, path: Path) -> int:
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder. A name that no file can have is no error."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # too long; a null character
+        return False
+
+
+def _known_as(path: Path) -> str:
+    """Below configs/ for a recipe of ours, else relative to where the command runs."""
+    for base in (config_dir(), Path.cwd()):
+        if path.is_relative_to(base):
+            return str(path.relative_to(base))
+    return str(path)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UserError(f"{_known_as(path)}: cannot be read ({error.strerror})") from None
+    if len(raw) > MAX_BYTES:
+        raise UserError(f"{_known_as(path)}: is too large for a recipe (more than {MAX_BYTES:,} bytes)")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        said = f"is not UTF-8 text (byte {error.start:,}); a recipe is a YAML text file"
+        raise UserError(f"{_known_as(path)}: {said}") from None
+
+
+def _form(root: yaml.Node) -> str:
+    return "a list" if isinstance(root, yaml.SequenceNode) else "a single value"
+
+
+def _size(root: yaml.Node, name: str) -> int:
     """How many nodes the document has with every alias written out; a node inside itself is refused."""
     sizes: dict[int, int] = {}
-    open_nodes: set[int] = set()
+    unfinished: set[int] = set()
 
     def size(node: yaml.Node) -> int:
         if id(node) in sizes:
             return sizes[id(node)]
-        if id(node) in open_nodes:
-            raise UserError(f"{path}, line {node.start_mark.line + 1}: an alias contains itself; refused")
-        open_nodes.add(id(node))
-        children: list[yaml.Node] = []
-        if isinstance(node, yaml.MappingNode):
-            children = [part for pair in node.value for part in pair]
-        elif isinstance(node, yaml.SequenceNode):
-            children = list(node.value)
-        total = 1 + sum(size(child) for child in children)
-        open_nodes.discard(id(node))
-        sizes[id(node)] = total
-        return total
+        if id(node) in unfinished:
+            raise UserError(f"{name}, line {node.start_mark.line + 1}: an alias contains itself; refused")
+        unfinished.add(id(node))
+        sizes[id(node)] = 1 + sum(size(child) for child in _children(node))
+        return sizes[id(node)]
 
     return size(root)
 
 
-def _lines(node: yaml.Node, prefix: str, path: Path) -> Iterator[tuple[str, int]]:
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _lines(node: yaml.Node, prefix: str, name: str) -> Iterator[tuple[str, int]]:
+    """Dotted path and line of every key. UserError for one that stands twice, is no word, or would call Python code."""
+    if isinstance(node, yaml.SequenceNode):
+        for i, entry in enumerate(node.value):
+            yield from _lines(entry, f"{prefix}{i}.", name)
     if not isinstance(node, yaml.MappingNode):
         return
     seen: set[str] = set()
     for key, value in node.value:
+        line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            raise UserError(f"{path}, line {key.start_mark.line + 1}: a key must be a word")
+            raise UserError(f"{name}, line {line}: a key must be a word")
         if key.value in seen:
-            raise UserError(f"{path}, line {key.start_mark.line + 1}: '{prefix}{key.value}' stands twice")
+            raise UserError(f"{name}, line {line}: '{prefix}{key.value}' stands twice")
+        if key.value in CALLS:
+            said = "a config names its parts by 'name', and never says what Python code to call"
+            raise UserError(f"{name}, line {line}: '{prefix}{key.value}' is refused: {said}")
         seen.add(key.value)
-        if key.value.startswith("_") and key.value.endswith("_") and key.value != "_self_":
-            raise UserError(
-                f"{path}, line {key.start_mark.line + 1}: '{prefix}{key.value}' is refused: a recipe names its parts by 'name', "
-                "and never says what Python code to call"
-            )
-        yield f"{prefix}{key.value}", key.start_mark.line + 1
-        yield from _lines(value, f"{prefix}{key.value}.", path)
+        yield f"{prefix}{key.value}", line
+        yield from _lines(value, f"{prefix}{key.value}.", name)

@@ -1,147 +1,149 @@
-"""`nntrain fit ... -m`: one run per combination, by Hydra's own sweepers and launchers; then who did best."""
+"""`nntrain fit ... -m`: one run per combination, by Hydra's own sweepers and launchers; then who did best.
+
+Hydra takes the words apart into jobs and hands each job its words. A job composes its config as any single run does, so
+what holds for `fit` holds for every job, and a sweep over recipes needs nothing of its own.
+"""
 
 from __future__ import annotations
 
+import signal
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig
-from rich.text import Text
 
-from nntrain.config.compose import ROOT, Words, compose, main_hydra, prepare
+from nntrain.config.compose import compose
+from nntrain.config.words import CommandLine, read_words
 from nntrain.errors import UserError
 from nntrain.record.files import write_json
-from nntrain.record.layout import Page, command, grid, heading
 from nntrain.record.run_folder import create_run_folder
 from nntrain.record.screen import open_screen, show
-from nntrain.record.words import duration, number, plural
+from nntrain.sweep.check import check_sweep
+from nntrain.sweep.outcome import Outcome, leaderboard
 
-Outcome = dict[str, Any]
-SHOWN = 20  # rows of the leaderboard on the screen; sweep.json has them all
+FOLDER = "run_dir"  # the word that says where the sweep goes; its jobs are the folders 0, 1, ... in there
+MARK = "++"  # lets Hydra carry words whose keys it has no config for
+QUIET = (  # a job is a run of ours: its folder, log and working directory are none of Hydra's
+    "hydra.sweep.subdir=${hydra.job.num}",
+    "hydra.output_subdir=null",
+    "hydra.job.chdir=false",
+    "hydra/job_logging=none",
+    "hydra/hydra_logging=none",
+)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended a job, its state saved. No Exception: Hydra keeps those of a job to itself."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
 
 
 def multirun(words: Sequence[str], command_line: Sequence[str], stream: TextIO) -> tuple[dict[str, Any], int]:
-    """Run every combination; the sweep's result and the exit status: 0, or 1 where a job failed by a fault of ours, else 2
-    where one failed by a mistake. One job's failure never stops the others.
+    """Run every combination; what `sweep.json` holds, and the exit status: 130 or 143 where a signal ended the sweep,
+    1 where a job failed by a fault of ours, 2 where one failed by a mistake. One job's failure never stops the others.
 
-    UserError where the words are wrong, before anything runs.
+    UserError where a word, a recipe or a value of any combination is wrong, before anything runs.
     """
-    prepared = prepare(words, Path.cwd())
-    if prepared.problems:
-        raise UserError(*prepared.problems)
-    folder = _sweep_folder(prepared, words)
+    cwd = Path.cwd()
+    line = read_words(words, cwd)
+    recipes = check_sweep(line, cwd)
+    folder = _sweep_folder(line, recipes[0].name)
+    varied = {word.key for word in (line.recipes, *line.settings) if word.sweeps}
     console, _ = open_screen(stream)
     outcomes: list[Outcome] = []
 
-    def job(config: DictConfig) -> Outcome:
-        task = list(HydraConfig.get().overrides.task)
-        outcome = _run(int(HydraConfig.get().job.num), task, folder, prepared, command_line)
+    def job(config: DictConfig) -> float | None:
+        told = HydraConfig.get()
+        task = [word.removeprefix(MARK) for word in told.overrides.task]
+        differing = [word for word in task if word.partition("=")[0] in varied]
+        outcome = Outcome(int(told.job.num), differing, folder / str(told.job.num))
         outcomes.append(outcome)
-        console.print(_line(outcome), soft_wrap=True)
-        return outcome
+        try:
+            _run(outcome, [*task, f"{FOLDER}={outcome.run_dir}"], command_line)
+        finally:
+            _write(folder, outcomes)
+            console.print(outcome.line(), soft_wrap=True)
+        return outcome.result.get("best_value")
 
-    settings = [
-        f"hydra.sweep.dir='{folder}'",
-        "hydra.sweep.subdir=${hydra.job.num}",
-        "hydra.output_subdir=null",
-        "hydra.job.chdir=false",
-        "hydra/job_logging=none",
-        "hydra/hydra_logging=none",
-    ]
+    status = 0
     try:
-        main_hydra().multirun(ROOT, job, [*prepared.hydra, *settings], with_log_configuration=False)
+        _by_hydra(line, folder, job)
+    except KeyboardInterrupt as interrupted:
+        status = getattr(interrupted, "status", 128 + signal.SIGINT)
+    result = _write(folder, outcomes)
+    show(lambda page: leaderboard(sorted(outcomes, key=lambda outcome: outcome.rank), folder, page), stream)
+    failed = [outcome.status for outcome in outcomes if outcome.status]
+    return result, status or min(failed, default=0)
+
+
+def _by_hydra(line: CommandLine, folder: Path, job: Any) -> None:
+    GlobalHydra.instance().clear()
+    hydra = Hydra.create_main_hydra2("nntrain", create_config_search_path(None))
+    where = QuotedString(str(folder), Quote.single).with_quotes()
+    words = [word.for_hydra for word in (line.recipes, *line.settings) if word.key != FOLDER]
+    try:
+        settings = [f"hydra.sweep.dir={where}", *QUIET, *line.hydra]
+        hydra.multirun(None, job, [*words, *settings], with_log_configuration=False)
     except HydraException as error:
-        raise UserError(str(error).splitlines()[0]) from None
-    ranked = sorted(outcomes, key=lambda outcome: outcome["rank_key"])
-    result = {"sweep_dir": str(folder), "jobs": [{k: v for k, v in o.items() if k != "rank_key"} for o in ranked]}
-    write_json(folder / "sweep.json", result)
-    show(lambda page: _leaderboard(ranked, folder, page), stream)
-    failed = [outcome["status"] for outcome in outcomes if outcome["status"]]
-    return result, min(failed, default=0)
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        raise UserError(" ".join(str(error).split("\n")[:2])) from None
 
 
-def _sweep_folder(prepared: Words, words: Sequence[str]) -> Path:
-    given = [word.partition("=")[2] for word in words if word.startswith("run_dir=")]
-    if not given:
-        return create_run_folder(Path.cwd() / "runs", prepared.recipes[0].name)
-    folder = Path(given[-1].strip("'\"")).expanduser().resolve()
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"run_dir: {folder} is not empty; choose another folder for the sweep")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _run(job: int, task: Sequence[str], folder: Path, prepared: Words, command_line: Sequence[str]) -> Outcome:
-    """One job, its failure caught: the message, or the traceback in its folder."""
+def _run(outcome: Outcome, words: Sequence[str], command_line: Sequence[str]) -> None:
+    """One job. What it fails by is the job's: its message, or its traceback in its folder."""
     from nntrain.launch import train_composed
     from nntrain.objective.metrics import METRICS
 
-    own = folder / str(job)
-    recipes = {prepared.alias(recipe): recipe for recipe in prepared.recipes}
-    words, varied = [f"run_dir='{own}'"], []
-    for word in task:
-        key, _, value = word.partition("=")
-        swept = key in prepared.given and prepared.given[key].kind == "sweep"
-        if key == "config":
-            words.append(f"config='{recipes[value].path}'")
-            varied += [f"config={recipes[value].name}"] if swept else []
-        elif key != "run_dir":
-            words.append(word)
-            varied += [word] if swept else []
-    outcome: Outcome = {
-        "job": job,
-        "varied": varied,
-        "run_dir": str(own),
-        "status": 0,
-        "error": None,
-        "rank_key": (1, 0.0),
-    }
     try:
         run, status = train_composed(compose(words), command_line, silent=True)
-        if status:
-            raise KeyboardInterrupt
-        result = run.result
     except UserError as error:
-        return outcome | {"status": 2, "error": str(error)}
-    except Exception as error:  # a fault in one job is reported with its traceback, and the others go on
-        (own / "traceback.txt").write_text(traceback.format_exc(), encoding="utf-8")
-        return outcome | {"status": 1, "error": f"{type(error).__name__}: {error}; see {own / 'traceback.txt'}"}
-    value = result["best_value"]
-    if value is not None:
-        outcome["rank_key"] = (
-            0,
-            -value if METRICS[result["monitor"].removeprefix("val_")].direction == "max" else value,
-        )
-    return outcome | {key: result[key] for key in ("monitor", "best_value", "best_epoch", "val", "test", "seconds")}
+        outcome.status, outcome.error = 2, str(error)
+        return
+    except Exception as error:  # a fault in one job is reported, and the others go on
+        report = outcome.run_dir / "traceback.txt"
+        report.parent.mkdir(parents=True, exist_ok=True)
+        report.write_text(traceback.format_exc(), encoding="utf-8")
+        outcome.status, outcome.error = 1, f"{type(error).__name__}: {error}; see {report}"
+        return
+    except KeyboardInterrupt:
+        outcome.status, outcome.error = 128 + signal.SIGINT, "interrupted"
+        raise
+    if status:
+        outcome.status, outcome.error = status, f"interrupted; go on with: nntrain fit resume={run.dir}"
+        raise Interrupted(status)
+    outcome.result = run.result
+    outcome.direction = METRICS[run.result["monitor"].removeprefix("val_")].direction
 
 
-def _line(outcome: Outcome) -> Text:
-    what = f"#{outcome['job']:<4} {' '.join(outcome['varied'])}"
-    if outcome["error"]:
-        return Text(f"{what}  failed: {outcome['error']}")
-    return Text(f"{what}  {outcome['monitor']} {number(outcome['best_value'])}  {duration(outcome['seconds'])}")
+def _write(folder: Path, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """`sweep.json`, the best job first; written after every job, so that whatever ends a sweep leaves what was done."""
+    ranked = sorted(outcomes, key=lambda outcome: outcome.rank)
+    result = {"sweep_dir": str(folder), "jobs": [outcome.summary() for outcome in ranked]}
+    write_json(folder / "sweep.json", result)
+    return result
 
 
-def _leaderboard(ranked: Sequence[Outcome], folder: Path, page: Page) -> list[Text]:
-    done = [outcome for outcome in ranked if not outcome["error"]]
-    lines = [Text(""), heading(f"{plural(len(ranked), 'job')}, {len(ranked) - len(done)} failed", page)]
-    if done:
-        header = ["", "job", "varied", done[0]["monitor"], "epoch", "time"]
-        rows = [
-            [
-                str(place),
-                str(o["job"]),
-                " ".join(o["varied"]),
-                number(o["best_value"]),
-                str(o["best_epoch"] or "-"),
-                duration(o["seconds"]),
-            ]
-            for place, o in enumerate(done[:SHOWN], 1)
-        ]
-        lines += grid(header, rows, "rrlrrr", page, flexible=2)
-        lines += [Text(""), *command(["nntrain", "eval", str(done[0]["run_dir"])], page)]
-    return [*lines, Text(f"sweep    {folder}")]
+def _sweep_folder(line: CommandLine, name: str) -> Path:
+    given = [word.value for word in line.settings if word.key == FOLDER]
+    if not given:
+        return create_run_folder(Path.cwd() / "runs", name)
+    folder = Path.cwd() / Path(given[0]).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        filled = any(folder.iterdir())
+    except OSError as error:
+        raise UserError(f"{FOLDER}: cannot make {folder} ({error.strerror})") from None
+    if filled:
+        raise UserError(f"{FOLDER}: {folder} is not empty; choose another folder for the sweep")
+    return folder

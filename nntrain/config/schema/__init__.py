@@ -35,6 +35,14 @@ def fields(group: str) -> Mapping[str, Kind]:
     return found
 
 
+def field(path: str) -> Kind | None:
+    """The field of a dotted path, such as `optimizer.lr`; None where there is none."""
+    group, dot, key = path.partition(".")
+    if dot and group not in GROUPS:
+        return None
+    return fields(group if dot else "top").get(key if dot else group)
+
+
 def conflicts(group: str, *, given: bool = False) -> Conflicts:
     """The check for settings that exclude each other, over the merged section or over what the user wrote."""
     name = "given_conflicts" if given else "conflicts"

@@ -1,0 +1,164 @@
+"""The words of a command line, `key=value` each. Hydra's grammar reads the values; paths stand as they are written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob, Override, Quote, QuotedString
+from hydra.errors import HydraException
+
+from nntrain.config import schema
+from nntrain.config.fields import is_path
+from nntrain.config.options import option_names, recipe_names
+from nntrain.config.origin import Origin
+from nntrain.config.recipe import exists
+from nntrain.errors import UserError
+
+RECIPE = "config"  # the word that names the recipe
+DEFAULT_RECIPE = "digits"
+SWEEP_FUNCTION = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(")
+STRUCTURE = set("'\"[]{}()$")  # a value with any of these was meant for Hydra's grammar
+
+
+@dataclass(frozen=True)
+class Word:
+    """One word. values: what the key is to be; several in a sweep, none where a sweeper draws them (`interval`)."""
+
+    text: str
+    key: str
+    values: tuple[Any, ...]
+    sweeps: bool
+    for_hydra: str  # the word in a form that Hydra's sweepers take apart
+
+    @property
+    def value(self) -> Any:
+        return self.values[0]
+
+    @property
+    def origin(self) -> Origin:
+        return Origin("command line", self.text)
+
+    def each(self) -> Iterator[Word]:
+        """A word for every value."""
+        for value in self.values:
+            yield replace(self, values=(value,), sweeps=False)
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The words of a command line by what they are for; of words with the same key the last one counts."""
+
+    recipes: Word
+    settings: tuple[Word, ...]
+    hydra: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def read_words(texts: Iterable[str], cwd: Path) -> CommandLine:
+    """Read all words; what cannot be read is among the problems."""
+    found: dict[str, Word] = {RECIPE: Word(DEFAULT_RECIPE, RECIPE, (DEFAULT_RECIPE,), False, "")}
+    hydra: list[str] = []
+    problems: list[str] = []
+    for text in texts:
+        try:
+            if is_hydra(text):
+                hydra.append(text)
+            else:
+                word = read_word(text, cwd)
+                found.pop(word.key, None)
+                found[word.key] = word
+        except UserError as error:
+            problems.extend(error.problems)
+    recipes = found.pop(RECIPE)
+    return CommandLine(recipes, tuple(found.values()), tuple(hydra), tuple(problems))
+
+
+def is_hydra(text: str) -> bool:
+    """Whether a word sets up Hydra's sweepers and launchers. UserError where it would have Hydra call Python code."""
+    if not re.match(r"[+~]{0,2}hydra[./=@]", text):
+        return False
+    if "_target_" in text:
+        raise UserError(f"'_target_' is refused: no config says what Python code to call (command line: {text})")
+    return True
+
+
+def read_word(text: str, cwd: Path) -> Word:
+    """Read one word. UserError where it is no `key=value`, or its value is not understood."""
+    if text[:1] in ("+", "~"):
+        raise UserError(
+            f"{text.lstrip('+~').partition('=')[0]}: nothing can be added to or taken from a config; "
+            f"write it without '{text[0]}' (command line: {text})"
+        )
+    key, equals, raw = text.partition("=")
+    if not key or not equals:
+        known = text in recipe_names() or text.endswith((".yaml", ".yml"))
+        hint = f"did you mean 'config={text}'?" if known else "settings are written key=value (see: nntrain fit --help)"
+        raise UserError(f"'{text}' is not understood; {hint}")
+    path = _written_path(key, raw, cwd)
+    if path is not None:
+        return _single(text, key, path)
+    try:
+        parsed = OverridesParser.create().parse_override(f"value={raw}")
+    except HydraException as error:
+        if STRUCTURE.isdisjoint(raw):  # plain text with characters that the grammar has no use for
+            return _single(text, key, raw)
+        raise UserError(
+            f"{key}: {raw} cannot be read ({_reason(error)}); a text with special characters needs quotes inside "
+            f"those of the shell: \"{key}='a (b)'\" (command line: {text})"
+        ) from None
+    if not parsed.is_sweep_override():
+        value = parsed.value()
+        if isinstance(value, int | float | bool) and is_text(key):
+            return _single(text, key, raw)  # a name such as 007 or 1e5
+        return Word(text, key, (value,), False, f"++{key}={parsed.get_value_element_as_str()}")
+    glob: Any = parsed.value()
+    if isinstance(glob, Glob):
+        names = _matching(glob, key, text)
+        return Word(text, key, names, True, f"++{key}={','.join(names)}")
+    values = tuple(parsed.sweep_iterator(Override._convert_value)) if parsed.is_discrete_sweep() else ()
+    return Word(text, key, values, True, f"++{key}={raw}")
+
+
+def is_text(key: str) -> bool:
+    """Whether what stands behind `key=` names something, so that no number is meant by it."""
+    return key in (RECIPE, "name", *schema.GROUPS) or is_path(schema.field(key))
+
+
+def _single(text: str, key: str, value: str) -> Word:
+    return Word(text, key, (value,), False, f"++{key}={QuotedString(value, Quote.single).with_quotes()}")
+
+
+def _written_path(key: str, raw: str, cwd: Path) -> str | None:
+    """The path that `raw` is just as it stands: quotes, commas, `=` and brackets are part of a file's name.
+
+    None where the key holds no path, or the value is a quoted text, several values, or refers to another setting.
+    """
+    if key != RECIPE and not is_path(schema.field(key)):
+        return None
+    quoted = len(raw) > 1 and raw[0] in "'\"" and raw[0] == raw[-1]
+    for path in (raw, raw[1:-1]) if quoted else (raw,):
+        if path and any(exists(cwd / f"{path}{ending}") for ending in ("", ".yaml")):
+            return path
+    if quoted or raw in ("", "null") or "${" in raw or SWEEP_FUNCTION.match(raw):
+        return None
+    if "," in raw and key != "run_dir":  # of a sweep it is the one folder that all jobs lie in
+        return None
+    return raw
+
+
+def _matching(glob: Glob, key: str, text: str) -> tuple[str, ...]:
+    names: Sequence[str] = recipe_names() if key == RECIPE else option_names(key) if key in schema.GROUPS else ()
+    found = tuple(glob.filter(list(names)))
+    if not found:
+        allowed = f"choices: {', '.join(names)}" if names else "glob() chooses among recipes or a group's options"
+        raise UserError(f"{key}: no name matches ({allowed}) (command line: {text})")
+    return found
+
+
+def _reason(error: HydraException) -> str:
+    return str(error).splitlines()[0].strip().rstrip(".")
