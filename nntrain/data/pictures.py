@@ -71,7 +71,8 @@ def pixel_features(pixels: NDArray[np.uint8], rows: Rows) -> PixelFeatures:
         histogram = np.zeros(256, dtype=np.int64)
         for start in range(0, len(rows.train), 8192):  # in blocks: no second copy of the pictures
             block = torch.from_numpy(pixels[rows.train[start : start + 8192], channel].ravel())
-            histogram += torch.bincount(block, minlength=256).numpy()  # NumPy's would first widen every pixel to 8 bytes
+            # NumPy's bincount would first widen every pixel to 8 bytes
+            histogram += torch.bincount(block, minlength=256).numpy()
         values = np.arange(256)
         center = float((histogram * values).sum() / histogram.sum())
         variance = float((histogram * (values - center) ** 2).sum() / histogram.sum())
