@@ -70,6 +70,10 @@ class Preprocessing(Protocol):
         """Raw inputs (a path, a DataFrame, a numpy array, pictures) -> the tensor of `Split.inputs`."""
         ...
 
+    def names(self, raw: Any) -> list[str] | None:
+        """What raw inputs are called (pictures by their files), in the order of `inputs`; None where they have no names."""
+        ...
+
     def labelled(self, raw: Any) -> Split:
         """The same for raw input that carries its targets, for `eval`."""
         ...

@@ -45,6 +45,17 @@ class PixelPreprocessing:
         """
         return torch.from_numpy(self._pixels(raw))
 
+    def names(self, raw: Any) -> list[str] | None:
+        """The file of each picture, in the order of `inputs`; None where pictures come as arrays or rows."""
+        if isinstance(raw, str | Path):
+            path = Path(raw).expanduser()
+            if path.is_dir():
+                return [file.name for file in image_files(path)]
+            return [path.name] if path.suffix.lower() in IMAGE_ENDINGS else None
+        if isinstance(raw, list | tuple) and raw and all(isinstance(one, str | Path) for one in raw):
+            return [str(one) for one in raw]
+        return None
+
     def labelled(self, raw: Any) -> Split:
         """Pictures with their labels: an .npz with `x` and `y`, a folder with one folder per class, or a CSV whose
         column `label` (else its first) holds the labels, or a pair (pictures, labels)."""

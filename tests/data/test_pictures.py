@@ -187,6 +187,17 @@ def test_every_form_of_the_same_pictures_gives_the_same_inputs(colour, tmp_path)
     assert torch.equal(data.preprocessing.inputs(folder / "2.png"), expected[2:3])
 
 
+def test_pictures_are_called_by_their_files(colour, tmp_path):
+    x, data = colour
+    for name in ("b.png", "a.png"):
+        Image.fromarray(x[0]).save(tmp_path / name)
+    assert data.preprocessing.names(tmp_path) == ["a.png", "b.png"]
+    assert data.preprocessing.names(tmp_path / "b.png") == ["b.png"]
+    assert data.preprocessing.names([tmp_path / "b.png"]) == [str(tmp_path / "b.png")]
+    assert data.preprocessing.names(x) is None
+    assert data.preprocessing.names(tmp_path / "a.npz") is None
+
+
 def test_pictures_of_another_size_and_colour_are_fitted(colour, tmp_path):
     _, data = colour
     Image.new("L", (20, 30), 128).save(tmp_path / "grey.png")
