@@ -71,7 +71,7 @@ class Preprocessing(Protocol):
         ...
 
     def names(self, raw: Any) -> list[str] | None:
-        """What raw inputs are called (pictures by their files), in the order of `inputs`; None where they have no names."""
+        """What raw inputs are called (pictures by their files), in the order of `inputs`; None where nothing."""
         ...
 
     def labelled(self, raw: Any) -> Split:

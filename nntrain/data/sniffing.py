@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 from collections import Counter
 from collections.abc import Sequence
@@ -60,7 +61,7 @@ def sniff(head: str, path: Path, separator: str | None, header: Header, known: A
 
 
 def _parsed(head: str, separator: str) -> _csv.Reader:
-    lines = head.splitlines(keepends=True)
+    lines = list(io.StringIO(head, newline=""))
     if len(head) >= HEAD // 4 and len(lines) > 1:
         lines = lines[:-1]  # the last line of a cut head is no whole line
     return csv.reader(lines, delimiter=separator, skipinitialspace=separator != "\t")

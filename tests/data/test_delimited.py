@@ -43,6 +43,7 @@ GOOD = {
     "gzip": (gzip.compress(b"a,b\n1,2\n"), {"a": [1.0], "b": [2.0]}),
     "empty and repeated names": ("a,,a\n1,2,3\n", {"a": [1.0], "unnamed_1": [2.0], "a_2": [3.0]}),
     "zero-padded codes": ("zip,n\n02134,1\n10001,2\n", {"zip": ["02134", "10001"], "n": [1.0, 2.0]}),
+    "odd line separators in texts": ("a,b\nx\u2028y,1\n", {"a": ["x\u2028y"], "b": [1.0]}),
     "one column": ("a\n1\n2\n", {"a": [1.0, 2.0]}),
     "exponents and signs": ("a,b\n1e3,+2\n-1.5E-2,.5\n", {"a": [1000.0, -0.015], "b": [2.0, 0.5]}),
     "a header of two lines": ('"a\nx",b\n1,2\n', {"a\nx": [1.0], "b": [2.0]}),
