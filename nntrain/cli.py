@@ -49,26 +49,20 @@ def _run(words: list[str]) -> int:
 
         print(f"nntrain {version('nntrain')}")
         return OK
-    if not rest or rest[0] == "help":
-        print(VERBS.get(rest[1], GENERAL) if len(rest) > 1 else GENERAL)
+    if rest[:1] == ["help"]:
+        flags, rest = flags | {"help"}, rest[1:]
+    if wrong := [word for word in rest if word.startswith("-")]:
+        raise UserError(*map(_unknown_flag, wrong))
+    if not rest:
+        print(GENERAL)
         return OK
     verb, arguments = rest[0], rest[1:]
     if verb not in VERBS:
-        guess = nearest(verb, VERBS)
-        hint = f"; did you mean '{guess}'?" if guess else ""
-        raise UserError(f"there is no command '{verb}'{hint} (commands: {', '.join(VERBS)}; see: nntrain --help)")
+        raise UserError(_unknown_verb(verb, list(VERBS)))
     if "help" in flags:
         print(VERBS[verb])
         return OK
-    wrong = [word for word in arguments if word.startswith("-")]
-    if wrong:
-        raise UserError(
-            *(
-                f"{word}: there is no such option (options: {', '.join(FLAGS)}; settings are written key=value)"
-                for word in wrong
-            )
-        )
-    if "multirun" in flags and verb not in ("fit", "check"):
+    if "multirun" in flags and verb != "fit":
         raise UserError(f"-m: only fit can sweep, not {verb}")
     actions: dict[str, Callable[[list[str], set[str]], int]] = {
         "fit": _fit,
@@ -79,6 +73,22 @@ def _run(words: list[str]) -> int:
         "completion": _completion,
     }
     return actions[verb](arguments, flags)
+
+
+def _unknown_verb(verb: str, verbs: list[str]) -> str:
+    if "=" in verb:
+        return f"'{verb}' is a setting; a command comes first: nntrain fit {verb}"
+    guess = nearest(verb, verbs)
+    hint = f"; did you mean '{guess}'?" if guess else ""
+    return f"there is no command '{verb}'{hint} (commands: {', '.join(verbs)}; see: nntrain --help)"
+
+
+def _unknown_flag(flag: str) -> str:
+    if "=" in flag:
+        return f"{flag}: settings are written without dashes: {flag.lstrip('-')}"
+    guess = nearest(flag, FLAGS)
+    hint = f"; did you mean '{guess}'?" if guess else ""
+    return f"{flag}: there is no such option{hint} (options: {', '.join(FLAGS)}; settings are written key=value)"
 
 
 def _fit(words: list[str], flags: set[str]) -> int:
@@ -95,7 +105,7 @@ def _fit(words: list[str], flags: set[str]) -> int:
 
     run, status = launch(words, ["nntrain", *sys.argv[1:]], stream=_people(flags))
     if status:
-        print(f"nntrain: stopped, the state is saved; go on with: nntrain fit resume={run.dir}", file=sys.stderr)
+        print(f"nntrain: {run.stopped}", file=sys.stderr)
         return status
     return _answer(run.result, flags)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,10 +27,10 @@ from nntrain.optim.plateau import Plateau
 from nntrain.optim.schedule import Schedule
 from nntrain.optim.table import OPTIMIZERS, SCHEDULES
 from nntrain.task import Task
+from nntrain.training.course import Course
 from nntrain.training.state import TrainState
 from nntrain.training.step import Program
 from nntrain.training.stopping import Stopping
-from nntrain.training.trainer import Course
 
 Config = Mapping[str, Any]
 
@@ -57,7 +56,7 @@ class Experiment:
 def build_experiment(config: Config, fold: int | None = None) -> Experiment:
     """Raises UserError where the config does not fit the data or the machine. Nothing is written."""
     device = find_device(config["device"])
-    set_arithmetic(config, device)
+    check_precision(config, device)
     loss = build("loss", LOSSES, config["loss"])
     dataset = load_data(config, standardize_target=not loss.raw_targets, fold=fold)
     objective = build_objective(config, loss, dataset)
@@ -71,6 +70,8 @@ def build_experiment(config: Config, fold: int | None = None) -> Experiment:
     optimizer: Optimizer = build("optimizer", OPTIMIZERS, config["optimizer"])
     params = Parameters(network.named_parameters())
     check_optimizer(config, optimizer)
+    if config["schedule"].get("cycle_momentum") and optimizer.base_momentum is None:
+        notes.append(f"schedule.cycle_momentum: optimizer {config['optimizer']['name']} has no momentum to move")
     regularization = config["regularization"]
     program = Program(
         network,
@@ -85,6 +86,7 @@ def build_experiment(config: Config, fold: int | None = None) -> Experiment:
         input_noise=regularization["input_noise"],
         ema=regularization["ema"],
         random=network.draws_noise or regularization["input_noise"] > 0,
+        asks=device.type == "cpu",
     )
     course = build_course(config, optimizer, dataset, objective)
     state = TrainState.initial(
@@ -191,8 +193,8 @@ def check_batches(config: Config, network: Network, train: Split) -> None:
         return
     if size > len(train):
         raise UserError(
-            f"batch_size: {size} is larger than the training split ({len(train)} samples); choose at most {len(train)}, "
-            "or batch_size=full"
+            f"batch_size: {size} is larger than the training split ({len(train)} samples); choose at most {len(train)}"
+            ", or batch_size=full"
         )
     if size == 1 and any(isinstance(module, BatchNorm) for module in network.modules()):
         raise UserError(
@@ -209,6 +211,9 @@ def check_optimizer(config: Config, optimizer: Optimizer) -> None:
         raise UserError(f"optimizer {name} needs the whole training split in every step: add batch_size=full")
     if config["precision"] == "fp16":
         raise UserError(f"optimizer {name} cannot scale its loss: use precision=fp32 or bf16")
+    for key in ("grad_clip_norm", "grad_clip_value"):
+        if config["regularization"][key] is not None:
+            raise UserError(f"regularization.{key}: optimizer {name} needs gradients as they are; set it to null")
 
 
 def find_device(name: str) -> torch.device:
@@ -221,7 +226,8 @@ def find_device(name: str) -> torch.device:
         if count == 0:
             built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
             raise UserError(
-                f"device: {name} was asked for, but torch {torch.__version__} ({built}) finds no CUDA device; use device=cpu or device=auto"
+                f"device: {name} was asked for, but torch {torch.__version__} ({built}) finds no CUDA device; "
+                "use device=cpu or device=auto"
             )
         if (device.index or 0) >= count:
             raise UserError(
@@ -235,16 +241,9 @@ def find_device(name: str) -> torch.device:
     return device
 
 
-def set_arithmetic(config: Config, device: torch.device) -> None:
-    """Precision of products and determinism: settings of the process, not of a tensor."""
-    precision = config["precision"]
-    if precision == "tf32" and device.type != "cuda":
+def check_precision(config: Config, device: torch.device) -> None:
+    """UserError where the device has no such number format."""
+    if config["precision"] == "tf32" and device.type != "cuda":
         raise UserError(
             f"precision: tf32 is a format of CUDA devices, and this run is on {device.type}; use fp32 or bf16"
         )
-    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
-    torch.backends.cudnn.allow_tf32 = precision == "tf32"
-    if config["deterministic"]:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    if config["deterministic"] != torch.are_deterministic_algorithms_enabled():
-        torch.use_deterministic_algorithms(config["deterministic"])  # imports torch's compiler, which takes a second

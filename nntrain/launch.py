@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,8 +16,8 @@ from nntrain.config.compose import Composed, compose
 from nntrain.errors import UserError
 
 if TYPE_CHECKING:
-    from nntrain.training.trainer import Stop
-    from nntrain.verbs.fit import Run
+    from nntrain.training.course import Stop
+    from nntrain.verbs.run import Run
 
 # What a resumed run may change without becoming another run.
 RESUMABLE = ("epochs", "time_limit", "early_stopping.patience", "checkpoint.every_seconds", "quiet", "device")
@@ -30,11 +31,15 @@ def launch(
     resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
     if not resumed:
         return train_composed(compose(words), command, source=_source(words), stream=stream, quiet=quiet)
-    folder = run_of(Path(resumed[-1]))
-    composed = _resumed_config(folder, [word for word in words if not word.startswith("resume=")])
-    return train_composed(
-        composed, command, source=str(folder / "config.yaml"), resumed=folder, stream=stream, quiet=quiet
-    )
+    from nntrain.verbs.folder import CONFIG, find_run, shown, write_config
+
+    folder = find_run(Path(resumed[-1]))
+    saved, changes = folder / CONFIG, [word for word in words if not word.startswith("resume=")]
+    _check_changes(changes, shown(saved))
+    composed = compose([config_word(saved), *changes])
+    if changes:
+        write_config(folder, composed.config)  # to go on once more is to go on with these
+    return train_composed(composed, command, source=shown(saved), resumed=folder, stream=stream, quiet=quiet)
 
 
 def train_composed(
@@ -47,33 +52,39 @@ def train_composed(
     quiet: bool = False,
     silent: bool = False,
 ) -> tuple[Run, int]:
-    """Train a config that is known to be sound. source: what `config=` named, for the commands that are proposed.
-    resumed: the run folder to go on with. silent: say nothing at all but in log.txt."""
-    import torch  # after the config is known to be sound: a typo costs no second
+    """Train a config that is known to be sound.
 
+    source: what `config=` named, for the commands that are proposed. resumed: the run folder to go on with. silent: say
+    nothing at all but in log.txt.
+    """
+    # torch is imported once the config is known to be sound: a typo costs no second
     from nntrain.record.console import RunConsole
-    from nntrain.training.trainer import Interrupted
-    from nntrain.verbs.fit import Run, fit, resume
+    from nntrain.training.course import Interrupted
+    from nntrain.verbs.fit import fit, resume
+    from nntrain.verbs.folder import shown
+    from nntrain.verbs.run import Run, Session
 
     config = composed.config
     with (
         catching_signals() as stop,
-        open(os.devnull, "w") if silent else nullcontext(stream) as people,
+        Path(os.devnull).open("w") if silent else nullcontext(stream) as people,
         RunConsole(people, quiet=quiet or config["quiet"]) as console,
-        torch.random.fork_rng(devices=[]),  # a caller's random numbers are none of ours to move
     ):
+        session = Session(console, stop, command, source)
         try:
-            if resumed is not None:
-                return resume(resumed, config, console, stop, source), 0
-            return fit(config, console, stop, command, source), 0
+            return (fit(config, session) if resumed is None else resume(resumed, config, session)), 0
         except Interrupted as interrupted:
-            return Run(interrupted.folder), 128 + (stop.signal or signal.SIGINT)
+            folder: Path = interrupted.args[0]
+            went = f"stopped, the state is saved; go on with: nntrain fit resume={shlex.quote(shown(folder))}"
+            if not config["checkpoint"]["resumable"]:
+                went = f"stopped; checkpoint.resumable=false, so there is no state to go on from in {shown(folder)}"
+            return Run(folder, stopped=went), 128 + (stop.signal or signal.SIGINT)
 
 
 @contextmanager
 def catching_signals() -> Iterator[Stop]:
     """Ctrl-C and SIGTERM end the step under way and save the state; a second one ends the process at once."""
-    from nntrain.training.trainer import Stop
+    from nntrain.training.course import Stop
 
     stop = Stop()
 
@@ -93,28 +104,21 @@ def catching_signals() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def run_of(path: Path) -> Path:
-    """The run folder that `resume=` names. UserError where it is none."""
-    if not path.is_dir():
-        raise UserError(f"resume: there is no folder '{path}'")
-    if not (path / "config.yaml").is_file():
-        inner = sorted(found.parent for found in path.glob("*/config.yaml"))
-        hint = f"; did you mean '{inner[-1]}'?" if inner else ""
-        raise UserError(f"resume: {path} is not a run folder (it has no config.yaml){hint}")
-    return path.resolve()
+def config_word(path: Path | str) -> str:
+    """The word that names a config file, quoted for the words' grammar."""
+    escaped = str(path).replace("\\", "\\\\").replace("'", "\\'")
+    return f"config='{escaped}'"
 
 
-def _resumed_config(folder: Path, changes: Sequence[str]) -> Composed:
-    wrong = [word for word in changes if word.partition("=")[0] not in RESUMABLE]
-    if wrong:
-        raise UserError(
-            *(
-                f"{word}: a resumed run goes on as it was started; only {', '.join(RESUMABLE)} may be changed "
-                f"(a new run from the same recipe: nntrain fit config={folder / 'config.yaml'} {word})"
-                for word in wrong
-            )
-        )
-    return compose([f"config='{folder / 'config.yaml'}'", *changes])
+def _check_changes(changes: Sequence[str], saved: str) -> None:
+    problems = [
+        f"{word}: a resumed run goes on as it was started; only {', '.join(RESUMABLE)} may be changed "
+        f"(a new run from the same recipe: nntrain fit config={saved} {word})"
+        for word in changes
+        if word.partition("=")[0] not in RESUMABLE
+    ]
+    if problems:
+        raise UserError(*problems)
 
 
 def _source(words: Sequence[str]) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from nntrain.components import build
 from nntrain.data.dataset import Preprocessing, Split
 from nntrain.data.preprocessing import from_state
+from nntrain.data.table import SOURCES
 from nntrain.errors import UserError, nearest
 from nntrain.experiment import build_network, find_device
 from nntrain.models.table import MODELS
@@ -23,26 +25,28 @@ from nntrain.objective.objective import Objective
 from nntrain.objective.table import LOSSES
 from nntrain.optim.sgd import SGD
 from nntrain.task import Task
+from nntrain.training.arithmetic import arithmetic
 from nntrain.training.checkpoint import BEST, load_model
 from nntrain.training.evaluate import evaluate, outputs_of
 from nntrain.training.step import Program
+from nntrain.verbs.folder import RESULT, read_json
 from nntrain.verbs.model_file import features_of, task_of
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """path: the model file. config: the recipe it was trained by. metrics: what it scored then. fingerprint: of the data
-    it was trained on; fold: which one of k, or None."""
+    """path: the model file. config: the recipe it was trained by. metrics: what it scored then. fingerprint: of the
+    data it was trained on; fold: which one of k, or None."""
 
     path: Path
-    config: Mapping[str, Any]
+    config: Mapping[str, Any] = field(repr=False)
     task: Task
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing = field(repr=False)
     metrics: Mapping[str, Any]
     fingerprint: str
     fold: int | None
     device: torch.device
-    _program: Program
+    _program: Program = field(repr=False)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -65,7 +69,7 @@ class Predictor:
         return self._outputs(self.preprocessing.inputs(raw)).numpy()
 
     def predict(self, raw: Any) -> NDArray[Any]:
-        """Class names [N], or values in the target's own unit: [N], or [N, T] for several targets."""
+        """Class names [N], or values in the target's own unit: [N], or [N, T] for several targets. raw: as above."""
         found: NDArray[Any] = self._outputs(self.preprocessing.inputs(raw)).numpy()
         if self.task.is_classification:
             named: NDArray[Any] = np.asarray(self.classes)[found.argmax(1)]
@@ -75,11 +79,16 @@ class Predictor:
     def evaluate(self, raw: Any) -> dict[str, float]:
         """Loss and metrics on raw inputs that carry their targets, or on a split."""
         split = raw if isinstance(raw, Split) else self.preprocessing.labelled(raw)
-        return evaluate(self._program, split.to(self.device), metric_names(self.task))
+        with self._arithmetic():
+            return evaluate(self._program, split.to(self.device), metric_names(self.task))
 
     def _outputs(self, inputs: Tensor) -> Tensor:
-        outputs = outputs_of(self._program, inputs.to(self.device))
-        return self._program.objective.predictions(outputs).cpu()
+        with self._arithmetic():
+            outputs = outputs_of(self._program, inputs.to(self.device))
+            return self._program.objective.predictions(outputs).cpu()
+
+    def _arithmetic(self) -> AbstractContextManager[None]:
+        return arithmetic(self.device, self.config["precision"], self.config["deterministic"])
 
 
 def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Predictor:
@@ -88,35 +97,36 @@ def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Pred
     trust: also build a network from a class of one's own (`package.module:Class`) that the file names.
     Raises UserError where the file is missing, damaged, foreign, or of a newer format.
     """
-    path = model_path(Path(path))
+    path = model_path(Path(path).expanduser())
     tensors, about = load_model(path)
-    config, task = about["config"], task_of(about)
-    for group, table in (("model", MODELS), ("loss", LOSSES)):
-        name = str(config[group]["name"])
-        if name not in table and not trust:
+    where = find_device(device)
+    with arithmetic(where):
+        try:
+            refuse_own_code(path, about["config"], ("model", "loss"), trust=trust)
+            check_size(path, about, tensors)
+            return _predictor(path, tensors, about, where)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+            if trust:  # a fault in somebody's own class is not the file's
+                raise
             raise UserError(
-                f"checkpoint: {path} names code of its own, {group} {name}; open it with trust=true if you trust it"
-            )
-    weights = about["class_weights"]
-    objective = Objective(
-        task, build("loss", LOSSES, config["loss"]), 0.0, None if weights is None else torch.tensor(weights)
-    )
-    features = features_of(about)
+                f"checkpoint: {path} is damaged: what it says of its network cannot be used "
+                f"({type(error).__name__}: {error})"
+            ) from None
+
+
+def _predictor(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any], where: torch.device) -> Predictor:
+    config, task, features, weights = about["config"], task_of(about), features_of(about), about["class_weights"]
+    class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
+    objective = Objective(task, build("loss", LOSSES, config["loss"]), 0.0, class_weights)
     with torch.device("meta"):  # its size is known before any memory is taken for it
-        wanted = {
-            name: tuple(value.shape)
-            for name, value in build_network(config, features, objective.outputs).state_dict().items()
-        }
-    found = {name: tuple(value.shape) for name, value in tensors.items()}
-    if wanted != found:
-        wrong = sorted(name for name in {*wanted, *found} if wanted.get(name) != found.get(name))
+        wanted = build_network(config, features, objective.outputs).state_dict()
+    if unlike := _differences(wanted, tensors):
         raise UserError(
-            f"checkpoint: {path} does not hold the network that its config describes ({', '.join(wrong[:3])}); refused"
+            f"checkpoint: {path} does not hold the network that its config describes ({', '.join(unlike[:3])}); refused"
         )
     network = build_network(config, features, objective.outputs)
     network.load_state_dict(tensors)
     network.requires_grad_(False).eval()
-    where = find_device(device)
     program = Program(network.to(where), objective.to(where), SGD(lr=1.0), precision=config["precision"], random=False)
     preprocessing = from_state(about["preprocessing"])
     return Predictor(
@@ -124,13 +134,51 @@ def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Pred
     )
 
 
+def _differences(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
+    kinds = [{name: (tensor.shape, tensor.dtype) for name, tensor in side.items()} for side in (wanted, found)]
+    return sorted(name for name in {*wanted, *found} if kinds[0].get(name) != kinds[1].get(name))
+
+
+def refuse_own_code(path: Path, config: Mapping[str, Any], groups: Sequence[str], *, trust: bool) -> None:
+    """UserError where a model file names a class that is none of ours: to look it up is to run somebody's code."""
+    tables: dict[str, Mapping[str, Any]] = {"model": MODELS, "loss": LOSSES, "data": SOURCES}
+    for group in groups:
+        name = str(config[group]["name"])
+        if name not in tables[group] and not trust:
+            raise UserError(
+                f"checkpoint: {path} names code of its own, {group} {name}; open it with trust=true if you trust it"
+            )
+
+
+def check_size(path: Path, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """UserError where the file speaks of a network larger than its own weights: no size in it may cost time or memory
+    that the weights do not account for."""
+    numbers = sum(tensor.numel() for tensor in tensors.values())
+    too_deep = _largest(about["config"]["model"].get("depth")) > len(tensors)
+    if too_deep or max(_largest(about["features"]), _largest(about["config"]["model"])) > max(numbers, 1000):
+        raise UserError(f"checkpoint: {path} describes a network larger than the weights it holds; refused")
+
+
+def _largest(value: Any) -> int:
+    """The largest whole number in nested lists and mappings."""
+    if isinstance(value, Mapping):
+        return max(map(_largest, value.values()), default=0)
+    if isinstance(value, list):
+        return max(map(_largest, value), default=0)
+    return value if isinstance(value, int) else 0
+
+
 def model_path(path: Path) -> Path:
-    """The model file that a path stands for: itself, or the best model of a run folder."""
+    """The model file that a path stands for: itself, the best model of a run folder, or of the best fold of one."""
     if not path.is_dir():
         return path
     if (path / BEST).is_file():
         return path / BEST
+    if (path / RESULT).is_file() and (best := read_json(path / RESULT).get("checkpoint")):
+        inside = path / Path(best).parent.name / BEST  # the run may have been moved since
+        if inside.is_file():
+            return inside
     inner = sorted(path.rglob(BEST), key=lambda found: found.stat().st_mtime)
-    guess = inner[-1].parent if inner else nearest(path.name, [p.name for p in path.parent.iterdir()])
+    guess = inner[-1].parent if inner else nearest(path.name, [p.name for p in path.parent.iterdir() if p != path])
     hint = f"; did you mean '{guess}'?" if guess else ""
     raise UserError(f"checkpoint: {path} has no {BEST}{hint}")

@@ -35,8 +35,8 @@ class ASGD(Optimizer):
     def initial_state(self, params: Parameters) -> State:
         return State({"ax": params.flat.clone()}, params)
 
-    def averaged(self, state: State) -> Tensor:
-        return state.tensors["ax"]
+    def averaged(self, state: State, step: int) -> Tensor | None:
+        return state.tensors["ax"] if step > self.t0 + 1 else None
 
     def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
         eta = h.lr / math.pow(1 + self.lambd * h.lr * (h.step - 1), self.alpha)

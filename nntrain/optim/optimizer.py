@@ -103,8 +103,9 @@ class Optimizer:
     def has_fused(self, device: torch.device) -> bool:
         return False
 
-    def averaged(self, state: State) -> Tensor | None:
-        """A vector in the layout of the parameters that is to be evaluated in their place, where the method has one."""
+    def averaged(self, state: State, step: int) -> Tensor | None:
+        """A vector in the layout of the parameters that is to be evaluated in their place after `step` updates, where
+        the method has one."""
         return None
 
     def decay_rate(self, s: dict[str, Tensor], h: Hyper) -> float:

@@ -149,6 +149,12 @@ class RunConsole:
         else:
             self._say(rest)
 
+    def tell(self, lines: Callable[[Page], list[Text]]) -> None:
+        """Lines that are said even when quiet."""
+        self._stop_live()
+        self._print(lines(self._page))
+        self._write_log(lines(self._log_page))
+
     def close(self) -> None:
         """End the live display, if it still runs; what it showed last stays."""
         self._stop_live()

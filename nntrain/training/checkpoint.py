@@ -1,4 +1,4 @@
-"""The model file and the state file: safetensors with JSON as metadata. Data, never code: opening one executes nothing."""
+"""The model file and the state file: safetensors with JSON as metadata. Data, never code: opening executes nothing."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ BEST, LAST = "best.safetensors", Path("last") / "state.safetensors"
 
 
 def save_model(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Write a whole model: weights and buffers by name, and everything else (config, preprocessing, task, metrics) as JSON."""
+    """Write a whole model: weights and buffers by name, and everything else (config, preprocessing, task, metrics) as
+    JSON."""
     _save(path, MODEL, tensors, about)
 
 
 def load_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `save_model` wrote, on the CPU. Raises UserError with one line where the file is not such a file, or was changed."""
+    """What `save_model` wrote, on the CPU. Raises UserError with one line where the file is not such a file, or was
+    changed."""
     return _load(path, MODEL)
 
 
@@ -42,24 +44,31 @@ def save_state(run: Path, state: TrainState, loop: LoopState, losses: Tensor) ->
     _save(run / LAST, STATE, {**state.tensors(), "losses": losses}, {"loop": asdict(loop)})
 
 
-def load_state(run: Path, state: TrainState) -> tuple[LoopState, Tensor]:
-    """Copy a saved state into `state`; the loop state and the losses of the epoch under way."""
+def load_state(run: Path, state: TrainState, *, grows: bool = False) -> tuple[LoopState, Tensor]:
+    """Copy a saved state into `state`; the loop state and the losses of the epoch under way.
+
+    grows: whether the optimizer's state changes its shape while it trains (L-BFGS).
+    """
     path = run / LAST
     if not path.is_file():
         raise UserError(f"resume: {run} has no {LAST}; there is nothing to go on from (checkpoint.resumable=false?)")
     tensors, about = _load(path, STATE)
-    losses = tensors.pop("losses")
-    memory = {n.removeprefix("optimizer."): tensors.pop(n) for n in list(tensors) if n.startswith("optimizer.")}
-    own = {name: tensor for name, tensor in state.tensors().items() if not name.startswith("optimizer.")}
-    if {n: t.shape for n, t in own.items()} != {n: t.shape for n, t in tensors.items()}:
-        raise UserError(f"resume: {path} does not fit the network of {run}/config.yaml; was it edited?")
+    own = state.tensors()
+    memory = [name for name in {*own, *tensors} if name.startswith("optimizer.")] if grows else []
+    fixed = [name for name in {*own, *tensors} if name not in memory and name != "losses"]
+    unlike = [n for n in fixed if n not in own or n not in tensors or own[n].shape != tensors[n].shape]
+    unlike += ["losses"] if "losses" not in tensors else []
+    if unlike:
+        raise UserError(f"resume: {path} does not fit {run / 'config.yaml'}; was that edited? (differs: {min(unlike)})")
     with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(tensors[name])
-    device = state.params.flat.device
-    state.optimizer = State({name: tensor.to(device) for name, tensor in memory.items()}, state.params)
+        for name in fixed:
+            own[name].copy_(tensors[name])
+    if grows:
+        device = state.params.flat.device
+        kept = {n.removeprefix("optimizer."): tensors[n].to(device) for n in memory if n in tensors}
+        state.optimizer = State(kept, state.params)
     known = {field.name for field in fields(LoopState)}
-    return LoopState(**{key: value for key, value in about["loop"].items() if key in known}), losses
+    return LoopState(**{key: value for key, value in about["loop"].items() if key in known}), tensors["losses"]
 
 
 def _save(path: Path, kind: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -78,23 +87,34 @@ def _load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
-            if metadata.get("kind") != kind:
-                found = metadata.get("kind", "something else")
-                raise UserError(f"checkpoint: {path} is a safetensors file, but not an {kind} (it holds {found})")
-            if not metadata.get("format", "").isdigit() or int(metadata["format"]) > FORMAT:
-                raise UserError(
-                    f"checkpoint: {path} has format {metadata.get('format')}, written by a newer nntrain; this one reads up to "
-                    f"format {FORMAT}: upgrade nntrain"
-                )
+            _check_kind(path, kind, metadata)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, AttributeError) as error:  # the latter two for number formats torch lacks
         raise UserError(f"checkpoint: {path} is truncated or not a safetensors file ({error})") from None
-    except OSError as error:
-        raise UserError(f"checkpoint: {path} cannot be read ({error.strerror or error})") from None
+    except (OSError, MemoryError) as error:
+        raise UserError(f"checkpoint: {path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if _checksum(tensors, metadata.get("about", "")) != metadata.get("sha256"):
         raise UserError(f"checkpoint: {path} was changed after it was written (its checksum does not match); refused")
-    about: dict[str, Any] = json.loads(metadata["about"])
+    try:
+        about = json.loads(metadata["about"])
+    except (KeyError, ValueError, RecursionError) as error:
+        raise UserError(f"checkpoint: {path} is damaged: what it says of itself is no JSON ({error})") from None
+    if not isinstance(about, dict):
+        raise UserError(f"checkpoint: {path} is damaged: what it says of itself is no mapping")
     return tensors, about
+
+
+def _check_kind(path: Path, kind: str, metadata: Mapping[str, str]) -> None:
+    found, version = metadata.get("kind", "something else"), metadata.get("format", "")
+    if found != kind:
+        raise UserError(f"checkpoint: {path} is a safetensors file, but not an {kind} (it holds {found[:60]})")
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise UserError(f"checkpoint: {path} is damaged: its format is {version[:60]!r}, not a number")
+    if int(version) > FORMAT:
+        raise UserError(
+            f"checkpoint: {path} has format {version}, written by a newer nntrain; this one reads up to format "
+            f"{FORMAT}: upgrade nntrain"
+        )
 
 
 def _checksum(tensors: Mapping[str, Tensor], said: str) -> str:

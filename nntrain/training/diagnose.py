@@ -1,4 +1,4 @@
-"""Where a loss or gradient stopped being finite."""
+"""What goes wrong in a training: values that are not finite, gradients that vanish or explode, overfitting."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ import torch
 from torch import Tensor, nn
 
 from nntrain.errors import UserError
-from nntrain.training.state import TrainState
+from nntrain.training.state import Row, TrainState
 from nntrain.training.step import Batch, Program, gradients
 
 ADVICE = (
     "what usually helps: a smaller optimizer.lr (by 10), a schedule with warm-up, regularization.grad_clip_norm=1, "
     "and inputs without extreme values"
 )
+HALF_ADVICE = "fp16 holds values up to 65504: precision=bf16 or fp32 holds more; " + ADVICE
+VANISHED = 1e-6  # of the largest gradient in the network, a layer's share (root mean square)
+EXPLODED = 1e4  # norm of the whole gradient; targets and inputs are about 1 in size
+SAMPLES = 256  # enough to see either
+OVERFIT_EPOCHS, OVERFIT_RISE, OVERFIT_FALL = 5, 1.1, 0.9
 
 
-class NonFinite(UserError):
-    """Training cannot go on from here: a loss or a gradient is infinite or NaN. The parameters are those before the step."""
+class NonFiniteError(UserError):
+    """Training cannot go on: a loss or a gradient is infinite or NaN. The parameters are those before the step."""
 
 
-def locate(
-    program: Program, state: TrainState, batches: Sequence[Batch], noise_seed: int, epoch: int, step: int
-) -> NonFinite:
-    """Replay the step and name the first layer whose output is not finite, or else the parameters whose gradient is not."""
+def locate(program: Program, state: TrainState, batches: Sequence[Batch], noise_seed: int) -> str:
+    """Replay a step and name the first layer whose output is not finite, or else the parameters whose gradient is not;
+    and what helps."""
     found: list[str] = []
 
     def watch(name: str) -> Any:
@@ -35,9 +39,8 @@ def locate(
 
         return hook
 
-    handles = [
-        m.register_forward_hook(watch(name)) for name, m in program.network.named_modules() if not list(m.children())
-    ]
+    leaves = [(name, module) for name, module in program.network.named_modules() if not list(module.children())]
+    handles = [module.register_forward_hook(watch(name)) for name, module in leaves]
     try:
         loss, grads = gradients(program, state, batches, noise_seed)
     finally:
@@ -51,5 +54,56 @@ def locate(
     elif not loss.isfinite():
         where = "in the loss itself, all layers' outputs being finite"
     else:
-        where = f"in the gradient of {', '.join(bad[:3])}"
-    return NonFinite(f"epoch {epoch}, step {step}: the loss or a gradient is not finite, {where}; {ADVICE}")
+        where = f"in the gradient of {', '.join(bad[:3]) or 'most of the steps before'}"
+    advice = ADVICE if state.loss_scale is None else HALF_ADVICE
+    return f"the loss or a gradient is not finite, {where}; {advice}"
+
+
+def is_due(epoch: int) -> bool:
+    """Whether gradients are looked at after this epoch: 1, 2, 4, 8, ... so that it costs next to nothing."""
+    return epoch & (epoch - 1) == 0
+
+
+def gradient_problem(program: Program, state: TrainState, batch: Batch) -> str | None:
+    """Whether gradients vanish or explode, by those of a few samples; None where they do not.
+
+    The network is in evaluation mode for it, so nothing of the training's state moves.
+    """
+    program.network.eval()
+    _, grads = gradients(program, state, [batch], 0)
+    program.network.train()
+    if state.loss_scale is not None:
+        grads = [g / state.loss_scale for g in grads]
+    layers = list(zip(state.params.names, grads, strict=True))[: state.params.weights]
+    sizes = torch.stack([g.float().square().mean().sqrt() for _, g in layers]).tolist()
+    norm = torch.stack([g.float().norm() for g in grads]).norm().item()
+    if norm > EXPLODED:
+        return (
+            f"the gradient's norm is {norm:.1e}: gradients explode; what usually helps: a smaller optimizer.lr, "
+            "regularization.grad_clip_norm=1, model.norm=batch"
+        )
+    smallest = min(range(len(sizes)), key=lambda i: sizes[i])
+    if sizes[smallest] < VANISHED * max(sizes):
+        return (
+            f"the gradient of {layers[smallest][0]} is {sizes[smallest]:.1e}, of the largest layer {max(sizes):.1e}: "
+            "gradients vanish, and that layer hardly learns; what usually helps: model.activation=relu, "
+            "model.norm=batch, model.residual=true, init=auto, or fewer layers"
+        )
+    return None
+
+
+def overfitting(history: Sequence[Row]) -> str | None:
+    """Whether validation loss rose while training loss fell, from the epoch of its minimum to the last; else None."""
+    if not history:
+        return None
+    low = min(range(len(history)), key=lambda i: history[i]["val_loss"])
+    then, last = history[low], history[-1]
+    rose = last["val_loss"] > OVERFIT_RISE * then["val_loss"] > 0
+    fell = last["train_loss"] < OVERFIT_FALL * then["train_loss"]
+    if len(history) - 1 - low < OVERFIT_EPOCHS or not rose or not fell:
+        return None
+    return (
+        f"from epoch {then['epoch']} on the network overfits: the validation loss rose from {then['val_loss']:.4g} to "
+        f"{last['val_loss']:.4g}, the training loss fell from {then['train_loss']:.4g} to {last['train_loss']:.4g}; "
+        "what usually helps: model.dropout=0.2, optimizer=adamw optimizer.weight_decay=0.05, a smaller model, more data"
+    )

@@ -11,14 +11,16 @@ from torch import Tensor, nn
 from nntrain.optim.optimizer import State
 from nntrain.optim.parameters import Parameters
 
+Row = dict[str, float]  # of metrics.csv
+
 
 @dataclass
 class TrainState:
     """The tensors that a step reads and advances in place.
 
-    found_inf: float32 scalar; not 0 once a loss or gradient was not finite, and from then on the parameters stand still.
-    good_steps: float32 scalar, updates made before that. loss_scale, growth: fp16 loss scaling, float32 and int32 scalars.
-    average: the running average of the parameters (EMA, SWA), laid out like `params.flat`.
+    found_inf: float32 scalar; not 0 once a loss or gradient was not finite, and from then on the parameters stand
+    still. good_steps: float32 scalar, updates made before that. loss_scale, growth: fp16 loss scaling, float32 and
+    int32 scalars. average: the running average of the parameters (EMA, SWA), laid out like `params.flat`.
     """
 
     params: Parameters
@@ -63,8 +65,9 @@ class LoopState:
     """Where the loop stands; JSON-able.
 
     epoch: the one under way, from 1. position: its steps done. step: updates done in all. bad_epochs: epochs since the
-    best. plateau: state of a schedule that watches the metric, its `factor` on the learning rate. averaged_steps: how many weights are in the SWA mean. seconds: of finished epochs; epoch_seconds: of the one under way.
-    history: a row per finished epoch, as in metrics.csv.
+    best. plateau: state of a schedule that watches the metric, its `factor` on the learning rate. averaged_steps: how
+    many weights are in the SWA mean. seconds: of finished epochs; epoch_seconds: of the one under way. history: a row
+    per finished epoch, as in metrics.csv.
     """
 
     epoch: int = 1
@@ -78,7 +81,7 @@ class LoopState:
     seconds: float = 0.0
     epoch_seconds: float = 0.0
     stop_reason: str | None = None
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[Row] = field(default_factory=list)
 
     @property
     def rate_factor(self) -> float:

@@ -1,4 +1,4 @@
-"""One training step, as a pure function: what it does depends on its arguments alone, and it changes only what they hold.
+"""One training step, a pure function: what it does depends on its arguments alone, and it changes only what they hold.
 
 Legend: B samples in a batch, P numbers in the flat vector of parameters.
 """
@@ -17,6 +17,7 @@ from nntrain.objective.objective import Objective
 from nntrain.objective.penalties import add_penalty_gradients, clip_by_norm, clip_by_value, max_norm_, penalty
 from nntrain.optim.lbfgs import LBFGS
 from nntrain.optim.optimizer import Hyper, Optimizer
+from nntrain.training.averaging import follow
 from nntrain.training.state import TrainState
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 class Program:
     """What is fixed through a run: the function that a step computes.
 
-    l1, l2, max_norm, clip_norm, clip_value: see configs/regularization; 0 or None leaves each out. input_noise: standard
-    deviation of the noise on standardised inputs. ema: decay of the averaged weights. random: whether a forward pass draws.
+    l1, l2, max_norm, clip_norm, clip_value: see configs/regularization; 0 or None leaves each out. input_noise:
+    standard deviation of the noise on standardised inputs. ema: decay of the averaged weights. random: whether a
+    forward pass draws. asks: whether every step asks for a loss or gradient that is not finite: on the CPU that costs
+    nothing; another device would have to be waited for, and is asked at the end of an epoch.
     """
 
     network: Network
@@ -45,6 +48,7 @@ class Program:
     input_noise: float = 0.0
     ema: float = 0.0
     random: bool = True
+    asks: bool = True
 
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         dtype = AUTOCAST.get(self.precision)
@@ -72,7 +76,8 @@ def forward(program: Program, batch: Batch) -> Tensor:
 def gradients(
     program: Program, state: TrainState, batches: Sequence[Batch], noise_seed: int
 ) -> tuple[Tensor, list[Tensor]]:
-    """Loss (scalar) and gradients (one per parameter) of the mean over all samples of `batches`, both times the loss scale."""
+    """Loss (scalar) and gradients (one per parameter) of the mean over all samples of `batches`, both times the loss
+    scale."""
     device = state.params.flat.device
     if program.random:
         seed_default(noise_seed, device)
@@ -107,12 +112,14 @@ def _gradients(
 def train_step(program: Program, state: TrainState, batches: Sequence[Batch], h: Hyper, noise_seed: int) -> Tensor:
     """Advance `state` by one update on the mean gradient of `batches`; the loss before it, a scalar on the device.
 
-    A loss or gradient that is not finite never reaches the parameters: `state.found_inf` is set and from then on they stand
-    still, without a sync with the device; on the CPU, where asking costs nothing, FloatingPointError is raised at once.
-    With loss scaling the step is skipped and the scale halved.
+    A loss or gradient that is not finite never reaches the parameters: FloatingPointError where the program asks, else
+    `state.found_inf` is set and from then on they stand still. With loss scaling the step is skipped and the scale
+    halved.
     """
     if isinstance(program.optimizer, LBFGS):
         return _closure_step(program, program.optimizer, state, batches, h, noise_seed)
+    scaled = state.loss_scale is not None and state.growth is not None
+    kept = [buffer.clone() for buffer in state.buffers.values()] if scaled else []
     loss, grads = gradients(program, state, batches, noise_seed)
     views, weights = state.params.views, state.params.weights
     check_finite([*grads, loss], state.found_inf, state.loss_scale)
@@ -122,8 +129,7 @@ def train_step(program: Program, state: TrainState, batches: Sequence[Batch], h:
         grads = clip_by_norm(grads, program.clip_norm)
     if program.clip_value is not None:
         grads = clip_by_value(grads, program.clip_value)
-    on_cpu = loss.device.type == "cpu"
-    if on_cpu and state.loss_scale is None:
+    if program.asks and not scaled:
         if state.found_inf.item():
             raise FloatingPointError
         program.optimizer.update(state.params, grads, state.optimizer, h)
@@ -133,8 +139,10 @@ def train_step(program: Program, state: TrainState, batches: Sequence[Batch], h:
     with torch.no_grad():
         if program.max_norm is not None:
             max_norm_(views[:weights], program.max_norm)
-        move_average(program, state, h)
+        follow(program, state, h)
         if state.loss_scale is not None and state.growth is not None:
+            for buffer, before in zip(state.buffers.values(), kept, strict=True):  # batch-norm statistics of a bad step
+                buffer.copy_(torch.where(state.found_inf == 0, buffer, before))
             torch._amp_update_scale_(state.loss_scale, state.growth, state.found_inf, 2.0, 0.5, 2000)
             state.found_inf.zero_()
     return loss
@@ -143,7 +151,7 @@ def train_step(program: Program, state: TrainState, batches: Sequence[Batch], h:
 def _closure_step(
     program: Program, optimizer: LBFGS, state: TrainState, batches: Sequence[Batch], h: Hyper, noise_seed: int
 ) -> Tensor:
-    """A step of an optimizer that evaluates the loss several times (L-BFGS); the penalties are then part of the loss."""
+    """A step of an optimizer that evaluates the loss several times (L-BFGS); penalties are then part of the loss."""
     params = state.params
     losses: list[Tensor] = []
 
@@ -159,21 +167,16 @@ def _closure_step(
 
     before = params.flat.clone()
     optimizer.minimize(params, closure, state.optimizer, h)
+    if program.asks and state.found_inf.item():
+        params.flat.data.copy_(before)
+        raise FloatingPointError
     with torch.no_grad():
         params.flat.copy_(torch.where(state.found_inf == 0, params.flat, before))
+        state.good_steps.add_((state.found_inf == 0).to(state.good_steps.dtype))
         if program.max_norm is not None:
             max_norm_(params.views[: params.weights], program.max_norm)
-        move_average(program, state, h)
-    if state.found_inf.device.type == "cpu" and state.found_inf.item():
-        raise FloatingPointError
+        follow(program, state, h)
     return losses[0]
-
-
-def move_average(program: Program, state: TrainState, h: Hyper) -> None:
-    """Exponential moving average of the weights; the decay starts small, so that the random start is soon forgotten."""
-    if program.ema and state.average is not None:
-        decay = min(program.ema, (1 + h.step) / (10 + h.step))
-        state.average.lerp_(state.params.flat, 1 - decay)
 
 
 def check_finite(tensors: list[Tensor], found_inf: Tensor, loss_scale: Tensor | None) -> None:

@@ -1,4 +1,4 @@
-"""Which epoch is the best, and when to stop waiting for a better one."""
+"""Which epoch is the best, and how long to wait for a better one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from nntrain.training.state import LoopState
 
 @dataclass(frozen=True)
 class Stopping:
-    """monitor: name of a validation metric. patience: epochs without improvement, None: never stop. See the option files."""
+    """monitor: name of a validation metric. patience: epochs without improvement, None: never stop. See the option
+    files of early_stopping."""
 
     monitor: str
     direction: Literal["min", "max"]
@@ -35,6 +36,4 @@ class Stopping:
             loop.best_value, loop.best_epoch = value, loop.epoch
         # patience runs from start_epoch, so that a slow start does not use it up
         loop.bad_epochs = 0 if better or loop.epoch < self.start_epoch else loop.bad_epochs + 1
-        if self.patience is not None and loop.bad_epochs >= self.patience:
-            loop.stop_reason = f"no better {self.monitor} for {self.patience} epochs"
         return better

@@ -12,7 +12,6 @@ from nntrain.config import schema
 from nntrain.config.options import (
     config_dir,
     description,
-    option_file,
     option_names,
     read_option,
     recipe_file,

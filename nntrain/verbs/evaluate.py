@@ -14,10 +14,11 @@ from nntrain.data.dataset import Split
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import load_data
 from nntrain.objective.metrics import baseline_metrics
-from nntrain.predictor import Predictor, load
+from nntrain.predictor import Predictor, load, refuse_own_code
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.result import metrics_table
 from nntrain.record.screen import show
+from nntrain.verbs.folder import shown
 
 SPLITS = ("train", "val", "test")
 SETTINGS = ("checkpoint", "split", "device", "trust")
@@ -35,7 +36,8 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
     name = words.get("split")
     if name is not None and name not in SPLITS:
         raise UserError(f"eval: {unknown('split', name, SPLITS)}")
-    model = load(words["checkpoint"], device=words.get("device", "auto"), trust=words.get("trust") == "true")
+    trust = words.get("trust") == "true"
+    model = load(words["checkpoint"], device=words.get("device", "auto"), trust=trust)
     if wrong := [key for key in changes if key not in model.config["data"] or key == "name"]:
         known = [key for key in model.config["data"] if key != "name"]
         raise UserError(*(f"eval: data.{key}: {unknown('setting of the data', key, known)}" for key in wrong))
@@ -45,17 +47,18 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
     if path is not None and Path(str(path)).is_file():  # a file of new samples, all of which are evaluated
         if name is not None:
             raise UserError(
-                f"eval: split={name} is a part of the model's own data; with data.path={path} all of the file is evaluated"
+                f"eval: split={name} is a part of the model's own data; with data.path={path} all of the file is "
+                "evaluated"
             )
         shown, split = str(path), model.preprocessing.labelled(Path(str(path)))
         baseline: dict[str, float] = {}
     else:
-        shown, split, train_targets = _own_split(model, changes, name, notes)
+        shown, split, train_targets = _own_split(model, changes, name, notes, trust=trust)
         targets = model.in_own_unit(split.targets)
         found = baseline_metrics(model.task, model.in_own_unit(train_targets), targets)
         baseline = {key: float(value) for key, value in found.items()}
     result = {
-        "checkpoint": str(model.path),
+        "checkpoint": str(model.path.resolve()),
         "task": model.task.kind,
         "split": shown,
         "rows": len(split),
@@ -67,10 +70,11 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
 
 
 def _own_split(
-    model: Predictor, changes: Mapping[str, Any], name: str | None, notes: list[str]
+    model: Predictor, changes: Mapping[str, Any], name: str | None, notes: list[str], *, trust: bool
 ) -> tuple[str, Split, torch.Tensor]:
     """A split of the data that the config names: the name, the samples, and the training targets for the baseline."""
     config = {**model.config, "data": {**model.config["data"], **changes}}
+    refuse_own_code(model.path, config, ("data",), trust=trust)
     dataset = load_data(config, standardize_target=not model.raw_targets, fold=model.fold)
     if dataset.task.classes != model.task.classes or dataset.task.targets != model.task.targets:
         raise UserError("eval: this data has other classes or targets than the model was trained on")
@@ -88,6 +92,6 @@ def _lines(result: Mapping[str, Any], notes: list[str], page: Page) -> list[Text
     split = str(result["split"])
     metrics = result["metrics"]
     lines = [heading("evaluation", page)]
-    lines += facts([("model", str(result["checkpoint"])), ("data", f"{split}, {result['rows']:,} rows")], page)
+    lines += facts([("model", shown(result["checkpoint"])), ("data", f"{split}, {result['rows']:,} rows")], page)
     lines += [Text(""), *metrics_table({split: metrics}, {split: result["baseline"] or {}}, page)]
     return lines + [line for note in notes for line in facts([("note", note)], page)]

@@ -15,6 +15,7 @@ from nntrain.predictor import Predictor, load
 from nntrain.record.files import write_atomic
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.screen import show
+from nntrain.verbs.folder import shown
 
 SETTINGS = ("checkpoint", "input", "output", "device", "trust")
 FORMATS = (".csv", ".tsv", ".parquet", ".json")
@@ -39,9 +40,9 @@ def predict_words(words: Mapping[str, str], stream: TextIO | None = None) -> dic
     table = predictions_table(model, source)
     _write(table, output)
     result = {
-        "checkpoint": str(model.path),
-        "input": str(source),
-        "output": str(output),
+        "checkpoint": str(model.path.resolve()),
+        "input": str(source.resolve()),
+        "output": str(output.resolve()),
         "rows": len(table[next(iter(table))]),
     }
     show(lambda page: _lines(result, page), stream)
@@ -83,8 +84,8 @@ def _write(table: Mapping[str, Any], output: Path) -> None:
 
 def _lines(result: Mapping[str, Any], page: Page) -> list[Text]:
     said = [
-        ("model", result["checkpoint"]),
-        ("input", result["input"]),
-        ("output", f"{result['output']}, {result['rows']:,} rows"),
+        ("model", shown(result["checkpoint"])),
+        ("input", shown(result["input"])),
+        ("output", f"{shown(result['output'])}, {result['rows']:,} rows"),
     ]
     return [heading("predictions", page), *facts(said, page)]

@@ -297,6 +297,7 @@ def test_asgd_offers_the_mean_of_its_late_path() -> None:
     for step in range(1, 11):
         run(asgd, params, state, range(step, step + 1))
         path.append(params.flat.clone())
-    averaged = asgd.averaged(state)
+    assert asgd.averaged(state, 5) is None
+    averaged = asgd.averaged(state, 10)
     assert averaged is not None
     torch.testing.assert_close(averaged, torch.stack(path[5:]).mean(dim=0))

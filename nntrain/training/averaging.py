@@ -1,0 +1,79 @@
+"""Averages of the weights: what is evaluated and saved in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from nntrain.optim.optimizer import Hyper
+from nntrain.optim.parameters import Parameters
+
+if TYPE_CHECKING:
+    from nntrain.models.network import Network
+    from nntrain.training.state import LoopState, TrainState
+    from nntrain.training.step import Program
+
+REFRESH_BATCH = 2048
+
+
+def follow(program: Program, state: TrainState, h: Hyper) -> None:
+    """Exponential moving average (EMA): the decay starts small, so that the random start is soon forgotten."""
+    if program.ema and state.average is not None:
+        decay = min(program.ema, (1 + h.step) / (10 + h.step))
+        state.average.lerp_(state.params.flat, 1 - decay)
+
+
+@torch.no_grad()
+def average_in(state: TrainState, loop: LoopState) -> None:
+    """Stochastic weight averaging (SWA, Izmailov et al. 2018): the plain mean of the weights after each step."""
+    assert state.average is not None
+    loop.averaged_steps += 1
+    state.average.lerp_(state.params.flat, 1 / loop.averaged_steps)
+
+
+def averaged_weights(program: Program, state: TrainState, loop: LoopState) -> Tensor | None:
+    """The average that is to be evaluated and kept, laid out like the parameters: EMA, SWA once it has begun, else what
+    the optimizer averages; None where there is none."""
+    if program.ema or loop.averaged_steps:
+        return state.average
+    return program.optimizer.averaged(state.optimizer, loop.step)
+
+
+@contextmanager
+def weights_of(params: Parameters, flat: Tensor | None) -> Iterator[None]:
+    """With `flat` in place of the parameters for a while; None leaves them."""
+    if flat is None:
+        yield
+        return
+    own = params.flat.clone()
+    with torch.no_grad():
+        params.flat.copy_(flat)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            params.flat.copy_(own)
+
+
+@torch.no_grad()
+def refresh_norms(network: Network, inputs: Tensor) -> None:
+    """Recompute batch-norm statistics for weights that no step has run with: the mean over all of `inputs`."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    was_training = network.training
+    network.eval()
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
+        norm.train()
+    for part in torch.split(inputs, REFRESH_BATCH):
+        network(part)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.train(was_training)

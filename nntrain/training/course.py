@@ -1,0 +1,90 @@
+"""What a training follows and whom it talks to: its course, the display, the folder it is kept in, the wish to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from nntrain.optim.schedule import Plan
+from nntrain.training.state import LoopState, Row, TrainState
+from nntrain.training.stopping import Stopping
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long, in what order and at what rates to train.
+
+    batch_size: samples per batch, None: all. accumulate: batches per step. rates: learning rate and momentum of each
+    step. metrics: validation metrics of every epoch. swa_start: first step whose weights are averaged. watch: of a
+    schedule that follows the monitored metric, from its state (None at first) and the epoch's value to the new state.
+    time_limit: seconds. every_seconds: how often state and best model are saved at most, in seconds.
+    """
+
+    seed: int
+    epochs: int
+    batch_size: int | None
+    accumulate: int
+    rates: Plan
+    stopping: Stopping
+    metrics: tuple[str, ...]
+    swa_start: int | None = None
+    watch: Callable[[dict[str, Any] | None, float], dict[str, Any]] | None = None
+    time_limit: float | None = None
+    every_seconds: float = 30.0
+
+    def out_of_time(self, seconds: float) -> bool:
+        return self.time_limit is not None and seconds > self.time_limit
+
+    def reason_to_stop(self, loop: LoopState) -> str | None:
+        """Why no epoch follows the finished ones of `loop`, or None where one does."""
+        patience = self.stopping.patience
+        if self.time_limit is not None and self.out_of_time(loop.seconds):
+            return f"time limit of {self.time_limit / 60:g} minutes"
+        if patience is not None and loop.bad_epochs >= patience:
+            return f"no better {self.stopping.monitor} for {patience} epochs"
+        return f"all {self.epochs} epochs done" if len(loop.history) >= self.epochs else None
+
+
+class Screen(Protocol):
+    """The display; `done` (steps of the epoch under way) is all of it that the loop touches in a step."""
+
+    done: int
+
+    def epoch_begin(self, epoch: int, steps: int) -> None: ...
+    def epoch_end(self, row: Row, best: bool) -> None: ...
+    def warn(self, text: str) -> None: ...
+
+
+class Keeper(Protocol):
+    """Where the run is kept: the best model, the state that resume needs, and a row of metrics per epoch.
+
+    `model` says whether it could be written; where the disk refuses, the training goes on."""
+
+    def model(self, best: Best) -> bool: ...
+    def state(self, state: TrainState, loop: LoopState, losses: Tensor) -> None: ...
+    def rows(self, history: Sequence[Row]) -> None: ...
+
+
+@dataclass
+class Best:
+    """The model to keep, on the device: its weights and buffers by name, the epoch that made them and its validation
+    scores. saved: whether it is on disk."""
+
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    epoch: int = 0
+    scores: dict[str, float] = field(default_factory=dict)
+    saved: bool = True
+
+
+@dataclass
+class Stop:
+    """Set from outside (by a signal) to end the run after the step under way, its state saved."""
+
+    signal: int | None = None
+
+
+class Interrupted(Exception):  # noqa: N818 (not an error)
+    """The training ended because it was asked to; its state is saved."""

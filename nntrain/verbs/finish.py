@@ -1,0 +1,134 @@
+"""The end of a run: the best model evaluated once, `result.json`, plots, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from nntrain.data.dataset import Split
+from nntrain.experiment import Experiment
+from nntrain.objective.metrics import baseline_metrics, confusion, metric_names, per_class
+from nntrain.record.console import RunConsole
+from nntrain.record.files import WriteError, write_json
+from nntrain.training.checkpoint import BEST, load_model, save_model
+from nntrain.training.course import Best
+from nntrain.training.diagnose import overfitting
+from nntrain.training.evaluate import outputs_of, scores_of
+from nntrain.training.state import LoopState
+from nntrain.verbs.folder import RESULT, shown
+from nntrain.verbs.model_file import about_model
+from nntrain.verbs.run import Run, Session
+
+
+def finish(experiment: Experiment, folder: Path, loop: LoopState, best: Best, session: Session) -> Run:
+    """Restore the best weights, evaluate every split once, and write the result, the model and the plots."""
+    program, dataset, console = experiment.program, experiment.dataset, session.console
+    # where the best epoch was before this session, its weights are on disk alone
+    weights = best.weights or load_model(folder / BEST)[0]
+    program.network.load_state_dict(weights)
+    monitor = experiment.course.stopping.monitor
+    if loop.best_epoch == 0:
+        console.warn(f"val_{monitor} was never a number; the weights of the last epoch are kept")
+    splits = {"train": dataset.train, "val": dataset.val} | ({} if dataset.test is None else {"test": dataset.test})
+    outputs = {name: outputs_of(program, split.inputs) for name, split in splits.items()}
+    names = metric_names(dataset.task)
+    scores = {name: scores_of(program, outputs[name], split, names) for name, split in splits.items()}
+    result = result_of(experiment, folder, loop, scores)
+    save_model(folder / BEST, weights, about_model(experiment, {"best_epoch": loop.best_epoch, **scores}))
+    write_json(folder / RESULT, result)
+
+    last = "val" if dataset.test is None else "test"
+    predictions = program.objective.predictions(outputs[last]).cpu()
+    targets = program.objective.own_unit(splits[last].targets).cpu()
+    _plot(experiment, folder, loop, predictions, targets, console)
+    if said := overfitting(loop.history):
+        console.note(said)
+    console.finish(
+        result | {"checkpoint": shown(folder / BEST)},
+        baselines={name: baseline(experiment, split) for name, split in splits.items() if name != "train"},
+        per_class=_class_table(experiment, predictions, targets),
+        commands=_next_commands(experiment, folder, session.source),
+    )
+    return Run(folder, loop.history, result)
+
+
+def result_of(
+    experiment: Experiment, folder: Path, loop: LoopState, scores: Mapping[str, Mapping[str, float]]
+) -> dict[str, Any]:
+    """What `result.json` holds."""
+    return {
+        "run_dir": str(folder),
+        "checkpoint": str(folder / BEST),
+        "task": experiment.task.kind,
+        "monitor": f"val_{experiment.course.stopping.monitor}",
+        "best_epoch": loop.best_epoch or None,
+        "best_value": loop.best_value,
+        **{name: scores.get(name) for name in ("train", "val", "test")},
+        "parameters": sum(p.numel() for p in experiment.program.network.parameters()),
+        "epochs_run": len(loop.history),
+        "seconds": loop.seconds,
+        "stop_reason": loop.stop_reason,
+    }
+
+
+def baseline(experiment: Experiment, split: Split) -> dict[str, float]:
+    """What the trivial prediction (majority class, mean) scores on a split."""
+    own_unit = experiment.program.objective.own_unit
+    train, targets = own_unit(experiment.dataset.train.targets), own_unit(split.targets)
+    return {name: float(value) for name, value in baseline_metrics(experiment.task, train, targets).items()}
+
+
+def _class_table(experiment: Experiment, predictions: Tensor, targets: Tensor) -> list[dict[str, Any]]:
+    task = experiment.task
+    if not task.is_classification:
+        return []
+    found = per_class(predictions, targets, len(task.classes))
+    columns = {"precision": "precision", "recall": "recall", "count": "support"}
+    return [
+        {"class": name} | {title: float(found[key][i]) for title, key in columns.items()}
+        for i, name in enumerate(task.classes)
+    ]
+
+
+def _plot(
+    experiment: Experiment, folder: Path, loop: LoopState, predictions: Tensor, targets: Tensor, console: RunConsole
+) -> None:
+    """Draw `plots/`. A disk that refuses a picture does not fail the run."""
+    from nntrain.record import plots
+
+    to, course, task = folder / "plots", experiment.course, experiment.task
+    try:
+        monitor = course.stopping.monitor
+        plots.learning_curves(loop.history, monitor, loop.best_epoch or None, to / "learning_curves.png")
+        plots.learning_rate(*_rates(experiment, loop), to / "learning_rate.png")
+        if task.is_classification:
+            counts = confusion(predictions, targets, len(task.classes)).numpy()
+            plots.confusion_matrix(counts, task.classes, to / "confusion_matrix.png")
+            return
+        for i, name in enumerate(task.targets):
+            suffix = f"_{i}" if len(task.targets) > 1 else ""
+            path = to / f"predicted_against_true{suffix}.png"
+            plots.predicted_against_true(targets[:, i].numpy(), predictions[:, i].numpy(), name, "", path)
+    except WriteError as error:
+        console.warn(str(error))
+
+
+def _rates(experiment: Experiment, loop: LoopState) -> tuple[list[int], list[float]]:
+    """Steps and their learning rates, of at most 2000 steps; of epochs, where the rate followed the training."""
+    if experiment.course.watch is not None:
+        return [int(row["step"]) for row in loop.history], [row["lr"] for row in loop.history]
+    steps = list(range(1, loop.step + 1, max(1, loop.step // 2000)))
+    return steps, [experiment.course.rates(step)[0] for step in steps]
+
+
+def _next_commands(experiment: Experiment, folder: Path, source: str) -> list[list[str]]:
+    raw = experiment.config["data"].get("path") or "FILE"
+    rate = experiment.config["optimizer"]["lr"]
+    return [
+        ["nntrain", "eval", shown(folder)],
+        ["nntrain", "predict", shown(folder), f"input={shown(raw)}", "output=predictions.csv"],
+        ["nntrain", "fit", f"config={source}", f"optimizer.lr={rate / 3:.2g}"],
+    ]

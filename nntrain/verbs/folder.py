@@ -1,0 +1,91 @@
+"""The folder of a run: made new, or found again. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nntrain.errors import UserError, nearest
+from nntrain.record.files import write_atomic, write_json
+from nntrain.record.run_folder import create_run_folder, environment
+
+if TYPE_CHECKING:
+    from nntrain.experiment import Experiment
+
+CONFIG, ENVIRONMENT, RESULT = "config.yaml", "environment.json", "result.json"
+
+
+def shown(path: Path | str) -> str:
+    """A path as people know it: relative to the working directory where it lies below."""
+    path, here = Path(path), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) and path != here else str(path)
+
+
+def new_run_folder(config: Mapping[str, Any]) -> Path:
+    """`run_dir`, where given and not yet a run, or a fresh folder below `runs/`."""
+    if config["run_dir"] is None:
+        return create_run_folder(Path.cwd() / "runs", config["name"])
+    folder = Path(config["run_dir"])
+    if (folder / CONFIG).exists():
+        raise UserError(
+            f"run_dir: {shown(folder)} already holds a run; choose another folder, or go on with: "
+            f"nntrain fit resume={shown(folder)}"
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"run_dir: cannot make {shown(folder)} ({error.strerror})") from None
+    return folder.resolve()
+
+
+def find_run(path: Path) -> Path:
+    """The run folder that `resume=` names. UserError where it is none, with the nearest that is."""
+    path = path.expanduser()
+    if not path.is_dir():
+        beside = [found.name for found in path.parent.iterdir() if found.is_dir()] if path.parent.is_dir() else []
+        guess = nearest(path.name, beside)
+        hint = f"; did you mean '{path.parent / guess}'?" if guess else ""
+        raise UserError(f"resume: there is no folder '{path}'{hint}")
+    if not (path / CONFIG).is_file():
+        inner = sorted(path.rglob(CONFIG), key=lambda found: found.stat().st_mtime)
+        hint = f"; did you mean '{inner[-1].parent}'?" if inner else ""
+        raise UserError(f"resume: {path} is not a run folder (it has no {CONFIG}){hint}")
+    if path.resolve().name.startswith("fold_") and (path / ".." / CONFIG).is_file():
+        raise UserError(f"resume: {path} is one fold of a run; go on with all of it: nntrain fit resume={path.parent}")
+    return path.resolve()
+
+
+def write_setup(folder: Path, experiment: Experiment, command: Sequence[str]) -> None:
+    """`config.yaml` and `environment.json`, before the first step."""
+    config = experiment.config
+    write_config(folder, config, None if experiment.fold is None else folder.parent)
+    about = environment(config["seed"], str(experiment.device), experiment.dataset.fingerprint, command)
+    write_json(folder / ENVIRONMENT, about)
+
+
+def write_config(folder: Path, config: Mapping[str, Any], whole: Path | None = None) -> None:
+    """The resolved recipe; `nntrain fit config=` this file repeats the run, in a folder of its own.
+
+    whole: the run of which this is one fold.
+    """
+    import yaml
+
+    text = yaml.safe_dump(
+        {**config, "run_dir": None}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
+    )
+    path = (whole or folder) / CONFIG
+    what = "this run; repeat it" if whole is None else "one fold; repeat all of them"
+    write_atomic(folder / CONFIG, f"# The resolved recipe of {what} with: nntrain fit config={path}\n{text}")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file of a run folder. UserError where it is missing or damaged."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{shown(path)}: cannot be read ({error})") from None
+    if not isinstance(found, dict):
+        raise UserError(f"{shown(path)}: is not what nntrain wrote")
+    return found

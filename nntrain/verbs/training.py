@@ -1,0 +1,106 @@
+"""One training in one run folder, from its first step or from where it was stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from nntrain.errors import UserError
+from nntrain.experiment import Experiment
+from nntrain.record.files import WriteError, write_json
+from nntrain.training.checkpoint import BEST, load_state
+from nntrain.training.course import Interrupted
+from nntrain.training.diagnose import NonFiniteError
+from nntrain.training.state import LoopState
+from nntrain.training.trainer import Trainer
+from nntrain.verbs.finish import finish, result_of
+from nntrain.verbs.folder import ENVIRONMENT, RESULT, read_json, shown
+from nntrain.verbs.keeper import FolderKeeper
+from nntrain.verbs.run import Run, Session
+
+
+def train(experiment: Experiment, folder: Path, session: Session) -> Run:
+    """From the first step to the result. Raises Interrupted with the state saved, NonFiniteError with the last good
+    model kept."""
+    return _train(experiment, folder, LoopState(), [], session)
+
+
+def resume_training(experiment: Experiment, folder: Path, session: Session) -> Run:
+    """Go on exactly where the training in `folder` was; one that is finished is only said again."""
+    if read_json(folder / ENVIRONMENT).get("data_fingerprint") != experiment.dataset.fingerprint:
+        raise UserError(
+            f"resume: the data has changed since {shown(folder)} was started; start a new run: "
+            f"nntrain fit config={session.source}"
+        )
+    grows = experiment.program.optimizer.needs_closure
+    loop, losses = load_state(folder, experiment.state, grows=grows)
+    loop.stop_reason = experiment.course.reason_to_stop(loop)  # more epochs, time or patience may have been asked for
+    if loop.stop_reason is not None and (folder / RESULT).is_file():
+        result = read_json(folder / RESULT)
+        if result.get("val"):
+            session.console.note(f"{shown(folder)} is finished: {loop.stop_reason}; nothing was trained")
+            return Run(folder, loop.history, result)
+    return _train(experiment, folder, loop, list(losses.to(experiment.device).unbind()), session)
+
+
+def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[Tensor], session: Session) -> Run:
+    console, dataset = session.console, experiment.dataset
+    console.log.open(folder / "log.txt")
+    console.start(**_header(experiment, folder, loop))
+    for note in experiment.notes:
+        console.note(note)
+    keeper = FolderKeeper(folder, experiment, console)
+    keeper.begin(loop.history)
+    trainer = Trainer(
+        experiment.program,
+        experiment.state,
+        loop,
+        dataset.train,
+        dataset.val,
+        experiment.course,
+        console,
+        keeper,
+        session.stop,
+        losses,
+    )
+    try:
+        trainer.fit()
+    except NonFiniteError as error:
+        loop.stop_reason = "a loss or gradient was not finite"
+        write_json(folder / RESULT, result_of(experiment, folder, loop, {}))
+        best = folder / BEST
+        kept = f"the last good model is {shown(best)}" if best.is_file() else "no epoch was done, so no model is kept"
+        raise NonFiniteError(f"{error}; {kept}") from None
+    except Interrupted:
+        if keeper.unsaved is not None and experiment.config["checkpoint"]["resumable"]:
+            raise WriteError(f"stopped, but the state could not be saved: {keeper.unsaved}") from None
+        raise Interrupted(folder) from None
+    return finish(experiment, folder, loop, trainer.best, session)
+
+
+def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, Any]:
+    """What is said before the first step."""
+    config, dataset, course, task = experiment.config, experiment.dataset, experiment.course, experiment.task
+    splits = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
+    kind = f"{len(task.classes)} classes" if task.is_classification else ", ".join(task.targets)
+    optimizer, schedule = config["optimizer"], config["schedule"]["name"]
+    batch = "all samples" if course.batch_size is None else f"batch {course.batch_size * course.accumulate}"
+    steps = "" if schedule == "constant" else f", {schedule} schedule"
+    matrices = [p for p in experiment.program.network.body.parameters() if p.ndim == 2]
+    widths = [str(matrices[0].shape[1]), *(str(p.shape[0]) for p in matrices)] if matrices else []
+    return {
+        "name": config["name"],
+        "data": config["data"].get("dataset") or config["data"].get("path") or config["data"]["name"],
+        "rows": {name: len(split) for name, split in splits.items() if split is not None},
+        "task": f"{task.kind}, {kind}",
+        "model": f"{config['model']['name']} {'-'.join(widths)}",
+        "parameters": experiment.state.params.count,
+        "training": f"{optimizer['name']}, lr {optimizer['lr']:g}, {batch}{steps}, up to {course.epochs} epochs",
+        "device": str(experiment.device),
+        "folder": shown(folder),
+        "epochs": course.epochs,
+        "metrics": course.metrics,
+        "history": loop.history,
+    }
