@@ -267,6 +267,25 @@ def test_named_files_with_dots_behind_their_labels(table, tmp_path):
     assert len(data.train) + len(data.val) == ROWS
 
 
+def test_a_validation_file_leaves_the_main_file_to_training_and_test(table, tmp_path):
+    (tmp_path / "val.csv").write_text("c,y,a\nviolet,1,1.5\nred,0,\n?,,3\n")
+    columns = {"a": column("numbers"), "c": column("colours"), "y": column("binary")}
+    data = table(columns, val_path=str(tmp_path / "val.csv"), numeric="none")
+    assert (len(data.train), len(data.val), len(data.test)) == (51, 2, 9)
+    assert data.val.targets.tolist() == [1, 0]
+    assert data.val.inputs[:, 1].tolist() == [0, 3]
+    assert "1 of 3 rows of val.csv have no target and are left out" in data.notes
+    (tmp_path / "val.csv").write_text("C,y,a\nred,0,1\n")
+    with pytest.raises(UserError, match=r"val.csv: column missing: 'c' \(did you mean 'C'\?\)"):
+        table(columns, val_path=str(tmp_path / "val.csv"))
+
+
+def test_a_split_column_that_says_train_and_test_alone(table):
+    part = ["train"] * 50 + ["test"] * 10
+    data = table({"a": column("numbers"), "part": part, "y": column("binary")}, split_column="part", val=0.2)
+    assert (len(data.train), len(data.val), len(data.test)) == (40, 10, 10)
+
+
 def test_duplicates_between_training_and_validation_are_counted(table):
     data = table({"a": [i % 3 for i in range(ROWS)], "y": [("p", "q", "r")[i % 3] for i in range(ROWS)]})
     assert "9 of 9 validation rows are exact duplicates of training rows: their score flatters" in data.notes
