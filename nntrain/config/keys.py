@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import cache
 from typing import Any
-
-import yaml
 
 from nntrain.components import is_own
 from nntrain.config import schema
-from nntrain.config.options import config_dir, option_names, read_option
+from nntrain.config.options import default_options, option_names, read_option
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import CALLS, Recipe
 from nntrain.config.words import Word
@@ -110,13 +107,6 @@ class Plan:
         if allowed is not None and first not in allowed:
             return _unknown_key(group, self.options[group], first, allowed)
         return None
-
-
-@cache
-def default_options() -> Mapping[str, str]:
-    """The option that each group has where nobody chooses: the defaults list of configs/nntrain.yaml."""
-    listed = yaml.safe_load((config_dir() / "nntrain.yaml").read_text(encoding="utf-8"))["defaults"]
-    return {group: name for entry in listed if isinstance(entry, dict) for group, name in entry.items()}
 
 
 def _settings(group: str, option: str) -> list[str] | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import yaml
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -35,6 +38,13 @@ def option_names(group: str) -> tuple[str, ...]:
 def recipe_names() -> tuple[str, ...]:
     """The recipes that come with nntrain."""
     return tuple(sorted(path.stem for path in (config_dir() / "recipes").glob("*.yaml")))
+
+
+@cache
+def default_options() -> Mapping[str, str]:
+    """The option that each group has where nobody chooses: the defaults list of configs/nntrain.yaml."""
+    listed = yaml.safe_load((config_dir() / "nntrain.yaml").read_text(encoding="utf-8"))["defaults"]
+    return {group: name for entry in listed if isinstance(entry, dict) for group, name in entry.items()}
 
 
 def option_file(group: str, name: str) -> Path:
