@@ -1,4 +1,4 @@
-"""`nntrain configs`: what can be chosen, each with one line and its hyperparameters; `copy` starts a recipe of one's own."""
+"""`nntrain configs`: what can be chosen, each with one line and its hyperparameters; `copy` starts a recipe."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nntrain.config.options import (
 )
 from nntrain.errors import UserError, unknown
 from nntrain.record.files import write_atomic
-from nntrain.record.layout import FAINT, LABEL, Page, command, grid, heading
+from nntrain.record.layout import Page, command, facts, heading
 from nntrain.record.screen import show
 
 RECIPES = "recipes"
@@ -27,7 +27,7 @@ TOP = "top"
 
 
 def configs_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str, Any]:
-    """words: nothing, a group, a group and one of its options, or `copy NAME FILE`."""
+    """words: nothing, a recipe, a group with or without its options, or `copy NAME FILE`."""
     if words and words[0] == "copy":
         return _copy(words[1:], stream)
     groups = (RECIPES, *schema.GROUPS, TOP)
@@ -43,7 +43,7 @@ def configs_words(words: Sequence[str], stream: TextIO | None = None) -> dict[st
         raise UserError(f"configs: {unknown('group or recipe', group, (*groups, *recipe_names()))}")
     if group == RECIPES:
         found = {name: description(recipe_file(name)) for name in recipe_names()}
-        show(lambda page: _table(RECIPES, found, "nntrain configs copy digits mine.yaml", page), stream)
+        show(lambda page: _recipes(found, page), stream)
         return found
     if group == TOP:
         text = (config_dir() / "nntrain.yaml").read_text(encoding="utf-8")
@@ -69,41 +69,27 @@ def _defaults(group: str, name: str) -> dict[str, str]:
 
 
 def _overview(listed: dict[str, list[str]], page: Page) -> list[Text]:
-    rows = [[group, ", ".join(names)] for group, names in listed.items()]
-    lines = [heading("what can be chosen", page), *grid(("", ""), rows, "ll", page, flexible=1)[1:], Text("")]
-    for said in (
-        "nntrain configs optimizer",
-        "nntrain configs optimizer sgd",
-        "nntrain configs top",
-        "nntrain configs digits",
-    ):
-        lines += command(said.split(), page)
-    return lines
-
-
-def _table(title: str, found: dict[str, str], next_command: str, page: Page) -> list[Text]:
-    rows = [[name, said] for name, said in found.items()]
+    lines = [heading("what can be chosen", page)]
+    lines += facts([(group, ", ".join(names)) for group, names in listed.items()], page)
+    examples = ("optimizer", "optimizer sgd", "top", "digits", "copy digits mine.yaml")
     return [
-        heading(title, page),
-        *grid(("", ""), rows, "ll", page, flexible=1)[1:],
+        *lines,
         Text(""),
-        *command(next_command.split(), page),
+        *(line for said in examples for line in command(["nntrain", "configs", *said.split()], page)),
     ]
+
+
+def _recipes(found: dict[str, str], page: Page) -> list[Text]:
+    next_command = command("nntrain configs copy digits mine.yaml".split(), page)
+    return [heading(RECIPES, page), *facts(list(found.items()), page), Text(""), *next_command]
 
 
 def _options(group: str, names: Sequence[str], page: Page) -> list[Text]:
     lines = [heading(group, page)]
     for name in names:
         option = read_option(group, name)
-        lines.append(Text.assemble((name, LABEL), "  ", option.description))
-        width = max((len(f"{key}: {value}") for key, value, _ in option.settings), default=0)
-        for key, value, comment in option.settings:
-            setting = f"{key}: {value}"
-            lines.append(
-                Text.assemble(
-                    f"    {setting.ljust(min(width, 36))}  ", (page.cut(comment, max(page.width - 42, 20)), FAINT)
-                )
-            )
+        lines += facts([(name, option.description)], page)
+        lines += facts([(f"  {key}: {value}", comment) for key, value, comment in option.settings], page)
         lines.append(Text(""))
     return lines
 
