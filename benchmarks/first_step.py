@@ -1,6 +1,6 @@
-"""`nntrain` up to the end of its first training step, which prints the moment and the peak memory, and ends the process.
+"""`nntrain` up to the end of its first training step, which prints the moment and the peak memory and ends it all.
 
-    python benchmarks/first_step.py fit config=digits
+python benchmarks/first_step.py fit config=digits
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def reached() -> None:
 
 
 def watched(train: Any) -> Any:
-    """`train_composed` with the trainer's step made to end the process. torch is imported where it always is, in there."""
+    """`train_composed` with a training step that ends the process. torch is imported where it always is, in there."""
 
     def inner(*words: Any, **settings: Any) -> Any:
         from nntrain.training import trainer

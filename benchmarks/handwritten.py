@@ -2,8 +2,9 @@
 
     python benchmarks/handwritten.py FOLDER_WITH_IDX_FILES [loader | slices]
 
-MNIST by 784-256-128-10, Adam, batches of 128, 3 epochs, validation on 5,000 pictures after each, the best weights kept in a
-file, those evaluated on the test pictures. loader: batches by torch's DataLoader. slices: by slicing a permuted index.
+MNIST by 784-256-128-10, Adam, batches of 128, 3 epochs, validation on 5,000 pictures after each, the best weights kept
+in a file, those evaluated on the test pictures. loader: batches by torch's DataLoader. slices: by slicing a permuted
+index, and fused Adam.
 """
 
 import gzip

@@ -1,4 +1,4 @@
-"""One epoch of the same training by nntrain and by its peers: each function builds its net and returns `epoch() -> seconds`.
+"""One epoch of the same training by nntrain and its peers: each function builds a net and returns `epoch() -> seconds`.
 
 All do the same work on the same data: N / batch steps of Adam at lr 0.001 on the cross-entropy of shuffled batches, in
 float32, no validation and no checkpoint. What a framework does before its first and after its last step of an epoch is
@@ -24,9 +24,9 @@ Epoch = Callable[[], float]
 
 @dataclass(frozen=True)
 class Job:
-    """widths: of the hidden layers. pixels: uint8 [N, 1, 28, 28]. x: the same, standardised, float32 [N, 784]. y: int64 [N].
+    """widths: of the hidden layers. pixels: uint8 [N, 1, 28, 28]. x: the same, standardised, float32 [N, 784].
 
-    folder: with the IDX files, from which nntrain reads for itself.
+    y: int64 [N]. folder: with the IDX files, from which nntrain reads for itself.
     """
 
     widths: tuple[int, ...]

@@ -2,8 +2,8 @@
 
     python benchmarks/start_up.py
 
-Bar: the import of torch and 0.5 s; for scikit-learn's bundled data the import of scikit-learn on top. What the data costs
-to read (MNIST's files: 52 MB to unzip and to hash) is in the figure. `nntrain --help` is beside it: 0.15 s.
+Bar: the import of torch and 0.5 s; for scikit-learn's bundled data the import of scikit-learn on top. What the data
+costs to read (MNIST's files: 55 MB to unzip and to hash) is in the figure. `nntrain --help` is beside it: 0.15 s.
 """
 
 from __future__ import annotations

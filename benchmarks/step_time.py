@@ -26,8 +26,9 @@ def main() -> None:
     set_threads(options.threads)
 
     import torch
-    from nntrain.data.idx import FILES, find_files, read_idx
     from peers import PEERS, Job, installed
+
+    from nntrain.data.idx import FILES, find_files, read_idx
 
     warnings.filterwarnings("ignore", module="lightning|skorch|sklearn")
     rows = []
