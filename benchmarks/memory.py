@@ -3,8 +3,8 @@
     python benchmarks/memory.py
 
 Bar: at most 1.3 times that of the hand-written script of the same job. What a fit of a small synthetic set takes is the
-program itself (torch, plots); what MNIST adds to that is compared with its 70,000 * 784 bytes: the data once, batches and
-outputs, and what reading and splitting held for a moment.
+program itself (torch, plots); what MNIST adds to that is compared with its 70,000 * 784 bytes: the data once, batches
+and outputs, and what reading and splitting held for a moment.
 """
 
 from __future__ import annotations
