@@ -6,7 +6,9 @@ Hydra composes the options that were chosen; then the recipe's values go over th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,7 @@ def compose(words: Sequence[str], cwd: Path | None = None) -> Composed:
 def compose_recipe(recipe: Recipe, words: Sequence[Word], cwd: Path, problems: Sequence[str] = ()) -> Composed:
     """One config from a recipe and the words over it. problems: what is known to be wrong already."""
     plan = Plan(recipe, words)
-    composed = _options(plan.options)
+    composed = deepcopy(_options(tuple(plan.options.items())))
     found = [*problems, *plan.problems, *_apply(plan.values, composed)]
     origins = _origins(composed, plan, recipe)
     bases = {"recipe": recipe.path.parent, "command line": cwd, "default": cwd}
@@ -92,10 +94,14 @@ def compose_recipe(recipe: Recipe, words: Sequence[Word], cwd: Path, problems: S
     return Composed(config, origins)
 
 
-def _options(options: Mapping[str, str]) -> DictConfig:
-    """The options' defaults, merged by Hydra. Somebody's own class has no option file, only its name."""
-    own = {group: name for group, name in options.items() if is_own(group, name)}
-    words = [f"~{group}" if group in own else f"{group}={name}" for group, name in options.items()]
+@cache
+def _options(options: tuple[tuple[str, str], ...]) -> DictConfig:
+    """The defaults of the options (group, name), merged by Hydra; somebody's own class has only its name.
+
+    Kept, for the jobs of a sweep choose alike. Not to be changed.
+    """
+    own = {group: name for group, name in options if is_own(group, name)}
+    words = [f"~{group}" if group in own else f"{group}={name}" for group, name in options]
     GlobalHydra.instance().clear()  # a run may be one of many in a process
     hydra = Hydra.create_main_hydra2(ROOT, create_config_search_path(str(config_dir())))
     composed = hydra.compose_config(ROOT, words, RunMode.RUN, with_log_configuration=False)

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 from omegaconf._utils import get_yaml_loader
+from yaml.reader import Reader
 
 from nntrain.config.options import config_dir, recipe_file, recipe_names
 from nntrain.config.origin import Origin
@@ -114,10 +115,14 @@ def _text(path: Path) -> str:
     if len(raw) > MAX_BYTES:
         raise UserError(f"{_known_as(path)}: is too large for a recipe (more than {MAX_BYTES:,} bytes)")
     try:
-        return raw.decode("utf-8-sig")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         said = f"is not UTF-8 text (byte {error.start:,}); a recipe is a YAML text file"
         raise UserError(f"{_known_as(path)}: {said}") from None
+    if found := Reader.NON_PRINTABLE.search(text):
+        said = f"is not text (character {found.start():,} is U+{ord(found.group()):04X}); a recipe is a YAML text file"
+        raise UserError(f"{_known_as(path)}: {said}")
+    return text
 
 
 def _form(root: yaml.Node) -> str:

@@ -56,7 +56,7 @@ def _settings(composed: Composed) -> Iterator[tuple[str, Any, str, str]]:
 
 
 def memory_of(experiment: Experiment) -> dict[str, int]:
-    """Bytes by what they are for: data and state as they lie on the device, gradients and one batch's outputs as estimated."""
+    """Bytes by what they are for: data and state as they lie on the device, gradients and outputs as estimated."""
     dataset, state = experiment.dataset, experiment.state
     splits = [split for split in (dataset.train, dataset.val, dataset.test) if split is not None]
     size = len(dataset.train) if experiment.course.batch_size is None else experiment.course.batch_size

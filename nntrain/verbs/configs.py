@@ -80,7 +80,7 @@ def _overview(listed: dict[str, list[str]], page: Page) -> list[Text]:
 
 
 def _recipes(found: dict[str, str], page: Page) -> list[Text]:
-    next_command = command("nntrain configs copy digits mine.yaml".split(), page)
+    next_command = command(["nntrain", "configs", "copy", "digits", "mine.yaml"], page)
     return [heading(RECIPES, page), *facts(list(found.items()), page), Text(""), *next_command]
 
 
