@@ -64,8 +64,9 @@ def load_state(run: Path, state: TrainState, *, grows: bool = False) -> tuple[Lo
         for name in fixed:
             own[name].copy_(tensors[name])
     if grows:
+        # copied, because products over memory aligned otherwise (that of the file) may round otherwise
         device = state.params.flat.device
-        kept = {n.removeprefix("optimizer."): tensors[n].to(device) for n in memory if n in tensors}
+        kept = {n.removeprefix("optimizer."): tensors[n].to(device, copy=True) for n in memory if n in tensors}
         state.optimizer = State(kept, state.params)
     known = {field.name for field in fields(LoopState)}
     return LoopState(**{key: value for key, value in about["loop"].items() if key in known}), tensors["losses"]

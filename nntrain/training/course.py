@@ -20,7 +20,7 @@ class Course:
     batch_size: samples per batch, None: all. accumulate: batches per step. rates: learning rate and momentum of each
     step. metrics: validation metrics of every epoch. swa_start: first step whose weights are averaged. watch: of a
     schedule that follows the monitored metric, from its state (None at first) and the epoch's value to the new state.
-    time_limit: seconds. every_seconds: how often state and best model are saved at most, in seconds.
+    time_limit: seconds. every_seconds: how often state and best model are saved at most, in seconds; 0: every epoch.
     """
 
     seed: int

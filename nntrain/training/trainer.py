@@ -88,7 +88,7 @@ class Trainer:
             if self.stop.signal is not None:
                 self.save()
                 raise Interrupted
-            if now - self.saved_at > course.every_seconds:
+            if 0 < course.every_seconds < now - self.saved_at:
                 self.save()
             if course.out_of_time(loop.seconds + loop.epoch_seconds):
                 break

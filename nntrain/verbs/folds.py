@@ -40,7 +40,10 @@ def fit_folds(config: Mapping[str, Any], folder: Path | None, session: Session) 
             write_config(folder, config)
         if session.stop.signal is not None:
             raise Interrupted(folder)
-        results.append(_one(experiment, folder / f"fold_{i}", session).result)
+        try:
+            results.append(_one(experiment, folder / f"fold_{i}", session).result)
+        except Interrupted:
+            raise Interrupted(folder) from None
     assert folder is not None
     result = combine(results, folder)
     write_json(folder / RESULT, result)
