@@ -19,8 +19,8 @@ OURS, MOST = "nntrain", 1.05
 
 
 def main() -> None:
-    parser = arguments(__doc__, rounds=15)
-    parser.add_argument("--samples", type=int, default=25_600, help="per epoch (25600)")
+    parser = arguments(__doc__, rounds=25)
+    parser.add_argument("--samples", type=int, default=12_800, help="per epoch (12800)")
     parser.add_argument("--only", nargs="*", default=None, help="contestants whose name contains one of these")
     options = parser.parse_args()
     set_threads(options.threads)
