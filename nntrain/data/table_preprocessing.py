@@ -32,6 +32,7 @@ class TablePreprocessing:
     reading: Reading = field(default_factory=Reading)
     standardize_target: bool = True
     weight_column: str | None = None
+    mean_weight: float = 1.0  # over the training rows, by which weights are divided
     one_hot_max: int = 16
     embedding_dim: int | None = None
 
@@ -88,7 +89,7 @@ class TablePreprocessing:
         weights = None
         if self.weight_column is not None and self.weight_column in frame.columns:
             values = sample_weights(to_column(frame[self.weight_column], "numeric").at(present))
-            weights = torch.from_numpy((values / values.mean()).astype(np.float32))
+            weights = torch.from_numpy((values / self.mean_weight).astype(np.float32))
         return Split(inputs if present.all() else inputs[torch.from_numpy(present)], encoded, weights)
 
     def _frame(self, raw: Any) -> pl.DataFrame:
@@ -114,6 +115,7 @@ class TablePreprocessing:
             "reading": asdict(self.reading),
             "standardize_target": self.standardize_target,
             "weight_column": self.weight_column,
+            "mean_weight": self.mean_weight,
             "one_hot_max": self.one_hot_max,
             "embedding_dim": self.embedding_dim,
         }
@@ -156,6 +158,7 @@ def table_preprocessing_from_state(state: Mapping[str, Any]) -> TablePreprocessi
         ),
         standardize_target=bool(state["standardize_target"]),
         weight_column=None if weight is None else str(weight),
+        mean_weight=float(state["mean_weight"]),
         one_hot_max=int(state["one_hot_max"]),
         embedding_dim=None if state["embedding_dim"] is None else int(state["embedding_dim"]),
     )

@@ -86,6 +86,7 @@ def table_dataset(
         reading,
         standardize_target=standardize_target,
         weight_column=weight_column,
+        mean_weight=1.0 if weights is None else float(weights[rows.train].mean()),
         one_hot_max=encoding.one_hot_max,
         embedding_dim=encoding.embedding_dim,
     )
@@ -93,7 +94,7 @@ def table_dataset(
     encoded = encode_targets(task, targets, standardize=standardize_target)
     if task.is_classification:
         _require_classes(task, encoded, rows.train)
-    shares = None if weights is None else _relative(weights, rows.train)
+    shares = None if weights is None else torch.from_numpy((weights / preprocessing.mean_weight).astype(np.float32))
 
     def split(chosen: Index) -> Split:
         picked = torch.from_numpy(chosen)
@@ -177,11 +178,6 @@ def _require_classes(task: Task, encoded: torch.Tensor, rows: Index) -> None:
     if absent:
         shown = ", ".join(repr(name) for name in absent[:5]) + (", ..." if len(absent) > 5 else "")
         raise UserError(f"data: the training split has no sample of class {shown}; it cannot be learned")
-
-
-def _relative(weights: NDArray[np.float64], rows: Index) -> torch.Tensor:
-    """Weights divided by their mean over the training rows."""
-    return torch.from_numpy((weights / weights[rows].mean()).astype(np.float32))
 
 
 def duplicates(train: Split, val: Split) -> int:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import STEPS_PER_EPOCH, Lab, outcome
+from lab import STEPS_PER_EPOCH, Lab, outcome
 
 from nntrain.errors import UserError
 from nntrain.launch import launch
