@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from omegaconf._utils import get_yaml_loader
@@ -18,6 +20,7 @@ from nntrain.errors import UserError, nearest
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000  # of the tree with every alias written out: a real recipe has some dozens
 CALLS = frozenset({"_target_", "_args_", "_partial_", "_recursive_", "_convert_"})  # how Hydra calls Python code
+BOOL = "tag:yaml.org,2002:bool"
 HINT = "a recipe has sections such as 'data:' and 'model:' (see: nntrain configs)"
 
 
@@ -66,7 +69,7 @@ def read_recipe(path: Path) -> Recipe:
     The tree of nodes is looked at before any value is made of it: what is refused costs nothing.
     """
     name = _known_as(path)
-    loader = get_yaml_loader()(_text(path))
+    loader = _loader()(_text(path))
     try:
         root = loader.get_single_node()
         if root is None:
@@ -88,6 +91,23 @@ def read_recipe(path: Path) -> Recipe:
     finally:
         loader.dispose()
     return Recipe(path.stem, path, {str(key): value for key, value in values.items()}, lines)
+
+
+@cache
+def _loader() -> Any:
+    """OmegaConf's safe loader (1e-3 is a number, a date is text), in which `yes`, `no`, `on` and `off` are words.
+
+    YAML 1.2 and the command line read them so too; classes and columns are called that.
+    """
+
+    class Loader(get_yaml_loader()):  # type: ignore[misc]
+        yaml_implicit_resolvers: ClassVar = {
+            first: [(tag, pattern) for tag, pattern in resolvers if tag != BOOL]
+            for first, resolvers in get_yaml_loader().yaml_implicit_resolvers.items()
+        }
+
+    Loader.add_implicit_resolver(BOOL, re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+    return Loader
 
 
 def exists(path: Path) -> bool:
