@@ -8,13 +8,13 @@ from pathlib import Path
 from torch import Tensor
 
 from nntrain.experiment import Experiment
+from nntrain.model_file import about_model
 from nntrain.record.console import RunConsole
 from nntrain.record.files import WriteError
 from nntrain.record.metrics_log import MetricsLog
 from nntrain.training.checkpoint import BEST, save_model, save_state
 from nntrain.training.course import Best
 from nntrain.training.state import LoopState, Row, TrainState
-from nntrain.verbs.model_file import about_model
 
 
 class FolderKeeper:
