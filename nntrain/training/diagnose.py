@@ -54,7 +54,8 @@ def locate(program: Program, state: TrainState, batches: Sequence[Batch], noise_
     elif not loss.isfinite():
         where = "in the loss itself, all layers' outputs being finite"
     else:
-        where = f"in the gradient of {', '.join(bad[:3]) or 'most of the steps before'}"
+        nowhere = "at a point that the step tried" if program.optimizer.needs_closure else "in most of the steps before"
+        where = f"in the gradient of {', '.join(bad[:3])}" if bad else nowhere
     advice = ADVICE if state.loss_scale is None else HALF_ADVICE
     return f"the loss or a gradient is not finite, {where}; {advice}"
 

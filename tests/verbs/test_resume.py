@@ -160,5 +160,7 @@ def test_folds_go_on_with_the_fold_that_was_stopped(lab: Lab) -> None:
     stopped = lab.fit(*words, stop_at=STEPS_PER_EPOCH + 2)
     assert sorted(path.name for path in stopped.dir.glob("fold_*")) == ["fold_0"]
     done = lab.resume(stopped.dir)
-    untimed = [{k: v for k, v in run.result.items() if k not in ("run_dir", "checkpoint", "seconds")} for run in (whole, done)]
+    untimed = [
+        {k: v for k, v in run.result.items() if k not in ("run_dir", "checkpoint", "seconds")} for run in (whole, done)
+    ]
     assert untimed[0] == untimed[1]

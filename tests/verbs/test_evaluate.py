@@ -1,0 +1,247 @@
+"""`eval` gives the very figures that `fit` reported."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lab import Lab, outcome
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from nntrain.cli import main
+from nntrain.errors import UserError
+from nntrain.predictor import load
+from nntrain.training.checkpoint import load_model, save_model
+from nntrain.verbs.evaluate import evaluate_words
+
+CASES = {
+    "three classes": [],
+    "two classes": ["data.dataset=moons", "data.classes=2"],
+    "two classes, two outputs": ["data.dataset=moons", "data.classes=2", "loss=cross_entropy"],
+    "hinge": ["data.dataset=moons", "data.classes=2", "loss=hinge"],
+    "focal": ["loss=focal"],
+    "one target": ["data.dataset=linear", "data.features=3"],
+    "quantile": ["data.dataset=sinusoid", "loss=quantile"],
+    "balanced classes": ["loss.class_weights=balanced", "data.samples=121"],
+    "given class weights": ["loss.class_weights=[1,2.5,0.1]"],
+    "label smoothing": ["regularization.label_smoothing=0.2"],
+    "dropout and batch norm": ["model.dropout=0.5", "model.norm=batch"],
+    "ema": ["regularization.ema=0.9", "model.norm=batch"],
+    "swa": ["regularization.swa_start_percent=50"],
+    "bf16": ["precision=bf16"],
+    "fp16": ["precision=fp16"],
+    "pictures": ["data=bundled", "data.dataset=digits", "batch_size=100", "epochs=2"],
+}
+
+
+@pytest.mark.parametrize("words", CASES.values(), ids=CASES)
+def test_the_very_figures_of_fit(lab: Lab, words: list[str]) -> None:
+    run = lab.fit(*words)
+    for split in ("train", "val", "test"):
+        said = evaluate_words({"checkpoint": str(run.dir), "split": split}, io.StringIO())
+        assert said["metrics"] == run.result[split]
+    assert evaluate_words({"checkpoint": str(run.best)}, io.StringIO())["split"] == "test"
+
+
+def weighted_rows(seed: int, count: int = 80) -> str:
+    rng = np.random.default_rng(seed)
+    rows = ((rng.normal(), rng.normal(), rng.integers(1, 9)) for _ in range(count))
+    return "a,b,w,y\n" + "".join(f"{a:.5f},{b:.5f},{w},{'yes' if a + b > rng.normal() else 'no'}\n" for a, b, w in rows)
+
+
+def test_a_new_file_with_weights_is_weighed_as_in_training(lab: Lab) -> None:
+    (lab.folder / "train.csv").write_text(weighted_rows(0))
+    (lab.folder / "test.csv").write_text(weighted_rows(1, 30))
+    words = ["data=table", f"data.path={lab.folder}/train.csv", f"data.test_path={lab.folder}/test.csv"]
+    words += ["data.target=y", "data.weight_column=w"]
+    run = lab.fit(*words)
+    by_split = evaluate_words({"checkpoint": str(run.dir), "split": "test"}, io.StringIO())
+    by_file = evaluate_words({"checkpoint": str(run.dir), "data.path": "test.csv"}, io.StringIO())
+    assert by_split["metrics"] == by_file["metrics"] == run.result["test"]
+    unweighted = lab.fit(*words[:-1], "data.drop=[w]")
+    assert unweighted.result["test"]["loss"] != run.result["test"]["loss"]
+
+
+def test_metrics_are_unweighted_and_the_loss_is_weighted(lab: Lab) -> None:
+    (lab.folder / "rows.csv").write_text(weighted_rows(0))
+    run = lab.fit("data=table", f"data.path={lab.folder}/rows.csv", "data.target=y", "data.weight_column=w")
+    assert run.result["val"]["loss"] != pytest.approx(run.result["val"]["log_loss"], rel=1e-3)
+    plain = lab.fit("data=table", f"data.path={lab.folder}/rows.csv", "data.target=y", "data.drop=[w]")
+    assert plain.result["val"]["loss"] == pytest.approx(plain.result["val"]["log_loss"], rel=1e-5)
+
+
+def test_the_columns_of_a_new_file_may_stand_in_another_order(lab: Lab) -> None:
+    (lab.folder / "rows.csv").write_text(weighted_rows(0))
+    run = lab.fit("data=table", f"data.path={lab.folder}/rows.csv", "data.target=y", "data.drop=[w]")
+    (lab.folder / "same.csv").write_text(weighted_rows(2))
+    turned = [",".join(reversed(line.split(","))) for line in weighted_rows(2).splitlines()]
+    (lab.folder / "turned.csv").write_text("\n".join(turned) + "\n")
+    said = [
+        evaluate_words({"checkpoint": str(run.dir), "data.path": name}, io.StringIO())["metrics"]
+        for name in ("same.csv", "turned.csv")
+    ]
+    assert said[0] == said[1]
+
+
+def test_the_folds_one_by_one_and_the_best_of_them(lab: Lab) -> None:
+    run = lab.fit("data.folds=3")
+    for fold in range(3):
+        result = json.loads((run.dir / f"fold_{fold}" / "result.json").read_text())
+        for split in ("train", "val", "test"):
+            said = evaluate_words({"checkpoint": str(run.dir / f"fold_{fold}"), "split": split}, io.StringIO())
+            assert said["metrics"] == result[split]
+    said = evaluate_words({"checkpoint": str(run.dir)}, io.StringIO())
+    assert said["checkpoint"] == run.result["checkpoint"]
+
+
+def test_changed_data_is_said(lab: Lab) -> None:
+    (lab.folder / "rows.csv").write_text(weighted_rows(0))
+    run = lab.fit("data=table", f"data.path={lab.folder}/rows.csv", "data.target=y")
+    (lab.folder / "rows.csv").write_text(weighted_rows(1))
+    said = io.StringIO()
+    evaluate_words({"checkpoint": str(run.dir)}, said)
+    assert "the data has changed since the model was trained" in said.getvalue()
+
+
+def test_what_is_wrong_is_said(lab: Lab) -> None:
+    run = lab.fit("epochs=1")
+    for words, said in (
+        ({}, "which model"),
+        ({"checkpoint": str(run.dir), "splt": "val"}, "unknown setting 'splt'; did you mean 'split'"),
+        ({"checkpoint": str(run.dir), "split": "tset"}, "unknown split 'tset'; did you mean 'test'"),
+        ({"checkpoint": str(run.dir), "data.noice": "1"}, "unknown setting of the data 'noice'; did you mean 'noise'"),
+        ({"checkpoint": "runs/tiny"}, r"runs/tiny has no best.safetensors; did you mean 'runs/tiny/"),
+        ({"checkpoint": str(run.dir / "bst.safetensors")}, r"there is no file .* did you mean '.*best.safetensors'"),
+        ({"checkpoint": str(run.dir), "device": "cuda"}, "finds no CUDA device"),
+    ):
+        with pytest.raises(UserError, match=said):
+            evaluate_words(words, io.StringIO())
+
+
+def test_json_ends_standard_output_and_people_read_standard_error(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    run = lab.fit("epochs=1")
+    assert main(["eval", str(run.dir), "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["metrics"] == run.result["test"]
+    assert out.count("\n") == 1
+    assert "evaluation" in err
+    assert f"{run.dir.relative_to(lab.folder)}/best.safetensors" in err
+    assert main(["eval", "nowhere", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == "nntrain: checkpoint: there is no file 'nowhere'\n"
+
+
+# A model file is data. What it says of itself may be anything.
+
+
+def changed(path: Path, **changes: object) -> Path:
+    """The model file with other words about itself, its checksum made to fit."""
+    tensors, about = load_model(path)
+    save_model(path, tensors, {**about, **changes})
+    return path
+
+
+@pytest.mark.parametrize("group", ["model", "loss"])
+def test_code_of_its_own_is_not_run_unless_trusted(lab: Lab, group: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = lab.fit("epochs=1")
+    (lab.folder / "evil.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(lab.folder)
+    config = load_model(run.best)[1]["config"]
+    changed(run.best, config=config | {group: config[group] | {"name": "evil:Net"}})
+    with pytest.raises(UserError, match=f"names code of its own, {group} evil:Net; open it with trust=true"):
+        load(run.best)
+    with pytest.raises(SystemExit, match="imported"):
+        load(run.best, trust=True)
+
+
+def test_a_data_source_of_its_own_is_not_run_unless_trusted(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = lab.fit("epochs=1")
+    (lab.folder / "evil2.py").write_text("raise SystemExit('imported')\n")
+    monkeypatch.syspath_prepend(lab.folder)
+    config = load_model(run.best)[1]["config"]
+    changed(run.best, config=config | {"data": config["data"] | {"name": "evil2:Rows"}})
+    with pytest.raises(UserError, match="names code of its own, data evil2:Rows"):
+        evaluate_words({"checkpoint": str(run.best)}, io.StringIO())
+    with pytest.raises(SystemExit, match="imported"):
+        evaluate_words({"checkpoint": str(run.best), "trust": "true"}, io.StringIO())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": {"name": "mlp", "depth": 10**9, "width": 8}},
+        {"model": {"name": "mlp", "widths": [10**12]}},
+    ],
+)
+def test_a_network_larger_than_its_weights_is_refused_before_it_is_built(lab: Lab, change: dict[str, object]) -> None:
+    run = lab.fit("epochs=1")
+    config = load_model(run.best)[1]["config"]
+    section = config["model"] | change["model"]  # type: ignore[operator]
+    changed(run.best, config=config | {"model": section})
+    with pytest.raises(UserError, match="describes a network larger than the weights it holds; refused"):
+        load(run.best)
+
+
+def test_features_larger_than_the_weights_are_refused(lab: Lab) -> None:
+    run = lab.fit("epochs=1")
+    features = load_model(run.best)[1]["features"]
+    changed(run.best, features=features | {"cardinalities": [10**11]})
+    with pytest.raises(UserError, match="describes a network larger than the weights it holds; refused"):
+        load(run.best)
+
+
+def test_weights_of_another_network_are_refused(lab: Lab) -> None:
+    run = lab.fit("epochs=1")
+    config = load_model(run.best)[1]["config"]
+    changed(run.best, config=config | {"model": config["model"] | {"widths": [9]}})
+    with pytest.raises(UserError, match=r"does not hold the network that its config describes \(body"):
+        load(run.best)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"config": {}},
+        {"config": None},
+        {"task": {}},
+        {"task": "x"},
+        {"features": {"kind": "table"}},
+        {"class_weights": ["x"]},
+        {"preprocessing": {"kind": "table"}},
+        {"preprocessing": {"kind": "os.system"}},
+        {"preprocessing": None},
+    ],
+    ids=str,
+)
+def test_words_about_itself_that_make_no_sense_are_refused_with_one_line(lab: Lab, change: dict[str, object]) -> None:
+    run = lab.fit("epochs=1")
+    changed(run.best, **change)
+    with pytest.raises(UserError, match="is damaged|in the model file") as refused:
+        load(run.best)
+    assert "\n" not in str(refused.value)
+
+
+def test_tampered_weights_are_refused(lab: Lab) -> None:
+    run = lab.fit("epochs=1")
+    with safe_open(run.best, "pt") as file:
+        metadata = file.metadata()
+    tensors, _ = load_model(run.best)
+    first = next(iter(tensors))
+    save_file({**tensors, first: tensors[first] + 1}, run.best, metadata)
+    with pytest.raises(UserError, match="was changed after it was written"):
+        evaluate_words({"checkpoint": str(run.dir)}, io.StringIO())
+
+
+def test_the_folder_of_a_run_may_be_moved(lab: Lab) -> None:
+    run = lab.fit("data.folds=2", "epochs=1")
+    moved = run.dir.rename(lab.folder / "moved")
+    assert evaluate_words({"checkpoint": str(moved)}, io.StringIO())["rows"] == 18
+
+
+def test_outcome_compares_something(lab: Lab) -> None:
+    assert outcome(lab.fit("epochs=1")) != outcome(lab.fit("epochs=1", "seed=1"))
