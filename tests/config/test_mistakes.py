@@ -187,7 +187,7 @@ def test_a_wrong_choice_on_the_command_line_does_not_blame_the_recipe(mistakes: 
 def test_the_nearest_file_is_named(cwd: Path) -> None:
     (cwd / "recipes").mkdir()
     (cwd / "recipes" / "housing.yaml").write_text("seed: 1")
-    with pytest.raises(UserError, match="there is no file 'recipes/housin.yaml'; did you mean 'recipes/housing.yaml'"):
+    with pytest.raises(UserError, match=r"no file 'recipes/housin.yaml'; did you mean 'recipes/housing\.yaml'"):
         compose(["config=recipes/housin.yaml"])
 
 

@@ -1,0 +1,118 @@
+"""Who may import whom, and what costs time: the rules of the design's plan, held over every module."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "nntrain"
+MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
+
+LEAVES = {"errors", "seeding", "task"}
+PARTS = {"data", "models", "objective", "optim", "record"}  # each stands alone
+BUILD = {"experiment", "components", "training"} | PARTS | LEAVES
+TOP = {"cli", "api", "launch", "verbs", "sweep", "help", "completion", "config", "predictor", "model_file"} | BUILD
+
+# What each part of the house may import of the others; what only names types is free.
+ALLOWED: dict[str, set[str]] = {
+    **{leaf: set() for leaf in LEAVES},
+    **dict.fromkeys(PARTS, LEAVES),
+    "training": {"record", "objective", "optim"} | LEAVES,
+    "config": {"components"} | LEAVES,
+    "components": {"config"} | LEAVES,
+    "experiment": BUILD,
+    "model_file": BUILD,
+    "predictor": {"model_file"} | BUILD,
+    "verbs": TOP,
+    "sweep": TOP,
+    "launch": TOP,
+    "api": TOP,
+    "cli": TOP,
+    "help": set(),
+    "completion": {"help", "config", "components"} | LEAVES,
+    "__init__": {"api"},
+}
+KNOWS_HYDRA = {"cli", "config", "sweep"}
+
+
+def imports(module: str) -> Iterator[str]:
+    """Every module that a file imports, at its top or inside a function, but for those under TYPE_CHECKING."""
+    tree = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
+    for_types = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in for_types:
+            continue
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from ([f"{node.module}.{name.name}" for name in node.names] if node.module == "nntrain" else [])
+            yield node.module or ""
+
+
+def part(module: str) -> str:
+    """The part of the house that a file of ours lies in."""
+    return Path(module).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_place_allows(module: str) -> None:
+    ours = {name.split(".")[1] for name in imports(module) if name.startswith("nntrain.")}
+    assert ours - {part(module)} <= ALLOWED[part(module)]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_but_cli_config_and_sweep_knows_hydra(module: str) -> None:
+    theirs = {name.split(".")[0] for name in imports(module)}
+    assert part(module) in KNOWS_HYDRA or not theirs & {"hydra", "omegaconf"}
+
+
+def test_no_module_can_open_a_pickle_or_run_text() -> None:
+    for module in MODULES:
+        assert not {"pickle", "dill", "joblib", "shelve", "marshal"} & {name.split(".")[0] for name in imports(module)}
+        tree = ast.parse((PACKAGE / module).read_text(encoding="utf-8"))
+        called = {
+            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not {"eval", "exec"} & called, module
+
+
+def modules_after(code: str) -> set[str]:
+    """What a fresh Python has imported after some code."""
+    told = "import sys; print('\\n' + ' '.join(sys.modules))"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{told}"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(ran.stdout.splitlines()[-1].split())
+
+
+SLOW = {"torch", "torchvision", "sklearn", "polars", "matplotlib", "scipy"}
+QUICK = {
+    "import nntrain": SLOW | {"hydra", "omegaconf", "rich"},
+    "from nntrain.cli import main; main(['--help'])": SLOW | {"hydra", "omegaconf", "rich"},
+    "from nntrain.cli import main; main(['fit', '--help'])": SLOW | {"hydra", "omegaconf", "rich"},
+    "from nntrain.cli import main; main(['configs'])": SLOW | {"hydra", "omegaconf"},
+    "from nntrain.cli import main; main(['configs', 'optimizer'])": SLOW | {"hydra", "omegaconf"},
+    "from nntrain.cli import main; main(['fit', 'optimizer.lrr=1'])": SLOW,
+    "from nntrain.cli import main; main(['fit', 'optimizer.lr=fast,slow', '-m'])": SLOW,
+    "import os; os.environ['COMP_LINE'] = 'nntrain fit optimizer=sgd optimizer.'\n"
+    "from nntrain.cli import main; main(['completion', 'query'])": SLOW | {"hydra", "rich"},
+    "import nntrain.config.compose": SLOW | {"rich"},
+    "import nntrain.record.console": {"torch"},
+}
+
+
+@pytest.mark.parametrize("code", QUICK)
+def test_what_is_quick_imports_nothing_slow(code: str) -> None:
+    assert not QUICK[code] & modules_after(code)
