@@ -31,7 +31,7 @@ def launch(
     resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
     if not resumed:
         return train_composed(compose(words), command, source=_source(words), stream=stream, quiet=quiet)
-    from nntrain.verbs.folder import CONFIG, find_run, shown, write_config
+    from nntrain.folder import CONFIG, find_run, shown, write_config
 
     folder = find_run(Path(resumed[-1]))
     saved, changes = folder / CONFIG, [word for word in words if not word.startswith("resume=")]
@@ -58,10 +58,10 @@ def train_composed(
     nothing at all but in log.txt.
     """
     # torch is imported once the config is known to be sound: a typo costs no second
+    from nntrain.folder import shown
     from nntrain.record.console import RunConsole
     from nntrain.training.course import Interrupted
     from nntrain.verbs.fit import fit, resume
-    from nntrain.verbs.folder import shown
     from nntrain.verbs.run import Run, Session
 
     config = composed.config

@@ -19,6 +19,7 @@ from nntrain.data.preprocessing import from_state
 from nntrain.data.table import SOURCES
 from nntrain.errors import UserError, nearest
 from nntrain.experiment import build_network, find_device
+from nntrain.folder import RESULT, read_json
 from nntrain.model_file import features_of, task_of
 from nntrain.models.table import MODELS
 from nntrain.objective.metrics import metric_names
@@ -30,7 +31,6 @@ from nntrain.training.arithmetic import arithmetic
 from nntrain.training.checkpoint import BEST, load_model
 from nntrain.training.evaluate import evaluate, outputs_of
 from nntrain.training.step import Program
-from nntrain.verbs.folder import RESULT, read_json
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from rich.text import Text
 from nntrain.data.dataset import Split
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import load_data
+from nntrain.folder import shown
 from nntrain.objective.metrics import baseline_metrics
 from nntrain.predictor import Predictor, load, refuse_own_code
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.result import metrics_table
 from nntrain.record.screen import show
-from nntrain.verbs.folder import shown
 
 SPLITS = ("train", "val", "test")
 SETTINGS = ("checkpoint", "split", "device", "trust")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from nntrain.data.dataset import Split
 from nntrain.experiment import Experiment
+from nntrain.folder import RESULT, shown
 from nntrain.model_file import about_model
 from nntrain.objective.metrics import baseline_metrics, confusion, metric_names, per_class
 from nntrain.record.console import RunConsole
@@ -19,7 +20,6 @@ from nntrain.training.course import Best
 from nntrain.training.diagnose import overfitting
 from nntrain.training.evaluate import outputs_of, scores_of
 from nntrain.training.state import LoopState
-from nntrain.verbs.folder import RESULT, shown
 from nntrain.verbs.run import Run, Session
 
 

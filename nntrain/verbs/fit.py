@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.experiment import build_experiment, find_device
+from nntrain.folder import new_run_folder, write_setup
 from nntrain.training.arithmetic import arithmetic
-from nntrain.verbs.folder import new_run_folder, write_setup
 from nntrain.verbs.folds import fit_folds
 from nntrain.verbs.run import Run, Session
 from nntrain.verbs.training import resume_training, train

@@ -10,13 +10,13 @@ from typing import Any
 from rich.text import Text
 
 from nntrain.experiment import Experiment, build_experiment
+from nntrain.folder import CONFIG, RESULT, new_run_folder, read_json, shown, write_config, write_setup
 from nntrain.objective.metrics import METRICS
 from nntrain.record.files import write_json
 from nntrain.record.layout import Page, facts, grid, heading
 from nntrain.record.words import number
 from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted
-from nntrain.verbs.folder import CONFIG, RESULT, new_run_folder, read_json, shown, write_config, write_setup
 from nntrain.verbs.run import Run, Session
 from nntrain.verbs.training import resume_training, train
 

@@ -11,11 +11,11 @@ import numpy as np
 from rich.text import Text
 
 from nntrain.errors import UserError, unknown
+from nntrain.folder import shown
 from nntrain.predictor import Predictor, load
 from nntrain.record.files import write_atomic
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.screen import show
-from nntrain.verbs.folder import shown
 
 SETTINGS = ("checkpoint", "input", "output", "device", "trust")
 FORMATS = (".csv", ".tsv", ".parquet", ".json")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nntrain.errors import UserError
 from nntrain.experiment import Experiment
+from nntrain.folder import ENVIRONMENT, RESULT, read_json, shown
 from nntrain.record.files import WriteError, write_json
 from nntrain.training.checkpoint import BEST, load_state
 from nntrain.training.course import Interrupted
@@ -16,7 +17,6 @@ from nntrain.training.diagnose import NonFiniteError
 from nntrain.training.state import LoopState
 from nntrain.training.trainer import Trainer
 from nntrain.verbs.finish import finish, result_of
-from nntrain.verbs.folder import ENVIRONMENT, RESULT, read_json, shown
 from nntrain.verbs.keeper import FolderKeeper
 from nntrain.verbs.run import Run, Session
 

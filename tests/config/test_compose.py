@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from nntrain.config import schema
 from nntrain.config.compose import Composed, compose
 from nntrain.config.options import default_options, option_names
-from nntrain.verbs.folder import write_config
+from nntrain.folder import write_config
 
 Recipe = Callable[..., Composed]
 
