@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("nntrain: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has gone (`| head`)
+    except (BrokenPipeError, SystemExit):  # the reader of our output has gone (`| head`); rich says it by SystemExit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except Exception:

@@ -17,7 +17,19 @@ MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"
 LEAVES = {"errors", "seeding", "task"}
 PARTS = {"data", "models", "objective", "optim", "record"}  # each stands alone
 BUILD = {"experiment", "components", "training"} | PARTS | LEAVES
-TOP = {"cli", "api", "launch", "verbs", "sweep", "help", "completion", "config", "predictor", "model_file"} | BUILD
+TOP = {
+    "cli",
+    "api",
+    "launch",
+    "verbs",
+    "sweep",
+    "help",
+    "completion",
+    "config",
+    "predictor",
+    "model_file",
+    "folder",
+} | BUILD
 
 # What each part of the house may import of the others; what only names types is free.
 ALLOWED: dict[str, set[str]] = {
@@ -27,8 +39,9 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"components"} | LEAVES,
     "components": {"config"} | LEAVES,
     "experiment": BUILD,
+    "folder": {"record"} | LEAVES,
     "model_file": BUILD,
-    "predictor": {"model_file"} | BUILD,
+    "predictor": {"model_file", "folder"} | BUILD,
     "verbs": TOP,
     "sweep": TOP,
     "launch": TOP,
