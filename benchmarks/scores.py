@@ -1,0 +1,129 @@
+"""Test scores of the shipped recipes, beside a linear model and scikit-learn's MLP with its defaults.
+
+    python benchmarks/scores.py                    all recipes whose data is there
+    python benchmarks/scores.py digits housing     some of them
+
+The bundled sets: twenty splits (data.split_seed), a training seed each. nntrain trains on the training part and chooses
+the epoch on validation; scikit-learn's models are given both parts, more data than nntrain's. Differences are paired by
+split. The others: three training seeds on the recipe's own split.
+Data that is not bundled is looked for in ../shared/data, or in the folder that NNTRAIN_DATA names, and left out otherwise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import statistics
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from common import report
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import nntrain
+from nntrain.config.compose import compose
+from nntrain.experiment import load_data
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("NNTRAIN_DATA", ROOT.parent / "shared" / "data"))
+SPLITS = 20
+BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")
+ADULT = DATA / "adult"
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "spirals": (),
+    "mnist": (f"data.root='{DATA / 'mnist'}'",),
+    "housing": (f"data.path='{DATA / 'housing' / 'housing.csv'}'",),
+    "adult": (f"data.path='{ADULT / 'adult-train.csv'}'", f"data.test_path='{ADULT / 'adult-test.csv'}'"),
+}
+
+
+def metric(recipe: str) -> str:
+    return "rmse" if recipe in ("diabetes", "housing") else "accuracy"
+
+
+def run(recipe: str, *settings: str) -> dict[str, Any]:
+    """The result of one training."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        return dict(nntrain.fit(recipe, f"run_dir='{folder}/run'", *settings, quiet=True).result)
+
+
+def peers(recipe: str, split_seed: int) -> tuple[float, float]:
+    """Test score of the linear model and of scikit-learn's MLP on the same split."""
+    config = compose([f"config={recipe}", f"data.split_seed={split_seed}"]).config
+    data = load_data(config, standardize_target=False)
+    assert data.test is not None
+    parts = [data.train, data.val]
+    x = np.concatenate([part.inputs.numpy().reshape(len(part), -1) for part in parts]).astype(float)
+    y = np.concatenate([part.targets.numpy() for part in parts])
+    x_test, y_test = data.test.inputs.numpy().reshape(len(data.test), -1).astype(float), data.test.targets.numpy()
+    if data.task.is_classification:
+        models: list[Any] = [LogisticRegression(max_iter=5000), MLPClassifier(random_state=split_seed)]
+        scores = [make_pipeline(StandardScaler(), model).fit(x, y).score(x_test, y_test) for model in models]
+        return float(scores[0]), float(scores[1])
+    models = [RidgeCV(np.logspace(-3, 4, 30)), MLPRegressor(random_state=split_seed)]
+    found = [make_pipeline(StandardScaler(), model).fit(x, y[:, 0]).predict(x_test) for model in models]
+    errors = [float(np.sqrt(np.mean((values - y_test[:, 0]) ** 2))) for values in found]
+    return errors[0], errors[1]
+
+
+def compare(recipe: str) -> dict[str, Any]:
+    """nntrain beside its peers on every split; a positive difference is in nntrain's favour."""
+    results, others = [], []
+    for seed in range(SPLITS):
+        results.append(run(recipe, f"seed={seed}", f"data.split_seed={seed}"))
+        others.append(peers(recipe, seed))
+    name, sign = metric(recipe), -1.0 if metric(recipe) == "rmse" else 1.0
+    ours = [result["test"][name] for result in results]
+    row = summary(recipe, ours, [result["seconds"] for result in results])
+    for i, peer in enumerate(("linear", "sklearn_mlp")):
+        theirs = [scores[i] for scores in others]
+        differences = [sign * (a - b) for a, b in zip(ours, theirs, strict=True)]
+        row[peer] = statistics.mean(theirs)
+        row[f"{peer}_difference"] = statistics.mean(differences)
+        row[f"{peer}_standard_error"] = statistics.stdev(differences) / len(differences) ** 0.5
+    return row
+
+
+def repeat(recipe: str) -> dict[str, Any]:
+    """Three training seeds."""
+    results = [run(recipe, f"seed={seed}", *SETTINGS[recipe]) for seed in range(3)]
+    scores = [result["test"][metric(recipe)] for result in results]
+    return summary(recipe, scores, [result["seconds"] for result in results])
+
+
+def summary(recipe: str, scores: list[float], seconds: list[float]) -> dict[str, Any]:
+    return {
+        "recipe": recipe,
+        "metric": metric(recipe),
+        "n": len(scores),
+        "mean": statistics.mean(scores),
+        "std": statistics.stdev(scores),
+        "seconds": statistics.median(seconds),
+    }
+
+
+def main() -> None:
+    wanted = sys.argv[1:] or [*BUNDLED, *SETTINGS]
+    warnings.filterwarnings("ignore", module="sklearn")
+    results = Path(__file__).parent / "results" / "scores.json"
+    known = {row["recipe"]: row for row in json.loads(results.read_text())["rows"]} if results.exists() else {}
+    for recipe in wanted:
+        if SETTINGS.get(recipe) and not (DATA / recipe).is_dir():
+            print(f"{recipe}: there is no data in {DATA}; left out")
+            continue
+        known[recipe] = compare(recipe) if recipe in BUNDLED else repeat(recipe)
+    order = [*BUNDLED, *SETTINGS]
+    report("scores", sorted(known.values(), key=lambda row: order.index(row["recipe"])), {})
+
+
+if __name__ == "__main__":
+    main()
