@@ -221,7 +221,7 @@ def test_weights_of_another_network_are_refused(lab: Lab) -> None:
 def test_words_about_itself_that_make_no_sense_are_refused_with_one_line(lab: Lab, change: dict[str, object]) -> None:
     run = lab.fit("epochs=1")
     changed(run.best, **change)
-    with pytest.raises(UserError, match="is damaged|in the model file") as refused:
+    with pytest.raises(UserError, match=r"is damaged|in the model file") as refused:
         load(run.best)
     assert "\n" not in str(refused.value)
 

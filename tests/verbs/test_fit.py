@@ -22,7 +22,7 @@ from nntrain.training.checkpoint import load_model
 from nntrain.training.diagnose import NonFiniteError
 from nntrain.verbs import finish
 
-KEYS = ["run_dir", "checkpoint", "task", "monitor", "best_epoch", "best_value", "train", "val", "test", "parameters", "epochs_run", "seconds", "stop_reason"]
+KEYS = "run_dir checkpoint task monitor best_epoch best_value train val test parameters epochs_run seconds stop_reason"
 CLASSIFICATION = ["loss", "accuracy", "balanced_accuracy", "f1_macro", "roc_auc", "log_loss"]
 REGRESSION = ["loss", "rmse", "mae", "r2"]
 
@@ -30,7 +30,7 @@ REGRESSION = ["loss", "rmse", "mae", "r2"]
 def test_the_result_has_exactly_these_keys(lab: Lab) -> None:
     run = lab.fit()
     written = json.loads((run.dir / "result.json").read_text())
-    assert list(written) == KEYS
+    assert " ".join(written) == KEYS
     assert written == run.result
     assert (written["run_dir"], written["checkpoint"]) == (str(run.dir), str(run.best))
     assert Path(written["run_dir"]).is_absolute()
@@ -144,7 +144,7 @@ def test_its_own_config_repeats_the_run_from_anywhere(lab: Lab, monkeypatch: pyt
 
 def test_a_run_folder_is_never_used_twice(lab: Lab) -> None:
     lab.fit("epochs=1", f"run_dir={lab.folder}/mine")
-    with pytest.raises(UserError, match="run_dir: mine already holds a run; choose another folder, or go on with"):
+    with pytest.raises(UserError, match=r"run_dir: mine already holds a run; choose another folder, or go on with"):
         lab.fit("epochs=1", f"run_dir={lab.folder}/mine")
 
 
@@ -306,7 +306,7 @@ def test_stopped_on_a_full_disk_it_does_not_say_that_the_state_is_saved(
         return step(program, state, batches, h, noise_seed)
 
     monkeypatch.setattr(trainer, "train_step", filling)
-    with pytest.raises(WriteError, match="stopped, but the state could not be saved: .*No space left on device"):
+    with pytest.raises(WriteError, match=r"stopped, but the state could not be saved: .*No space left on device"):
         lab.fit(stop_at=STEPS_PER_EPOCH + 1)
 
 

@@ -123,7 +123,7 @@ def test_other_data_is_refused(lab: Lab) -> None:
     words = ["data=table", f"data.path={table}", "data.target=y"]
     run = lab.fit(*words, stop_at=2)
     table.write_text(table.read_text() + "1,2,yes\n")
-    with pytest.raises(UserError, match="the data has changed since runs/.* was started; start a new run"):
+    with pytest.raises(UserError, match=r"the data has changed since runs/.* was started; start a new run"):
         lab.resume(run.dir)
 
 
@@ -131,7 +131,7 @@ def test_an_edited_config_is_refused(lab: Lab) -> None:
     run = lab.fit(stop_at=3)
     saved = run.dir / "config.yaml"
     saved.write_text(saved.read_text().replace("widths: [8]", "widths: [9]"))
-    with pytest.raises(UserError, match="does not fit .*config.yaml; was that edited"):
+    with pytest.raises(UserError, match=r"does not fit .*config.yaml; was that edited"):
         lab.resume(run.dir)
 
 
