@@ -47,6 +47,7 @@ def arguments(description: str | None, rounds: int) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=rounds, help=f"of which the median is taken ({rounds})")
     parser.add_argument("--threads", type=int, default=None, help="for all alike (torch's own choice)")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="folder for the JSON file (benchmarks/results)")
     return parser
 
 
@@ -142,18 +143,20 @@ def machine() -> dict[str, Any]:
     return {"cpu": cpu, "cores": os.cpu_count(), "memory_gib": round(memory), "load": load, "versions": versions}
 
 
-def report(name: str, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
-    """Print the rows as a Markdown table and keep them, with all else that was measured, in `results/<name>.json`."""
+def report(name: str, rows: Sequence[Mapping[str, Any]], options: argparse.Namespace, about: Mapping[str, Any]) -> None:
+    """Print the rows as a Markdown table and keep them, with machine and command, in `<results>/<name>.json`."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     lines = [[_shown(row.get(column)) for column in columns] for row in rows]
     widths = [max(len(column), *(len(line[i]) for line in lines)) for i, column in enumerate(columns)]
     for line in (columns, ["-" * width for width in widths], *lines):
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |")
-    RESULTS.mkdir(exist_ok=True)
     command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     now = datetime.now(UTC).isoformat(timespec="minutes")
-    kept = {"command": command, "date": now, "machine": machine(), **about, "rows": list(rows)}
-    (RESULTS / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    kept = {"command": command, "date": now, "machine": machine(), "rounds": options.rounds, "threads": options.threads}
+    kept |= {**about, "rows": list(rows)}
+    options.results.mkdir(exist_ok=True)
+    name = name if options.threads is None else f"{name}_threads_{options.threads}"
+    (options.results / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
 
 def _shown(value: Any) -> str:

@@ -44,7 +44,7 @@ def main() -> None:
             times = ratio(found[OURS], peaks)
             row |= {"nntrain's peak, times": times, "bar": BAR, "": times <= BAR}
         rows.append(row)
-    report("memory", rows, {"data": data, "threads": options.threads, "rounds": options.rounds})
+    report("memory", rows, options, {"data": data})
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def main() -> None:
         elif name == HELP:
             line |= {"bar": HELP_ALLOWED, "": took <= HELP_ALLOWED}
         lines.append(line)
-    report("start_up", lines, {"data": data, "threads": options.threads, "rounds": options.rounds})
+    report("start_up", lines, options, {"data": data})
 
 
 if __name__ == "__main__":

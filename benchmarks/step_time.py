@@ -60,8 +60,8 @@ def main() -> None:
                         "": None if name == OURS else times <= MOST if close else times < 1,
                     }
                 )
-    about = {"data": data, "threads": torch.get_num_threads(), "rounds": options.rounds, "samples": options.samples}
-    report("step_time", rows, about)
+    about = {"data": data, "torch's threads": torch.get_num_threads(), "samples": options.samples}
+    report("step_time", rows, options, about)
 
 
 if __name__ == "__main__":

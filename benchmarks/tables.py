@@ -81,7 +81,7 @@ def main() -> None:
             met = first < SECONDS and peak < GIB and growth <= LINEAR
             line |= {"bars": f"{SECONDS:g} s, {GIB:g} GiB, {LINEAR}", "": met}
         lines.append(line)
-    report("tables", lines, {"threads": options.threads, "rounds": options.rounds})
+    report("tables", lines, options, {})
 
 
 if __name__ == "__main__":

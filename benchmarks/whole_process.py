@@ -41,7 +41,7 @@ def main() -> None:
             }
             found = interleaved({n: partial(run, c, Path(scratch)) for n, c in commands.items()}, options.rounds)
             lines += [{"job": words} | row(name, runs, found[OURS]) for name, runs in found.items()]
-    report("whole_process", lines, {"data": data, "threads": options.threads, "rounds": options.rounds})
+    report("whole_process", lines, options, {"data": data})
 
 
 def row(name: str, runs: Sequence[Ran], ours: Sequence[Ran]) -> dict[str, object]:

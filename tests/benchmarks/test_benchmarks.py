@@ -1,0 +1,42 @@
+"""The benchmarks still start, and still find what they look into."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+SHARED = ("step_time", "whole_process", "start_up", "memory", "tables")
+
+
+def run(script: str, *words: str, cwd: Path) -> str:
+    command = [sys.executable, str(BENCHMARKS / f"{script}.py"), *words]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("script", SHARED)
+def test_help_says_the_bar_and_the_options(script: str, tmp_path: Path) -> None:
+    said = run(script, "--help", cwd=tmp_path)
+    assert "Bar" in said
+    assert "--rounds" in said
+
+
+def test_first_step_ends_the_process_there_and_says_when(tmp_path: Path) -> None:
+    said = run("first_step", "fit", "data=synthetic", "device=cpu", cwd=tmp_path)
+    moment, peak = said.rpartition("first step ")[2].split()
+    assert float(moment) > 0
+    assert int(peak) > 0
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def test_step_time_runs_the_real_trainer(shared_data: Path, tmp_path: Path) -> None:
+    del shared_data  # without it, pictures would have to be made up, which takes a while
+    words = ["--rounds", "1", "--samples", "256", "--threads", "1", "--only", "nntrain", "fused Adam"]
+    run("step_time", *words, "--results", str(tmp_path), cwd=tmp_path)
+    kept = json.loads((tmp_path / "step_time_threads_1.json").read_text(encoding="utf-8"))
+    assert {row["contestant"] for row in kept["rows"]} == {"nntrain", "by hand: indexing, fused Adam"}
+    assert all(row["us per step"] > 0 for row in kept["rows"])
