@@ -29,8 +29,10 @@ Train; keep the best model on validation; evaluate it on test once, at the end.
   nntrain fit config=digits optimizer=sgd optimizer.lr=0.1 optimizer.momentum=0.9
   nntrain fit config=digits model.depth=3 model.width=256 model.norm=batch model.dropout=0.2
   nntrain fit config=digits batch_size=full optimizer=lbfgs
+  nntrain fit config=digits 'model.dropout=[0.1,0.3]' 'model.activation={name:elu,alpha:0.5}'
   nntrain fit config=wine data.folds=5                     cross-validation
-  nntrain fit config=digits seed=1,2,3 optimizer=adam,sgd -m   every combination
+  nntrain fit config=digits seed=1,2,3 optimizer=adam,sgd -m     every combination
+  nntrain fit config=iris,wine 'optimizer.lr=choice(0.1,0.01)' 'seed=range(1,4)' -m
   nntrain fit resume=runs/digits/2026-01-31_12-00-00_abc123    go on exactly where a run stopped
 
 a choice is made by its group (optimizer=sgd), a setting of it with a dot (optimizer.lr=0.1)

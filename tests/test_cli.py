@@ -14,6 +14,8 @@ import pytest
 from nntrain import cli, help
 from nntrain.config import schema
 from nntrain.config.compose import compose
+from nntrain.config.words import read_words
+from nntrain.sweep.check import check_sweep
 
 
 @pytest.fixture(autouse=True)
@@ -132,8 +134,11 @@ def test_the_examples_of_the_help_work(example: str, cwd: Path, capsys: pytest.C
         (cwd / "mine.yaml").unlink()
         assert said(capsys, verb, *words)[0] == 0
     elif verb in ("fit", "check") and not any(word.startswith("resume=") for word in words):
-        sweeps = "-m" in words
-        compose([re.sub(",.*", "", word) if sweeps else word for word in words if word != "-m"])
+        if "-m" in words:
+            words.remove("-m")
+            assert check_sweep(read_words(words, cwd), cwd)
+        else:
+            compose(words)
 
 
 def test_the_help_names_every_group_setting_and_flag() -> None:

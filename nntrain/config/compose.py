@@ -6,6 +6,7 @@ Hydra composes the options that were chosen; then the recipe's values go over th
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
@@ -73,25 +74,30 @@ def compose_recipe(recipe: Recipe, words: Sequence[Word], cwd: Path, problems: S
     composed = deepcopy(_options(tuple(plan.options.items())))
     found = [*problems, *plan.problems, *_apply(plan.values, composed)]
     origins = _origins(composed, plan, recipe)
-    bases = {"recipe": recipe.path.parent, "command line": cwd, "default": cwd}
-    config: dict[str, Any] = {}
-    for path, origin in origins.items():
-        try:
-            value = _plain(OmegaConf.select(composed, path, throw_on_missing=True))
-        except (OmegaConfBaseException, RecursionError) as error:
-            found.append(f"{path}: {_reason(error)} ({origin})")
-            continue
+    values, unresolved = _resolve(composed, origins)
+    found += unresolved
+    for path, value in values.items():
         if isinstance(value, str) and value and is_path(schema.field(path)):
-            value = str((bases[origin.kind] / Path(value).expanduser()).resolve())
-        group, dot, key = path.partition(".")
-        (config.setdefault(group, {}) if dot else config)[key or group] = value
-    if config.get("name", "") is None:
-        config["name"] = recipe.name
-    known = [said.partition(":")[0] for said in found]
-    found += [said for said in value_problems(config, origins) if said.partition(":")[0] not in known]
+            base = recipe.path.parent if origins[path].kind == "recipe" else cwd
+            values[path] = str((base / Path(value).expanduser()).resolve())
+    if values.get("name", "") is None:
+        values["name"] = recipe.name
+    config = _nested(values)
+    found += value_problems(config, origins)
     if found:
         raise UserError(*dict.fromkeys(found))
     return Composed(config, origins)
+
+
+@contextmanager
+def hydra_over(folder: Path | None) -> Iterator[Hydra]:
+    """Hydra with the config files of a folder; one that a caller's program runs under comes back after it."""
+    callers = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield Hydra.create_main_hydra2(ROOT, create_config_search_path(None if folder is None else str(folder)))
+    finally:
+        GlobalHydra.instance().hydra = callers
 
 
 @cache
@@ -102,9 +108,8 @@ def _options(options: tuple[tuple[str, str], ...]) -> DictConfig:
     """
     own = {group: name for group, name in options if is_own(group, name)}
     words = [f"~{group}" if group in own else f"{group}={name}" for group, name in options]
-    GlobalHydra.instance().clear()  # a run may be one of many in a process
-    hydra = Hydra.create_main_hydra2(ROOT, create_config_search_path(str(config_dir())))
-    composed = hydra.compose_config(ROOT, words, RunMode.RUN, with_log_configuration=False)
+    with hydra_over(config_dir()) as hydra:
+        composed = hydra.compose_config(ROOT, words, RunMode.RUN, with_log_configuration=False)
     OmegaConf.set_struct(composed, False)
     for group, name in own.items():
         composed[group] = {"name": name}
@@ -133,11 +138,31 @@ def _inside_value(path: str, value: Any, composed: DictConfig) -> str | None:
     return f"{holder} is {shown(there)}, which has no parts; write {write}"
 
 
-def _plain(value: Any) -> Any:
-    """A value of OmegaConf as plain Python, every reference in it resolved."""
-    if isinstance(value, DictConfig | ListConfig):
-        return OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
-    return value
+def _resolve(composed: DictConfig, origins: Mapping[str, Origin]) -> tuple[dict[str, Any], list[str]]:
+    """The plain value of every dotted path, references resolved; and what is wrong with those that cannot be."""
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for path, origin in origins.items():
+        try:
+            value = OmegaConf.select(composed, path, throw_on_missing=True)
+            if isinstance(value, DictConfig | ListConfig):
+                value = OmegaConf.to_container(value, resolve=True, throw_on_missing=True)
+            values[path] = value
+        except (OmegaConfBaseException, RecursionError) as error:
+            problems.append(f"{path}: {_reason(error)} ({origin})")
+    return values, problems
+
+
+def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Sections from dotted paths."""
+    config: dict[str, Any] = {}
+    for path, value in values.items():
+        group, dot, key = path.partition(".")
+        if dot:
+            config.setdefault(group, {})[key] = value
+        else:
+            config[group] = value
+    return config
 
 
 def _origins(composed: DictConfig, plan: Plan, recipe: Recipe) -> dict[str, Origin]:

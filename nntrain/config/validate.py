@@ -16,7 +16,7 @@ def value_problems(config: Mapping[str, Any], origins: Mapping[str, Origin]) -> 
         if key in config and (said := kind.complaint(config[key])):
             yield f"{key}: {said} ({origins[key]})"
     for group in schema.GROUPS:
-        section = config[group]
+        section = config.get(group, {})  # without the values that could not be resolved, which is said already
         if not is_own(group, section.get("name", "default")):
             for key, said in _section_problems(group, section, origins):
                 yield f"{group}.{key}: {said} ({origins[f'{group}.{key}']})"
@@ -28,7 +28,8 @@ def _section_problems(
     fields = schema.fields(group)
     wrong = {key: said for key in section if key in fields and (said := fields[key].complaint(section[key]))}
     yield from wrong.items()
-    if not wrong:  # the checks of values beside each other count on each being sound
+    complete = len(section) == sum(path.startswith(f"{group}.") for path in origins)
+    if complete and not wrong:  # the checks of values beside each other count on each being there and sound
         written = {key: value for key, value in section.items() if origins[f"{group}.{key}"].kind != "default"}
         yield from schema.conflicts(group, given=True)(written)
         yield from schema.conflicts(group)(section)

@@ -6,21 +6,19 @@ what holds for `fit` holds for every job, and a sweep over recipes needs nothing
 
 from __future__ import annotations
 
+import shutil
 import signal
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from nntrain.config.compose import compose
+from nntrain.config.compose import compose, hydra_over
 from nntrain.config.words import CommandLine, read_words
 from nntrain.errors import UserError
 from nntrain.record.files import write_json
@@ -87,17 +85,18 @@ def multirun(words: Sequence[str], command_line: Sequence[str], stream: TextIO) 
 
 
 def _by_hydra(line: CommandLine, folder: Path, job: Any) -> None:
-    GlobalHydra.instance().clear()
-    hydra = Hydra.create_main_hydra2("nntrain", create_config_search_path(None))
     where = QuotedString(str(folder), Quote.single).with_quotes()
     words = [word.for_hydra for word in (line.recipes, *line.settings) if word.key != FOLDER]
     try:
-        settings = [f"hydra.sweep.dir={where}", *QUIET, *line.hydra]
-        hydra.multirun(None, job, [*words, *settings], with_log_configuration=False)
+        with hydra_over(None) as hydra:
+            settings = [f"hydra.sweep.dir={where}", *QUIET, *line.hydra]
+            hydra.multirun(None, job, [*words, *settings], with_log_configuration=False)
     except HydraException as error:
-        if not any(folder.iterdir()):
-            folder.rmdir()
+        if all(path.name == "multirun.yaml" for path in folder.iterdir()):
+            shutil.rmtree(folder)  # nothing has run
         raise UserError(" ".join(str(error).split("\n")[:2])) from None
+    finally:
+        (folder / "multirun.yaml").unlink(missing_ok=True)  # Hydra's settings of itself
 
 
 def _run(outcome: Outcome, words: Sequence[str], command_line: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
+from nntrain.folder import shown
 from nntrain.record.layout import Page, command, grid, heading
 from nntrain.record.words import duration, number, plural
 
@@ -68,5 +69,5 @@ def leaderboard(ranked: Sequence[Outcome], folder: Path, page: Page) -> list[Tex
             for place, outcome in enumerate(done[:SHOWN], 1)
         ]
         lines += grid(header, rows, "rrlrrr", page, flexible=2)
-        lines += [Text(""), *command(["nntrain", "eval", str(done[0].run_dir)], page)]
-    return [*lines, Text(f"sweep    {folder}")]
+        lines += [Text(""), *command(["nntrain", "eval", shown(done[0].run_dir)], page)]
+    return [*lines, Text(f"sweep    {shown(folder)}")]

@@ -221,3 +221,15 @@ def test_any_value_survives_the_config_of_a_run(
     with tempfile.TemporaryDirectory() as folder:
         write_config(Path(folder), config)
         assert compose([f"config={folder}"]).config == config
+
+
+def test_a_callers_own_hydra_is_left_in_place() -> None:
+    from hydra import compose as their_compose
+    from hydra import initialize
+    from hydra.core.global_hydra import GlobalHydra
+
+    with initialize(version_base=None):
+        theirs = GlobalHydra.instance().hydra
+        compose(["optimizer=adagrad", "loss=huber"])
+        assert GlobalHydra.instance().hydra is theirs
+        assert their_compose(overrides=["+a=1"]) == {"a": 1}

@@ -67,6 +67,9 @@ WORDS = {
     "seed=range(3)": "seed=range(3): several values make a sweep: add -m",
     "hydra/launcher=joblib": "hydra/launcher=joblib: sets up a sweep; add -m",
     # references
+    "model.depth=${nope}": "model.depth: Interpolation key 'nope' not found",
+    "model.activation={name:elu,alpha:${nope}}": "model.activation: Interpolation key 'nope' not found",
+    "seed=${nope}": "seed: Interpolation key 'nope' not found",
     "optimizer.lr=${nope}": "optimizer.lr: Interpolation key 'nope' not found",
     "optimizer.lr=${optimizer.lr}": "optimizer.lr: Recursive interpolation detected",
     "optimizer.lr=${a b}": "optimizer.lr: token recognition error",
