@@ -1,0 +1,86 @@
+"""k-fold cross-validation: the mean and the spread of whole runs."""
+
+from __future__ import annotations
+
+import json
+from statistics import mean, stdev
+
+import pytest
+from lab import Lab
+
+from nntrain.errors import UserError
+from nntrain.verbs.folds import combine
+
+
+def test_the_result_is_the_mean_over_folds_with_its_standard_deviation(lab: Lab) -> None:
+    run = lab.fit("data.folds=5", "epochs=2")
+    folds = [json.loads((run.dir / f"fold_{i}" / "result.json").read_text()) for i in range(5)]
+    assert run.result == json.loads((run.dir / "result.json").read_text())
+    assert run.result["folds"] == 5
+    for split in ("train", "val", "test"):
+        for name in folds[0][split]:
+            values = [fold[split][name] for fold in folds]
+            assert run.result[split][name] == pytest.approx(mean(values))
+            assert run.result[f"{split}_std"][name] == pytest.approx(stdev(values))
+    extra = {"folds", "train_std", "val_std", "test_std"}
+    assert set(run.result) - set(folds[0]) == extra
+    assert run.result["checkpoint"] == min(folds, key=lambda fold: fold["best_value"])["checkpoint"]
+
+
+def test_mean_and_spread_are_shown(lab: Lab) -> None:
+    lab.fit("data.folds=3", "epochs=1")
+    table = lab.said.getvalue().partition("mean over 3 folds")[2].splitlines()
+    assert table[1].split() == ["val", "test"]
+    assert table[2].split()[0] == "loss"
+    assert table[2].split()[2] == "±"
+
+
+def test_every_sample_outside_of_test_validates_once(lab: Lab) -> None:
+    from nntrain.experiment import build_experiment
+
+    config = lab.config("data.folds=3")
+    built = [build_experiment(config, fold=i).dataset for i in range(3)]
+    assert sum(len(dataset.val) for dataset in built) == 102
+    assert all(len(dataset.train) + len(dataset.val) == 102 for dataset in built)
+
+
+def test_the_best_fold_is_the_one_with_the_best_monitored_value(lab: Lab) -> None:
+    results = [
+        {
+            "monitor": "val_accuracy",
+            "best_value": value,
+            "checkpoint": str(value),
+            "epochs_run": 2,
+            "seconds": 1.0,
+            "train": {"loss": 1.0},
+            "val": {"loss": 1.0, "roc_auc": score},
+            "test": None,
+        }
+        for value, score in ((0.5, 0.5), (0.9, None), (None, 0.7))
+    ]
+    combined = combine(results, lab.folder)
+    assert combined["checkpoint"] == "0.9"
+    assert combined["best_value"] == pytest.approx(0.7)
+    assert combined["val"]["roc_auc"] is None
+    assert combined["test"] is None
+    assert combined["epochs_run"] == 6
+
+
+def test_a_fold_that_failed_is_trained_again(lab: Lab) -> None:
+    run = lab.fit("data.folds=2", "epochs=1")
+    whole = json.loads((run.dir / "result.json").read_text())
+    part = run.dir / "fold_1"
+    failed = json.loads((part / "result.json").read_text()) | {"val": None, "test": None, "train": None}
+    (part / "result.json").write_text(json.dumps(failed))
+    again = lab.resume(run.dir)
+    assert again.result["val"] == whole["val"]
+
+
+def test_the_config_of_a_fold_points_to_the_whole(lab: Lab) -> None:
+    run = lab.fit("data.folds=2", "epochs=1")
+    first = (run.dir / "fold_0" / "config.yaml").read_text().splitlines()[0]
+    assert (
+        first == f"# The resolved recipe of one fold; repeat all of them with: nntrain fit config={run.dir}/config.yaml"
+    )
+    with pytest.raises(UserError, match="already holds a run"):
+        lab.fit("data.folds=2", "epochs=1", f"run_dir={run.dir}")
