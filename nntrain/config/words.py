@@ -61,7 +61,7 @@ class CommandLine:
 
 def read_words(texts: Iterable[str], cwd: Path) -> CommandLine:
     """Read all words; what cannot be read is among the problems."""
-    found: dict[str, Word] = {RECIPE: Word(DEFAULT_RECIPE, RECIPE, (DEFAULT_RECIPE,), False, "")}
+    found: dict[str, Word] = {RECIPE: _single(DEFAULT_RECIPE, RECIPE, DEFAULT_RECIPE)}
     hydra: list[str] = []
     problems: list[str] = []
     for text in texts:
@@ -82,6 +82,8 @@ def is_hydra(text: str) -> bool:
     """Whether a word sets up Hydra's sweepers and launchers. UserError where it would have Hydra call Python code."""
     if not re.match(r"[+~]{0,2}hydra[./=@]", text):
         return False
+    if text.partition("=")[0] in ("hydra.run.dir", "hydra.sweep.dir"):
+        raise UserError(f"{text}: a folder is chosen by run_dir=...")
     if "_target_" in text:
         raise UserError(f"'_target_' is refused: no config says what Python code to call (command line: {text})")
     return True

@@ -106,6 +106,11 @@ def test_a_sweep_over_recipes_and_their_own_settings(cwd: Path, capsys: pytest.C
     assert "4 jobs, 0 failed" in err
 
 
+def test_the_digits_are_swept_where_no_recipe_is_named(cwd: Path) -> None:
+    assert main(["fit", "data.dataset=iris", "epochs=1,2", "batch_size=64", "run_dir=out", "-m"]) == 0
+    assert "name: digits" in (cwd / "out" / "1" / "config.yaml").read_text()
+
+
 def test_paths_with_special_characters(cwd: Path) -> None:
     name = "it's, a=b größe.yaml"
     (cwd / name).write_text(RECIPE)
@@ -126,6 +131,8 @@ MISTAKES = {
     "seed=1,2 model.dropout=3": ["model.dropout: 3 is not a number"],
     "seed=1,2 epoch=3,4": ["epoch: there is no such section or setting; did you mean 'epochs'?"],
     "optimizer.lr=interval(0,1)": ["BasicSweeper does not support sweep type : INTERVAL_SWEEP"],
+    "seed=1,2 hydra.nope=3": ["Could not override 'hydra.nope'"],
+    "seed=1,2 hydra.sweep.dir=x": ["hydra.sweep.dir=x: a folder is chosen by run_dir=..."],
     "seed=1,2 hydra/launcher=nope": ["Could not find 'hydra/launcher/nope'"],
     "seed=1,2 hydra.launcher._target_=os.system": ["'_target_' is refused"],
     "model.activation={_target_:a},relu": ["model.activation: is refused"],
