@@ -21,7 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(words)
     except UserError as error:
         for problem in error.problems:
-            print(f"nntrain: {problem}", file=sys.stderr)
+            printable = "".join(c if c.isprintable() else " " for c in problem)  # a key may hold a terminal's commands
+            print(f"nntrain: {printable}", file=sys.stderr)
         if len(error.problems) > 1:
             print(f"nntrain: {len(error.problems)} mistakes; nothing was run", file=sys.stderr)
         return USER

@@ -73,6 +73,14 @@ def test_nothing_is_written_after_a_mistake(cwd: Path, capsys: pytest.CaptureFix
     assert list(cwd.iterdir()) == []
 
 
+def test_a_message_cannot_steer_the_terminal(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (cwd / "mine.yaml").write_text('"\\e[2J\\n": 1')
+    status, _, err = said(capsys, "fit", "config=mine.yaml")
+    assert status == 2
+    assert err.startswith("nntrain:  [2J : there is no such section or setting")
+    assert err.count("\n") == 1
+
+
 def test_a_fault_of_ours_is_a_traceback_and_where_to_report(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,7 @@ from nntrain.errors import UserError, nearest
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000  # of the tree with every alias written out: a real recipe has some dozens
+MAX_REFERENCES = 16  # `${...}` to other settings; a few that each refer several times multiply like aliases
 CALLS = frozenset({"_target_", "_args_", "_partial_", "_recursive_", "_convert_"})  # how Hydra calls Python code
 BOOL = "tag:yaml.org,2002:bool"
 HINT = "a recipe has sections such as 'data:' and 'model:' (see: nntrain configs)"
@@ -80,6 +81,8 @@ def read_recipe(path: Path) -> Recipe:
             raise UserError(f"{name}: its aliases expand to more than {MAX_NODES:,} values; refused")
         lines = dict(_lines(root, "", name))
         values = loader.construct_document(root)
+        if str(values).count("${") > MAX_REFERENCES:
+            raise UserError(f"{name}: refers to other settings more than {MAX_REFERENCES} times; refused")
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

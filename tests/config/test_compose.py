@@ -81,6 +81,9 @@ STRUCTURES: list[tuple[str, str, str, Any]] = [  # the defaults are a number, a 
     ("loss.class_weights", "{yes:2,no:1}", "{yes: 2, no: 1}", {"yes": 2, "no": 1}),
     ("loss.class_weights", "[1,5]", "[1, 5]", [1, 5]),
     ("optimizer.lr", "1e-3", "1e-3", 0.001),
+    ("data.separator", ",", "','", ","),
+    ("data.separator", ";", ";", ";"),
+    ("data.separator", "|", "'|'", "|"),
     ("data.target", "trueness", "trueness", "trueness"),
 ]
 

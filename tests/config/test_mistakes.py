@@ -141,6 +141,7 @@ RECIPES = {
     "model:\n  widths: [{_target_: os.system}]": "mine.yaml, line 2: 'model.widths.0._target_' is refused",
     "_target_: os.system": "mine.yaml, line 1: '_target_' is refused",
     "model: !!python/object:os.system {}": "could not determine a constructor for the tag",
+    "name: " + "${device}" * 17: "mine.yaml: refers to other settings more than 16 times; refused",
     "a: &a [*a]": "mine.yaml, line 1: an alias contains itself; refused",
     "a: &a {b: {c: *a}}": "mine.yaml, line 1: an alias contains itself; refused",
     "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
