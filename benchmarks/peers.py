@@ -280,8 +280,8 @@ def sklearn(job: Job) -> Epoch:
 PEERS: dict[str, Callable[[Job], Epoch]] = {
     "nntrain": nntrain,
     "by hand: indexing, fused Adam": by_hand,
-    "by hand: the same on uint8": by_hand_uint8,
-    "by hand: indexing, functions, torch._fused_adam_": by_hand_bare,
+    "by hand: uint8, fused Adam": by_hand_uint8,
+    "by hand: no module, no optimizer (no bar)": by_hand_bare,
     "by hand: DataLoader": data_loader,
     "Lightning": lightning,
     "Keras on torch": keras,
