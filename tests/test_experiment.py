@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +45,12 @@ def described(choice: dict[str, dict[str, Any]]) -> str:
 
 
 @pytest.fixture(autouse=True)
-def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("nntrain.verbs.finish._plot", lambda *args: None)
     draw = np.random.default_rng(0)
     rows = (f"{x:.3f},{draw.poisson(np.exp(x))}" for x in draw.normal(size=60))
     (tmp_path / "counts.csv").write_text("\n".join(["x,n", *rows]) + "\n")
-    yield
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=described)

@@ -13,7 +13,6 @@ from nntrain.optim.optimizer import Hyper
 from nntrain.optim.parameters import Parameters
 
 if TYPE_CHECKING:
-    from nntrain.models.network import Network
     from nntrain.training.state import LoopState, TrainState
     from nntrain.training.step import Program
 
@@ -60,8 +59,9 @@ def weights_of(params: Parameters, flat: Tensor | None) -> Iterator[None]:
 
 
 @torch.no_grad()
-def refresh_norms(network: Network, inputs: Tensor) -> None:
+def refresh_norms(program: Program, inputs: Tensor) -> None:
     """Recompute batch-norm statistics for weights that no step has run with: the mean over all of `inputs`."""
+    network = program.network
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
     if not norms:
         return
@@ -72,8 +72,9 @@ def refresh_norms(network: Network, inputs: Tensor) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the batches
         norm.train()
-    for part in torch.split(inputs, REFRESH_BATCH):
-        network(part)
+    with program.autocast(inputs.device):
+        for part in torch.split(inputs, REFRESH_BATCH):
+            network(part)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.train(was_training)

@@ -120,7 +120,7 @@ class Trainer:
         average = averaged_weights(self.program, self.state, self.loop)
         with weights_of(self.state.params, average):
             if average is not None:
-                refresh_norms(network, self.train.inputs)
+                refresh_norms(self.program, self.train.inputs)
             scores = evaluate(self.program, self.val, course.metrics)
             better = course.stopping.observe(self.loop, scores[course.stopping.monitor])
             if better or not course.stopping.restore_best or self.loop.best_value is None:

@@ -10,74 +10,95 @@ import torch
 import yaml
 from rich.text import Text
 
-from nntrain.data.dataset import Split
+from nntrain.config import schema
+from nntrain.config.fields import is_path
+from nntrain.data.dataset import Split, TableFeatures
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import load_data
 from nntrain.folder import shown
 from nntrain.objective.metrics import baseline_metrics
-from nntrain.predictor import Predictor, load, refuse_own_code
+from nntrain.predictor import Predictor, refuse_own_code
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.result import metrics_table
 from nntrain.record.screen import show
+from nntrain.verbs.opened import check_words, opened, trusted
 
 SPLITS = ("train", "val", "test")
-SETTINGS = ("checkpoint", "split", "device", "trust")
 
 
 def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> dict[str, Any]:
-    """Evaluate and show. words: `checkpoint`, and where wanted `split`, `device`, `trust`, `data.<key>`."""
-    changes = {
-        key.removeprefix("data."): yaml.safe_load(value) for key, value in words.items() if key.startswith("data.")
-    }
-    if wrong := [key for key in words if key not in SETTINGS and not key.startswith("data.")]:
-        raise UserError(*(f"eval: {unknown('setting', key, (*SETTINGS, 'data.path'))}" for key in wrong))
-    if "checkpoint" not in words:
-        raise UserError("eval: which model? Give a run folder or a model file: nntrain eval runs/...")
+    """Evaluate and show. words: `checkpoint`, and where wanted `split`, `device`, `trust`, `data.<key>`.
+
+    A file in `data.path` is evaluated as a whole, unless `split` says which part of it.
+    """
+    given = {key.removeprefix("data."): value for key, value in words.items() if key.startswith("data.")}
+    plain = {key: value for key, value in words.items() if not key.startswith("data.")}
+    check_words("eval", plain, ("split", "data.path"), example="nntrain eval runs/...")
     name = words.get("split")
     if name is not None and name not in SPLITS:
         raise UserError(f"eval: {unknown('split', name, SPLITS)}")
-    trust = words.get("trust") == "true"
-    model = load(words["checkpoint"], device=words.get("device", "auto"), trust=trust)
-    if wrong := [key for key in changes if key not in model.config["data"] or key == "name"]:
-        known = [key for key in model.config["data"] if key != "name"]
-        raise UserError(*(f"eval: data.{key}: {unknown('setting of the data', key, known)}" for key in wrong))
+    model = opened(words)
+    changes = _changes(given, model.config["data"])
 
     notes: list[str] = []
-    path = changes.get("path")
-    if path is not None and Path(str(path)).is_file():  # a file of new samples, all of which are evaluated
-        if name is not None:
-            raise UserError(
-                f"eval: split={name} is a part of the model's own data; with data.path={path} all of the file is "
-                "evaluated"
-            )
-        shown, split = str(path), model.preprocessing.labelled(Path(str(path)))
-        baseline: dict[str, float] = {}
+    baseline: dict[str, float] | None = None
+    path = Path(str(changes.get("path", "")))
+    if name is None and "path" in changes and path.is_file():
+        shown_as, split = str(path), model.preprocessing.labelled(path)
     else:
-        shown, split, train_targets = _own_split(model, changes, name, notes, trust=trust)
+        refuse_own_code(model.path, model.config, ("data",), trust=trusted(words))
+        shown_as, split, train_targets = _own_split(model, changes, name, notes)
         targets = model.in_own_unit(split.targets)
         found = baseline_metrics(model.task, model.in_own_unit(train_targets), targets)
         baseline = {key: float(value) for key, value in found.items()}
     result = {
         "checkpoint": str(model.path.resolve()),
         "task": model.task.kind,
-        "split": shown,
+        "split": shown_as,
         "rows": len(split),
         "metrics": model.evaluate(split),
-        "baseline": baseline or None,
+        "baseline": baseline,
     }
     show(lambda page: _lines(result, notes, page), stream)
     return result
 
 
+def _changes(given: Mapping[str, str], section: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of `data.<key>` words. UserError, with every mistake, where the model's data has no such key or value."""
+    known = [key for key in section if key != "name"]
+    changes: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, text in given.items():
+        kind = schema.field(f"data.{key}")
+        if key not in known or kind is None:
+            problems.append(f"eval: data.{key}: {unknown('setting of the data', key, known)}")
+            continue
+        try:
+            changes[key] = text if is_path(kind) else yaml.safe_load(text)
+        except yaml.YAMLError:
+            problems.append(f"eval: data.{key}: {text} cannot be read")
+            continue
+        if complaint := kind.complaint(changes[key]):
+            problems.append(f"eval: data.{key}: {complaint}")
+    if problems:
+        raise UserError(*problems)
+    return changes
+
+
 def _own_split(
-    model: Predictor, changes: Mapping[str, Any], name: str | None, notes: list[str], *, trust: bool
+    model: Predictor, changes: Mapping[str, Any], name: str | None, notes: list[str]
 ) -> tuple[str, Split, torch.Tensor]:
     """A split of the data that the config names: the name, the samples, and the training targets for the baseline."""
     config = {**model.config, "data": {**model.config["data"], **changes}}
-    refuse_own_code(model.path, config, ("data",), trust=trust)
     dataset = load_data(config, standardize_target=not model.raw_targets, fold=model.fold)
     if dataset.task.classes != model.task.classes or dataset.task.targets != model.task.targets:
         raise UserError("eval: this data has other classes or targets than the model was trained on")
+    is_table = isinstance(dataset.features, TableFeatures)
+    if is_table and dataset.preprocessing.state() != model.preprocessing.state():
+        raise UserError(
+            "eval: the data or its splits are not those that the model was trained on, so its parts cannot be told "
+            "apart; evaluate all of a file: data.path=FILE"
+        )
     if not changes and dataset.fingerprint != model.fingerprint:
         notes.append("the data has changed since the model was trained; its splits are not those of then")
     if name is None:

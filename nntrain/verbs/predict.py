@@ -10,33 +10,32 @@ from typing import Any, TextIO
 import numpy as np
 from rich.text import Text
 
-from nntrain.errors import UserError, unknown
+from nntrain.errors import UserError
 from nntrain.folder import shown
-from nntrain.predictor import Predictor, load
+from nntrain.predictor import Predictor
 from nntrain.record.files import write_atomic
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.screen import show
+from nntrain.verbs.opened import check_words, opened
 
-SETTINGS = ("checkpoint", "input", "output", "device", "trust")
+SETTINGS = ("input", "output")
 FORMATS = (".csv", ".tsv", ".parquet", ".json")
 
 
 def predict_words(words: Mapping[str, str], stream: TextIO | None = None) -> dict[str, Any]:
     """Predict and write. words: `checkpoint`, `input`, `output`, and where wanted `device`, `trust`."""
-    if wrong := [key for key in words if key not in SETTINGS]:
-        raise UserError(*(f"predict: {unknown('setting', key, SETTINGS)}" for key in wrong))
-    if missing := [key for key in SETTINGS[:3] if key not in words]:
-        raise UserError(
-            f"predict: {', '.join(missing)} missing; nntrain predict MODEL input=FILE_OR_FOLDER output=FILE.csv"
-        )
-    source, output = Path(words["input"]), Path(words["output"])
+    example = "nntrain predict runs/... input=FILE_OR_FOLDER output=FILE.csv"
+    check_words("predict", words, SETTINGS, example=example)
+    if missing := [key for key in SETTINGS if key not in words]:
+        raise UserError(f"predict: {' and '.join(missing)} missing: {example}")
+    source, output = Path(words["input"]).expanduser(), Path(words["output"]).expanduser()
     if output.suffix.lower() not in FORMATS:
         raise UserError(
             f"predict: output={output}: the ending says the format, which must be one of {', '.join(FORMATS)}"
         )
     if output.exists() and source.exists() and output.samefile(source):
         raise UserError(f"predict: output={output} is the input; choose another file")
-    model = load(words["checkpoint"], device=words.get("device", "auto"), trust=words.get("trust") == "true")
+    model = opened(words)
     table = predictions_table(model, source)
     _write(table, output)
     result = {

@@ -98,13 +98,17 @@ def test_the_folds_one_by_one_and_the_best_of_them(lab: Lab) -> None:
     assert said["checkpoint"] == run.result["checkpoint"]
 
 
-def test_changed_data_is_said(lab: Lab) -> None:
+def test_a_file_as_a_whole_or_a_split_of_it_and_not_of_other_data(lab: Lab) -> None:
     (lab.folder / "rows.csv").write_text(weighted_rows(0))
     run = lab.fit("data=table", f"data.path={lab.folder}/rows.csv", "data.target=y")
+    assert evaluate_words({"checkpoint": str(run.dir), "data.path": "rows.csv"}, io.StringIO())["rows"] == 80
+    by_split = {"checkpoint": str(run.dir), "data.path": "rows.csv", "split": "val"}
+    assert evaluate_words(by_split, io.StringIO())["metrics"] == run.result["val"]
     (lab.folder / "rows.csv").write_text(weighted_rows(1))
-    said = io.StringIO()
-    evaluate_words({"checkpoint": str(run.dir)}, said)
-    assert "the data has changed since the model was trained" in said.getvalue()
+    for words in ({}, {"data.path": "rows.csv", "split": "val"}):
+        with pytest.raises(UserError, match="not those that the model was trained on, so its parts cannot be told"):
+            evaluate_words({"checkpoint": str(run.dir), **words}, io.StringIO())
+    assert evaluate_words({"checkpoint": str(run.dir), "data.path": "rows.csv"}, io.StringIO())["rows"] == 80
 
 
 def test_what_is_wrong_is_said(lab: Lab) -> None:
@@ -114,6 +118,10 @@ def test_what_is_wrong_is_said(lab: Lab) -> None:
         ({"checkpoint": str(run.dir), "splt": "val"}, "unknown setting 'splt'; did you mean 'split'"),
         ({"checkpoint": str(run.dir), "split": "tset"}, "unknown split 'tset'; did you mean 'test'"),
         ({"checkpoint": str(run.dir), "data.noice": "1"}, "unknown setting of the data 'noice'; did you mean 'noise'"),
+        ({"checkpoint": str(run.dir), "data.noise": "much"}, "data.noise: 'much' is not a number"),
+        ({"checkpoint": str(run.dir), "data.noise": "[1"}, r"data.noise: \[1 cannot be read"),
+        ({"checkpoint": str(run.dir), "data.split_seed": "7"}, "its parts cannot be told apart"),
+        ({"checkpoint": str(run.dir), "trust": "maybe"}, "trust: 'maybe' is neither true nor false"),
         ({"checkpoint": "runs/tiny"}, r"runs/tiny has no best.safetensors; did you mean 'runs/tiny/"),
         ({"checkpoint": str(run.dir / "bst.safetensors")}, r"there is no file .* did you mean '.*best.safetensors'"),
         ({"checkpoint": str(run.dir), "device": "cuda"}, "finds no CUDA device"),

@@ -126,7 +126,11 @@ def test_pictures_as_an_array(lab: Lab, digits: Run) -> None:
 
 def test_what_is_wrong_is_said_before_the_model_is_opened(lab: Lab, rows: Path) -> None:
     for words, said in (
-        ({"checkpoint": "m"}, "input, output missing; nntrain predict MODEL input=FILE_OR_FOLDER output=FILE.csv"),
+        (
+            {"checkpoint": "m"},
+            "input and output missing: nntrain predict runs/... input=FILE_OR_FOLDER output=FILE.csv",
+        ),
+        ({"input": "x", "output": "y.csv"}, "predict: which model"),
         ({"checkpoint": "m", "input": "x", "outptu": "y"}, "unknown setting 'outptu'; did you mean 'output'"),
         ({"checkpoint": "m", "input": "x", "output": "y.xls"}, "which must be one of .csv, .tsv, .parquet, .json"),
         ({"checkpoint": "m", "input": str(rows), "output": "rows.csv"}, "is the input; choose another file"),

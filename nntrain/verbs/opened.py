@@ -1,0 +1,32 @@
+"""The model that `eval` and `predict` name on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nntrain.errors import UserError, unknown
+from nntrain.predictor import Predictor, load
+
+SETTINGS = ("checkpoint", "device", "trust")  # that both verbs take
+
+
+def check_words(verb: str, words: Mapping[str, str], own: Sequence[str], *, example: str) -> None:
+    """UserError for a word that the verb does not know, or where no model is named. example: how to name one."""
+    allowed = (*SETTINGS, *own)
+    if wrong := [key for key in words if key not in allowed]:
+        raise UserError(*(f"{verb}: {unknown('setting', key, allowed)}" for key in wrong))
+    if "checkpoint" not in words:
+        raise UserError(f"{verb}: which model? Give a run folder or a model file: {example}")
+
+
+def trusted(words: Mapping[str, str]) -> bool:
+    """Whether code that a model file names may be run."""
+    word = words.get("trust", "false").lower()
+    if word not in ("true", "false"):
+        raise UserError(f"trust: '{word}' is neither true nor false")
+    return word == "true"
+
+
+def opened(words: Mapping[str, str]) -> Predictor:
+    """The model of `checkpoint=`, on `device=`."""
+    return load(words["checkpoint"], device=words.get("device", "auto"), trust=trusted(words))
