@@ -26,7 +26,7 @@ from nntrain.config.fields import is_path, shown
 from nntrain.config.keys import Plan
 from nntrain.config.options import config_dir, option_file
 from nntrain.config.origin import Origin
-from nntrain.config.recipe import Recipe, find_recipe, read_recipe
+from nntrain.config.recipe import Recipe, absolute, find_recipe, read_recipe
 from nntrain.config.validate import value_problems
 from nntrain.config.words import Word, read_words
 from nntrain.errors import UserError
@@ -77,9 +77,10 @@ def compose_recipe(recipe: Recipe, words: Sequence[Word], cwd: Path, problems: S
     values, unresolved = _resolve(composed, origins)
     found += unresolved
     for path, value in values.items():
-        if isinstance(value, str) and value and is_path(schema.field(path)):
+        kind = schema.field(path)
+        if kind is not None and is_path(kind) and isinstance(value, str) and not kind.complaint(value):
             base = recipe.path.parent if origins[path].kind == "recipe" else cwd
-            values[path] = str((base / Path(value).expanduser()).resolve())
+            values[path] = str(absolute(value, base))
     if values.get("name", "") is None:
         values["name"] = recipe.name
     config = _nested(values)

@@ -21,6 +21,8 @@ class Kind(Protocol):
 
 def shown(value: Any) -> str:
     """A value as messages quote it, shortened to 60 characters."""
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
     text = repr(value) if isinstance(value, str) else str(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -132,7 +134,7 @@ class Path(_Plain):
         return self.what
 
     def allows(self, value: Any) -> bool:
-        return isinstance(value, str) and value != ""
+        return isinstance(value, str) and value != "" and "\0" not in value
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,13 @@ class Recipe:
 
 def find_recipe(given: str, cwd: Path) -> Path:
     """A shipped recipe's name, the path of a file of one's own (with or without `.yaml`), or a run's folder."""
-    path = cwd / Path(given).expanduser()
+    path = absolute(given, cwd)
     looks_like_path = "/" in given or "\\" in given or given.endswith((".yaml", ".yml"))
     if given in recipe_names():
         return recipe_file(given)
     for candidate in (path, path.with_name(f"{path.name}.yaml"), path / "config.yaml"):
         if exists(candidate) and candidate.is_file():
-            return candidate.resolve()
+            return candidate
     if exists(path) and path.is_dir():
         raise UserError(f"config: '{given}' is a folder without a config.yaml; give a recipe's file, or a run's folder")
     if looks_like_path:
@@ -119,6 +119,14 @@ def exists(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):  # too long; a null character
         return False
+
+
+def absolute(given: str, base: Path) -> Path:
+    """A path as a config gives it: `~` is one's home, and what is relative begins at `base`."""
+    try:
+        return (base / Path(given).expanduser()).resolve()
+    except (RuntimeError, OSError, ValueError):  # no such user; links in a circle; a null character
+        return base / given
 
 
 def _known_as(path: Path) -> str:

@@ -19,6 +19,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from nntrain.config.compose import compose, hydra_over
+from nntrain.config.recipe import absolute
 from nntrain.config.words import CommandLine, read_words
 from nntrain.errors import UserError
 from nntrain.record.files import write_json
@@ -137,12 +138,12 @@ def _sweep_folder(line: CommandLine, name: str) -> Path:
     given = [word.value for word in line.settings if word.key == FOLDER]
     if not given:
         return create_run_folder(Path.cwd() / "runs", name)
-    folder = Path.cwd() / Path(given[0]).expanduser()
+    folder = absolute(str(given[0]), Path.cwd())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         filled = any(folder.iterdir())
-    except OSError as error:
-        raise UserError(f"{FOLDER}: cannot make {folder} ({error.strerror})") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{FOLDER}: cannot make {folder} ({getattr(error, 'strerror', error)})") from None
     if filled:
         raise UserError(f"{FOLDER}: {folder} is not empty; choose another folder for the sweep")
     return folder

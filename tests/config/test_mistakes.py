@@ -27,7 +27,7 @@ WORDS = {
     "model.activation={name:relu,slope:1}": "model.activation: relu has no setting 'slope'",
     "model.activation.alpha=1": "model.activation.alpha: model.activation is 'relu', which has no parts; "
     "write model.activation={name:relu,alpha:1}",
-    "loss.class_weights.a=2": "loss.class_weights.a: loss.class_weights is None, which has no parts; "
+    "loss.class_weights.a=2": "loss.class_weights.a: loss.class_weights is null, which has no parts; "
     "write loss.class_weights={a:2}",
     "model.width.a=2": "model.width.a: model.width is 128, which has no parts; write model.width=...",
     "seed.x=1": "seed.x: 'seed' is a single value; write seed=...",
@@ -42,12 +42,15 @@ WORDS = {
     # type and range
     "optimizer.lr=fast": "optimizer.lr: 'fast' is not a number above 0",
     "optimizer.lr=nan": "optimizer.lr: nan is not a number above 0",
-    "optimizer.lr=true": "optimizer.lr: True is not a number above 0",
+    "optimizer.lr=true": "optimizer.lr: true is not a number above 0",
     "model.dropout=1.5": "model.dropout: 1.5 is not a number of at least 0 and below 1 or a list of values",
     "model.depth=-1": "model.depth: -1 is not a whole number of at least 0",
     "epochs=2.5": "epochs: 2.5 is not a whole number of at least 1",
     "device=gpu": "device: 'gpu' is not a device: auto, cpu, cuda",
     "batch_size=fulll": "batch_size: unknown batch size 'fulll'; did you mean 'full'?",
+    "run_dir=a\0b": "run_dir: 'a\\x00b' is not a folder",
+    "config=a\0b": "config: there is no recipe 'a\0b'",
+    "config=~nobody-at-all/a.yaml": "config: there is no file '~nobody-at-all/a.yaml'",
     "quiet=yes": "quiet: 'yes' is not true or false",
     "name=": "name: '' is not a name for the run",
     # the grammar
