@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from nntrain.components import build, is_own
+from nntrain.config.compose import compose
 from nntrain.errors import UserError
 
 MODULE = """\
@@ -76,6 +77,20 @@ def test_all_settings_that_are_not_taken_are_said() -> None:
     with pytest.raises(UserError) as caught:
         build("model", {}, {"name": "my_nets:Net", "rate": 1, "a": 1, "b": 2}, inputs=1, outputs=2)
     assert [said.partition(":")[0] for said in caught.value.problems] == ["model.a", "model.b"]
+
+
+def test_a_package_can_add_a_name(tmp_path: Path) -> None:
+    about = tmp_path / "my_nets-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: my_nets\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[nntrain.model]\nmy_net = my_nets:Net\n")
+    assert is_own("model", "my_net")
+    assert not is_own("optimizer", "my_net")
+    section = compose(["model=my_net", "model.rate=0.5"]).config["model"]
+    assert section == {"name": "my_net", "rate": 0.5}
+    assert build("model", {}, section, inputs=1, outputs=2).got["rate"] == 0.5
+    with pytest.raises(UserError, match=r"unknown model 'my_nt'; did you mean 'my_net'\? \(choices: my_net\)"):
+        build("model", {}, {"name": "my_nt"})
 
 
 def test_what_is_ones_own() -> None:

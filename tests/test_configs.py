@@ -132,6 +132,6 @@ def test_a_recipe_begins_with_what_it_is_its_command_score_and_time(name: str) -
     assert re.fullmatch(r"# [A-Z\w].*\.", header[0])
     text = "\n".join(header)
     assert f"nntrain fit config={name}" in text
-    for said in (r"[Ee]xpect", r"seeds", r"[Tt]ime", r"cores|CPU|GPU"):
+    for said in (r"[Ee]xpect", r"seeds|splits", r"[Tt]ime", r"cores|CPU|GPU"):
         assert re.search(said, text), f"{said} is missing"
     assert all(len(line) <= 120 for line in lines)

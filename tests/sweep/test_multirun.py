@@ -186,18 +186,19 @@ def test_a_fault_of_ours_in_a_job_leaves_its_traceback(cwd: Path, monkeypatch: p
     assert "Traceback" in (cwd / "out" / "0" / "traceback.txt").read_text()
 
 
-def test_an_interrupt_ends_the_sweep_and_keeps_what_was_done(cwd: Path) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_sweep_and_keeps_what_was_done(number: int, status: int, cwd: Path) -> None:
     words = [sys.executable, "-m", "nntrain.cli", "fit", "config=mine.yaml", "epochs=2,100000,3", "run_dir=out", "-m"]
     sweeping = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     log = cwd / "out" / "1" / "metrics.csv"
     deadline = time.monotonic() + 60
     while not (log.is_file() and log.read_text().count("\n") > 2) and time.monotonic() < deadline:
         time.sleep(0.05)
-    sweeping.send_signal(signal.SIGINT)
+    sweeping.send_signal(number)
     out, err = sweeping.communicate(timeout=60)
-    assert (sweeping.returncode, err) == (130, "")
+    assert (sweeping.returncode, err) == (status, "")
     jobs = json.loads((cwd / "out" / "sweep.json").read_text())["jobs"]
-    assert [(job["job"], job["status"]) for job in jobs] == [(0, 0), (1, 130)]
+    assert [(job["job"], job["status"]) for job in jobs] == [(0, 0), (1, status)]
     assert jobs[1]["error"] == f"interrupted; go on with: nntrain fit resume={cwd / 'out' / '1'}"
     assert (cwd / "out" / "1" / "last").is_dir()
     assert not (cwd / "out" / "2").exists()
