@@ -19,15 +19,15 @@ class TrainState:
     """The tensors that a step reads and advances in place.
 
     found_inf: float32 scalar; not 0 once a loss or gradient was not finite, and from then on the parameters stand
-    still. good_steps: float32 scalar, updates made before that. loss_scale, growth: fp16 loss scaling, float32 and
-    int32 scalars. average: the running average of the parameters (EMA, SWA), laid out like `params.flat`.
+    still. skipped: float32 scalar, steps that left them so. loss_scale, growth: fp16 loss scaling, float32 and int32
+    scalars. average: the running average of the parameters (EMA, SWA), laid out like `params.flat`.
     """
 
     params: Parameters
     buffers: dict[str, Tensor]
     optimizer: State
     found_inf: Tensor
-    good_steps: Tensor
+    skipped: Tensor
     loss_scale: Tensor | None = None
     growth: Tensor | None = None
     average: Tensor | None = None
@@ -42,7 +42,7 @@ class TrainState:
             dict(network.named_buffers()),
             optimizer,
             found_inf=torch.zeros((), device=device),
-            good_steps=torch.zeros((), device=device),
+            skipped=torch.zeros((), device=device),
             loss_scale=torch.full((), 2.0**16, device=device) if scaled else None,
             growth=torch.zeros((), dtype=torch.int32, device=device) if scaled else None,
             average=params.flat.clone() if averaged else None,
@@ -50,7 +50,7 @@ class TrainState:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything by name, for saving; loading copies into the same tensors."""
-        named = {"params": self.params.flat, "found_inf": self.found_inf, "good_steps": self.good_steps}
+        named = {"params": self.params.flat, "found_inf": self.found_inf, "skipped": self.skipped}
         named |= {f"buffers.{name}": value for name, value in self.buffers.items()}
         named |= {f"optimizer.{name}": value for name, value in self.optimizer.tensors.items()}
         for name in ("loss_scale", "growth", "average"):

@@ -135,7 +135,7 @@ def train_step(program: Program, state: TrainState, batches: Sequence[Batch], h:
         program.optimizer.update(state.params, grads, state.optimizer, h)
     else:
         program.optimizer.update(state.params, grads, state.optimizer, h, state.found_inf)
-        state.good_steps.add_(1 - state.found_inf)
+        state.skipped.add_(state.found_inf)
     with torch.no_grad():
         if program.max_norm is not None:
             max_norm_(views[:weights], program.max_norm)
@@ -172,7 +172,7 @@ def _closure_step(
         raise FloatingPointError
     with torch.no_grad():
         params.flat.copy_(torch.where(state.found_inf == 0, params.flat, before))
-        state.good_steps.add_((state.found_inf == 0).to(state.good_steps.dtype))
+        state.skipped.add_(state.found_inf)
         if program.max_norm is not None:
             max_norm_(params.views[: params.weights], program.max_norm)
         follow(program, state, h)

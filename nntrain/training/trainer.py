@@ -109,7 +109,7 @@ class Trainer:
     def check_device(self, order: Sequence[Indices]) -> None:
         """Ask, once an epoch, whether a step was not finite; the parameters stood still from that one on."""
         if self.state.found_inf.item():
-            position = int(self.state.good_steps.item()) - (self.loop.step - self.loop.position)
+            position = self.loop.position - int(self.state.skipped.item())
             self.fail(order[position], position)
         if self.state.loss_scale is not None and self.state.loss_scale.item() < LEAST_LOSS_SCALE:
             self.fail(order[self.loop.position - 1], self.loop.position - 1)

@@ -16,6 +16,7 @@ from lab import STEPS_PER_EPOCH, Lab, outcome
 from safetensors.torch import load_file
 
 import nntrain
+from nntrain.cli import main
 from nntrain.errors import UserError
 from nntrain.record.files import WriteError
 from nntrain.training.checkpoint import load_model
@@ -314,3 +315,18 @@ def test_a_folder_that_cannot_be_made_is_an_error(lab: Lab) -> None:
     (lab.folder / "file").write_text("")
     with pytest.raises(UserError, match=r"run_dir: cannot make file/below \(Not a directory\)"):
         lab.fit(f"run_dir={lab.folder}/file/below")
+
+
+def test_from_the_command_line_a_mistake_is_status_2_and_one_line(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["fit", "config=tiny.yaml", "optimizer=sgd", "optimizer.lr=1e30", "data.dataset=linear", "--json"]
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1].startswith("nntrain: epoch 1, step ")
+    assert "what usually helps" in err.splitlines()[-1]
+    assert main(["fit", "config=tiny.yaml", "batch_size=1000", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines()[-1].startswith("nntrain: batch_size: 1000 is larger than the training split")
+    assert main(["fit", "resume=nowhere"]) == 2
+    assert capsys.readouterr().err == "nntrain: resume: there is no folder 'nowhere'\n"
