@@ -96,7 +96,11 @@ def catching_signals() -> Iterator[Stop]:
     if threading.current_thread() is not threading.main_thread():  # elsewhere Python installs no handlers
         yield stop
         return
-    old = {number: signal.signal(number, caught) for number in (signal.SIGINT, signal.SIGTERM)}
+    # one that is ignored (Ctrl-C, in a script's background job) is not meant for us; one set outside Python stays
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    old = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
+    for number in old:
+        signal.signal(number, caught)
     try:
         yield stop
     finally:

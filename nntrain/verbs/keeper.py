@@ -34,28 +34,28 @@ class FolderKeeper:
 
     def model(self, best: Best) -> bool:
         about = about_model(self.experiment, {"epoch": best.epoch, "val": best.scores})
-        self.unsaved = self._write(lambda: save_model(self.folder / BEST, best.weights, about))
+        self.unsaved = self.attempt(lambda: save_model(self.folder / BEST, best.weights, about))
         return self.unsaved is None
 
     def state(self, state: TrainState, loop: LoopState, losses: Tensor) -> None:
         if self.experiment.config["checkpoint"]["resumable"]:
-            self.unsaved = self._write(lambda: save_state(self.folder, state, loop, losses))
+            self.unsaved = self.attempt(lambda: save_state(self.folder, state, loop, losses))
         else:
             self.unsaved = "checkpoint.resumable=false"
 
     def rows(self, history: Sequence[Row]) -> None:
         """One more row; or all of them, where the file does not hold those before it."""
         write = (lambda: self._log.append(history[-1])) if self._rows == len(history) - 1 else self._rewrite(history)
-        self._rows = len(history) if self._write(write) is None else -1
+        self._rows = len(history) if self.attempt(write) is None else -1
 
     def begin(self, history: Sequence[Row]) -> None:
         """Make the file hold the epochs that a resumed run goes on from, and no others."""
-        self._rows = len(history) if self._write(self._rewrite(history)) is None else -1
+        self._rows = len(history) if self.attempt(self._rewrite(history)) is None else -1
 
     def _rewrite(self, history: Sequence[Row]) -> Callable[[], None]:
         return lambda: self._log.rewrite(history)
 
-    def _write(self, write: Callable[[], None]) -> str | None:
+    def attempt(self, write: Callable[[], None]) -> str | None:
         """What the disk said, or None where all is well."""
         try:
             write()

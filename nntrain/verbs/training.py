@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich.text import Text
 from torch import Tensor
 
 from nntrain.errors import UserError
@@ -40,7 +41,8 @@ def resume_training(experiment: Experiment, folder: Path, session: Session) -> R
     if loop.stop_reason is not None and (folder / RESULT).is_file():
         result = read_json(folder / RESULT)
         if result.get("val"):
-            session.console.note(f"{shown(folder)} is finished: {loop.stop_reason}; nothing was trained")
+            said = f"{shown(folder)} is finished: {loop.stop_reason}; nothing was trained"
+            session.console.tell(lambda page: [Text(said)])
             return Run(folder, loop.history, result)
     return _train(experiment, folder, loop, list(losses.to(experiment.device).unbind()), session)
 
@@ -69,7 +71,7 @@ def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[T
         trainer.fit()
     except NonFiniteError as error:
         loop.stop_reason = "a loss or gradient was not finite"
-        write_json(folder / RESULT, result_of(experiment, folder, loop, {}))
+        keeper.attempt(lambda: write_json(folder / RESULT, result_of(experiment, folder, loop, {})))
         best = folder / BEST
         kept = f"the last good model is {shown(best)}" if best.is_file() else "no epoch was done, so no model is kept"
         raise NonFiniteError(f"{error}; {kept}") from None

@@ -236,7 +236,7 @@ def test_units_that_start_alike_are_said(lab: Lab) -> None:
 class FullDisk:
     """fsync refuses while `full`."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, reason: int = errno.ENOSPC) -> None:
         self.full = False
         self.refused = 0
         fsync = os.fsync
@@ -244,17 +244,20 @@ class FullDisk:
         def refusing(file: int) -> None:
             if self.full:
                 self.refused += 1
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise OSError(reason, os.strerror(reason))
             fsync(file)
 
         monkeypatch.setattr(os, "fsync", refusing)
 
 
-def test_a_disk_that_is_full_for_a_while_costs_one_warning(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("reason", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO], ids=os.strerror)
+def test_a_disk_that_refuses_for_a_while_costs_one_warning(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
     from nntrain.training import trainer
 
     whole = outcome(lab.fit("checkpoint.every_seconds=0"))
-    disk, step = FullDisk(monkeypatch), trainer.train_step
+    disk, step = FullDisk(monkeypatch, reason), trainer.train_step
 
     def filling(program: Any, state: Any, batches: Any, h: Any, noise_seed: int) -> torch.Tensor:
         disk.full = STEPS_PER_EPOCH < h.step < 3 * STEPS_PER_EPOCH + 2
@@ -264,7 +267,7 @@ def test_a_disk_that_is_full_for_a_while_costs_one_warning(lab: Lab, monkeypatch
     run = lab.fit("checkpoint.every_seconds=0")
     assert disk.refused > 1
     said = " ".join(lab.said.getvalue().split())
-    assert said.count("No space left on device") == 1
+    assert said.count(os.strerror(reason)) == 1
     assert "training goes on" in said
     assert outcome(run) == whole
     assert not list(run.dir.rglob("*.tmp"))
@@ -309,6 +312,27 @@ def test_stopped_on_a_full_disk_it_does_not_say_that_the_state_is_saved(
     monkeypatch.setattr(trainer, "train_step", filling)
     with pytest.raises(WriteError, match=r"stopped, but the state could not be saved: .*No space left on device"):
         lab.fit(stop_at=STEPS_PER_EPOCH + 1)
+
+
+def test_rows_that_could_not_be_written_are_made_up_for(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nntrain.record.metrics_log import MetricsLog
+
+    append = MetricsLog.append
+
+    def refusing(self: MetricsLog, row: Any) -> None:
+        if row["epoch"] in (2, 3):
+            raise WriteError("cannot write metrics.csv: No space left on device")
+        append(self, row)
+
+    monkeypatch.setattr(MetricsLog, "append", refusing)
+    run = lab.fit()
+    assert [line.split(",")[0] for line in (run.dir / "metrics.csv").read_text().splitlines()[1:]] == [
+        "1",
+        "2",
+        "3",
+        "4",
+    ]
+    assert lab.said.getvalue().count("cannot write metrics.csv") == 1
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(lab: Lab) -> None:

@@ -20,11 +20,22 @@ COMMAND = [sys.executable, "-c", "import sys; from nntrain.cli import main; sys.
 WORDS = ["config=tiny.yaml", "run_dir=run", "epochs=400", "early_stopping=none", "model.dropout=0.2", "device=cpu"]
 
 
+def listening() -> None:
+    """As in a terminal, where Ctrl-C is not ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def signalled(folder: Path, words: list[str], number: int) -> subprocess.CompletedProcess[str]:
     """Send a signal as soon as some epochs are done."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        [*COMMAND, *words], cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, *words],
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=listening,
     )
     rows = folder / "run" / "metrics.csv"
     until = time.monotonic() + 60

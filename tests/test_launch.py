@@ -1,0 +1,59 @@
+"""Signals, as the process that trains handles them."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+import pytest
+
+from nntrain.launch import catching_signals, config_word
+
+
+def test_the_first_signal_asks_the_second_insists() -> None:
+    with catching_signals() as stop:
+        assert stop.signal is None
+        signal.raise_signal(signal.SIGTERM)
+        assert stop.signal == signal.SIGTERM
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_handlers_are_put_back() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with catching_signals():
+        assert signal.getsignal(signal.SIGTERM) != before[1]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with catching_signals() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert stop.signal is None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_in_another_thread_signals_are_left_alone() -> None:
+    found: list[object] = []
+
+    def run() -> None:
+        with catching_signals():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == [before]
+
+
+@pytest.mark.parametrize("path", ["plain.yaml", "it's here/my recipe.yaml", "a,b=[1].yaml"])
+def test_any_path_can_name_a_config(path: str) -> None:
+    from pathlib import Path
+
+    from nntrain.config.words import read_word
+
+    assert read_word(config_word(path), Path("/work")).value == path
