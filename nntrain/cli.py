@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,12 +12,16 @@ from nntrain.errors import UserError, nearest
 
 OK, BUG, USER = 0, 1, 2
 FLAGS = {"-m": "multirun", "--multirun": "multirun", "--json": "json", "-h": "help", "--help": "help"}
+COLLECT_AFTER = 100_000  # new objects. Imports make a million that stay, and Python's 700 searches them for garbage so
+# often that it takes a fifth of the time to the first step.
 REPORT = "This is a fault of nntrain, not yours. Please report it with the traceback above and the command."
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status (0 done, 1 our fault, 2 the user's to mend, 130 / 143 interrupted)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    thresholds = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *thresholds[1:])
     try:
         return _run(words)
     except UserError as error:
@@ -38,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         traceback.print_exc()
         print(REPORT, file=sys.stderr)
         return BUG
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def _run(words: list[str]) -> int:
