@@ -114,6 +114,7 @@ def _fit(words: list[str], flags: set[str]) -> int:
     run, status = launch(words, ["nntrain", *sys.argv[1:]], stream=_people(flags))
     if status:
         print(f"nntrain: {run.stopped}", file=sys.stderr)
+        _answer({"run_dir": run.dir, "stopped": run.stopped}, flags)
         return status
     return _answer(run.result, flags)
 

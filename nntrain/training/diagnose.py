@@ -20,7 +20,7 @@ HALF_ADVICE = "fp16 holds values up to 65504: precision=bf16 or fp32 holds more;
 VANISHED = 1e-6  # of the largest gradient in the network, a layer's share (root mean square)
 EXPLODED = 1e4  # norm of the whole gradient; targets and inputs are about 1 in size
 SAMPLES = 256  # enough to see either
-OVERFIT_EPOCHS, OVERFIT_RISE, OVERFIT_FALL = 5, 1.1, 0.9
+OVERFIT_EPOCHS, OVERFIT_RISE, OVERFIT_FALL = 5, 1.75, 0.9  # less is what early stopping is for
 
 
 class NonFiniteError(UserError):

@@ -1,4 +1,4 @@
-"""The loop: what is evaluated and how, when it stops, what it does with values that are not finite."""
+"""The loop: what is evaluated and how, when it stops, what it hands over."""
 
 from __future__ import annotations
 
@@ -12,14 +12,8 @@ from torch import Tensor, nn
 
 from nntrain.data.dataset import Split
 from nntrain.models.norms import BatchNorm
-from nntrain.optim.adam import Adam
-from nntrain.optim.asgd import ASGD
-from nntrain.optim.lbfgs import LBFGS
 from nntrain.optim.sgd import SGD
-from nntrain.training import step as step_module
-from nntrain.training.averaging import averaged_weights
 from nntrain.training.course import Course, Interrupted
-from nntrain.training.diagnose import NonFiniteError
 from nntrain.training.evaluate import evaluate, outputs_of
 from nntrain.training.trainer import Trainer
 
@@ -108,121 +102,6 @@ def test_every_sample_once_an_epoch_in_an_order_of_its_own(trainer: Build) -> No
     orders = [torch.cat([index for (index,) in epoch_order(ready.train, ready.course, epoch)]) for epoch in (1, 2)]
     assert all(sorted(order.tolist()) == list(range(50)) for order in orders)
     assert not torch.equal(*orders)
-
-
-# What is not finite
-
-
-def poison(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
-    """Make the loss NaN at the evaluation of that number."""
-    gradients, calls = step_module.gradients, [0]
-
-    def poisoned(*args: Any) -> Any:
-        loss, grads = gradients(*args)
-        calls[0] += 1
-        return (loss * math.nan, grads) if calls[0] == at else (loss, grads)
-
-    monkeypatch.setattr(step_module, "gradients", poisoned)
-
-
-@pytest.mark.parametrize("asks", [True, False], ids=["cpu", "device"])
-def test_the_parameters_are_those_before_the_bad_step(
-    trainer: Build, monkeypatch: pytest.MonkeyPatch, asks: bool
-) -> None:
-    good = trainer(optimizer=Adam(), asks=asks, epochs=1)
-    for _ in range(3):
-        good.step((torch.arange(8),))
-        good.loop.step += 1
-    ready = trainer(optimizer=Adam(), asks=asks, epochs=1)
-    monkeypatch.setattr("nntrain.training.trainer.epoch_order", lambda *args: [(torch.arange(8),)] * 6)
-    poison(monkeypatch, at=4)
-    with pytest.raises(NonFiniteError, match="epoch 1, step 4: "):
-        ready.fit()
-    assert torch.equal(ready.state.params.flat, good.state.params.flat)
-
-
-def test_on_a_device_a_bad_step_of_a_later_epoch_is_found_at_its_end(
-    trainer: Build, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ready = trainer(asks=False, epochs=5)
-    poison(monkeypatch, at=7 + 7 + 3)
-    with pytest.raises(NonFiniteError, match="epoch 3, step 3: "):
-        ready.fit()
-    assert len(ready.loop.history) == 2
-    assert [best.epoch for best in ready.keeper.models] == [ready.loop.best_epoch]  # type: ignore[attr-defined]
-
-
-@pytest.mark.parametrize("asks", [True, False], ids=["cpu", "device"])
-def test_the_layer_is_named(trainer: Build, asks: bool) -> None:
-    class Overflows(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x * math.inf
-
-    body = nn.Sequential(nn.Linear(4, 6), Overflows(), nn.Linear(6, 3))
-    ready = trainer(body, asks=asks)
-    with pytest.raises(NonFiniteError, match=r"epoch 1, step 1: .* first in the output of layer body\.1; what usually"):
-        ready.fit()
-
-
-def test_inputs_that_are_not_finite_are_named(trainer: Build) -> None:
-    inputs = torch.randn(50, 4)
-    inputs[:, 2] = math.nan
-    with pytest.raises(NonFiniteError, match="in the inputs themselves"):
-        trainer(inputs=inputs).fit()
-
-
-def test_a_gradient_that_is_not_finite_is_named(trainer: Build) -> None:
-    class Steep(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, x: Tensor) -> Tensor:
-            return x.clone()
-
-        @staticmethod
-        def backward(ctx: Any, grad: Tensor) -> Tensor:
-            return grad * math.inf
-
-    class Layer(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return Steep.apply(x)  # type: ignore[no-any-return, no-untyped-call]
-
-    body = nn.Sequential(nn.Linear(4, 6), Layer(), nn.Linear(6, 3))
-    with pytest.raises(NonFiniteError, match=r"in the gradient of body\.0\.weight, body\.0\.bias; what usually helps"):
-        trainer(body).fit()
-
-
-def test_a_loss_scale_that_collapses_ends_the_run(trainer: Build) -> None:
-    ready = trainer(precision="fp16", scaled=True, inputs=torch.randn(50, 4) * 1e6, epochs=50)
-    with pytest.raises(NonFiniteError, match=r"epoch 3, .*fp16 holds values up to 65504: precision=bf16 or fp32"):
-        ready.fit()
-
-
-def test_a_search_that_leaves_the_finite_is_stopped(trainer: Build) -> None:
-    ready = trainer(optimizer=LBFGS(lr=1e30, line_search_fn=None), lr=1e30, batch_size=None)
-    with pytest.raises(NonFiniteError, match="at a point that the step tried"):
-        ready.fit()
-    assert torch.isfinite(ready.state.params.flat).all()
-
-
-def test_exploding_and_vanishing_gradients_are_warned_of(trainer: Build) -> None:
-    steep = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 3))
-    ready = trainer(steep, inputs=torch.randn(50, 4) * 1e6, lr=1e-12, epochs=1)
-    ready.fit()
-    assert "gradients explode" in ready.screen.warnings[0]  # type: ignore[attr-defined]
-
-    class Shut(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return 1 + x * 1e-9
-
-    ready = trainer(nn.Sequential(nn.Linear(4, 6), Shut(), nn.Linear(6, 3)), epochs=1)
-    ready.fit()
-    assert "the gradient of body.0.weight is " in ready.screen.warnings[0]  # type: ignore[attr-defined]
-    assert "gradients vanish" in ready.screen.warnings[0]  # type: ignore[attr-defined]
-
-
-def test_healthy_gradients_are_not_warned_of(trainer: Build) -> None:
-    ready = trainer(epochs=4)
-    ready.fit()
-    assert ready.screen.warnings == []  # type: ignore[attr-defined]
 
 
 # When it stops
@@ -316,67 +195,6 @@ def test_the_schedule_moves_lr_and_momentum_step_by_step(trainer: Build, monkeyp
     monkeypatch.setattr(SGD, "update", noted)
     trainer(epochs=1, rates=lambda step: (0.1 / step, 0.5 + step / 100)).fit()
     assert seen == [(0.1 / step, 0.5 + step / 100) for step in range(1, 8)]
-
-
-# Averages
-
-
-def test_the_moving_average_is_what_is_evaluated_and_kept(trainer: Build) -> None:
-    ready = trainer(ema=0.9, epochs=1, optimizer=SGD(0.5))
-    path, step = [ready.state.params.flat.clone()], ready.step
-
-    def noted(indices: Any) -> Tensor:
-        loss = step(indices)
-        path.append(ready.state.params.flat.clone())
-        return loss
-
-    ready.step = noted  # type: ignore[method-assign]
-    ready.fit()
-    average = path[0]
-    for number, flat in enumerate(path[1:], 1):
-        decay = min(0.9, (1 + number) / (10 + number))
-        average = decay * average + (1 - decay) * flat
-    kept = ready.state.params.split(average)
-    torch.testing.assert_close(ready.best.weights["body.0.weight"], kept[0])
-    assert torch.equal(ready.state.params.flat, path[-1])  # training goes on with its own weights
-
-
-def test_the_mean_of_the_last_weights_is_what_is_evaluated_and_kept(trainer: Build) -> None:
-    ready = trainer(swa_start=4, epochs=1, optimizer=SGD(0.5))
-    path, step = [], ready.step
-
-    def noted(indices: Any) -> Tensor:
-        loss = step(indices)
-        path.append(ready.state.params.flat.clone())
-        return loss
-
-    ready.step = noted  # type: ignore[method-assign]
-    ready.fit()
-    mean = ready.state.params.split(torch.stack(path[3:]).mean(0))
-    torch.testing.assert_close(ready.best.weights["body.0.weight"], mean[0])
-
-
-def test_averaged_weights_get_batch_statistics_of_their_own(trainer: Build) -> None:
-    body = nn.Sequential(nn.Linear(4, 6), BatchNorm(6), nn.Linear(6, 3))
-    ready = trainer(body, ema=0.9, epochs=2)
-    ready.fit()
-    weight, bias = ready.best.weights["body.0.weight"], ready.best.weights["body.0.bias"]
-    hidden = ready.train.inputs @ weight.T + bias
-    torch.testing.assert_close(ready.best.weights["body.1.running_mean"], hidden.mean(0), rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(ready.best.weights["body.1.running_var"], hidden.var(0), rtol=1e-4, atol=1e-5)
-
-
-def test_asgd_is_evaluated_at_its_average_once_that_has_begun(trainer: Build) -> None:
-    ready = trainer(optimizer=ASGD(lr=0.5, t0=8), epochs=1, lr=0.5)
-    ready.fit()
-    assert averaged_weights(ready.program, ready.state, ready.loop) is None
-    longer = trainer(optimizer=ASGD(lr=0.5, t0=8), epochs=3, lr=0.5, restore_best=False)
-    longer.fit()
-    average = averaged_weights(longer.program, longer.state, longer.loop)
-    assert average is longer.state.optimizer.tensors["ax"]
-    kept = longer.state.params.split(average)[0]
-    assert torch.equal(longer.best.weights["body.0.weight"], kept)
-    assert not torch.equal(longer.state.params.data[0], kept)
 
 
 def test_reasons_to_stop_follow_from_the_finished_epochs(trainer: Build) -> None:

@@ -69,6 +69,7 @@ def test_killed_it_goes_on_from_the_last_epoch_on_disk(lab: Lab) -> None:
 def test_without_a_state_it_does_not_say_that_there_is_one(lab: Lab) -> None:
     ended = signalled(lab.folder, ["fit", *WORDS, "checkpoint.resumable=false", "--json"], signal.SIGINT)
     assert ended.returncode == 130
+    assert json.loads(ended.stdout)["run_dir"] == str(lab.folder / "run")
     assert "checkpoint.resumable=false, so there is no state to go on from in run" in ended.stderr
 
 
