@@ -72,12 +72,25 @@ def write_config(folder: Path, config: Mapping[str, Any], whole: Path | None = N
     """
     import yaml
 
-    text = yaml.safe_dump(
-        {**config, "run_dir": None}, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120
-    )
+    class Dumper(yaml.SafeDumper):
+        def represent_str(self, text: str) -> yaml.ScalarNode:
+            """Quotes text that reads as a number: recipes take 1e5 for one, YAML 1.1 does not."""
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _is_number(text) else None)
+
+    Dumper.add_representer(str, Dumper.represent_str)
+    plain = {**config, "run_dir": None}
+    text = yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     path = (whole or folder) / CONFIG
     what = "this run; repeat it" if whole is None else "one fold; repeat all of them"
     write_atomic(folder / CONFIG, f"# The resolved recipe of {what} with: nntrain fit config={path}\n{text}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace("_", ""))
+    except ValueError:
+        return False
+    return True
 
 
 def read_json(path: Path) -> dict[str, Any]:
