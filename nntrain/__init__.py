@@ -1,4 +1,4 @@
-"""Train neural networks from YAML: `nntrain.fit` returns a run, `nntrain.load` a predictor. Importing this imports no torch."""
+"""Train neural networks from YAML: `nntrain.fit` returns a run, `nntrain.load` a predictor. Imports no torch."""
 
 from __future__ import annotations
 
