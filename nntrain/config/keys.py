@@ -87,8 +87,12 @@ class Plan:
         problem = self._word_problem(word)
         if problem:
             self.problems.append(f"{problem} ({word.origin})")
-        else:
-            self.values[word.key] = word.value, word.origin
+            return
+        if word.value is not None:
+            for path in schema.replaced(word.key):
+                if path in self.values and self.values[path][1].kind == "recipe":
+                    del self.values[path]
+        self.values[word.key] = word.value, word.origin
 
     def _word_problem(self, word: Word) -> str | None:
         group, _, rest = word.key.partition(".")

@@ -20,7 +20,7 @@ from nntrain.errors import UserError, nearest
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000  # of the tree with every alias written out: a real recipe has some dozens
 MAX_REFERENCES = 16  # `${...}` to other settings; a few that each refer several times multiply like aliases
-CALLS = frozenset({"_target_", "_args_", "_partial_", "_recursive_", "_convert_"})  # how Hydra calls Python code
+CALLS = frozenset({"_target_"})  # how Hydra calls Python code
 BOOL = "tag:yaml.org,2002:bool"
 HINT = "a recipe has sections such as 'data:' and 'model:' (see: nntrain configs)"
 

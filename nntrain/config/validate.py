@@ -30,6 +30,9 @@ def _section_problems(
     yield from wrong.items()
     complete = len(section) == sum(path.startswith(f"{group}.") for path in origins)
     if complete and not wrong:  # the checks of values beside each other count on each being there and sound
-        written = {key: value for key, value in section.items() if origins[f"{group}.{key}"].kind != "default"}
-        yield from schema.conflicts(group, given=True)(written)
+        kinds = {key: origins[f"{group}.{key}"].kind for key in section}
+        recipe = {key: value for key, value in section.items() if kinds[key] == "recipe"}
+        words = {key: value for key, value in section.items() if kinds[key] == "command line"}
+        yield from schema.given_conflicts(group, recipe, {})
+        yield from schema.given_conflicts(group, words, recipe)
         yield from schema.conflicts(group)(section)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nntrain.config import schema
@@ -61,6 +61,31 @@ def test_settings_without_a_name_belong_to_the_default_choice(composed: Recipe) 
     assert composed(text).config["optimizer"]["lr"] == 0.3
     assert composed(text, "optimizer=adam").config["optimizer"]["lr"] == 0.3
     assert composed(text, "optimizer=sgd").config["optimizer"]["lr"] == 0.01
+
+
+REPLACED = [
+    ("model: {depth: 3, width: 9}", "model.widths=[4,5]", "model.depth", 2),
+    ("schedule: {name: cosine, warmup_epochs: 2}", "schedule.warmup_steps=10", "schedule.warmup_epochs", None),
+    (
+        "regularization: {swa_start_percent: 75}",
+        "regularization.swa_start_epochs=3",
+        "regularization.swa_start_percent",
+        None,
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "word", "key", "default"), REPLACED)
+def test_what_the_recipe_says_in_other_words_gives_way_to_the_command_line(
+    composed: Recipe, cwd: Path, text: str, word: str, key: str, default: Any
+) -> None:
+    group, _, setting = key.partition(".")
+    found = composed(text, word)
+    assert found.config[group][setting] == default
+    assert found.origins[key].kind == "default"
+    write_config(cwd, composed(text).config)
+    assert compose(["config=./config.yaml", word]).config[group] == found.config[group]
+    assert composed(text, f"{word.partition('=')[0]}=null").config[group][setting] != default
 
 
 def test_the_last_word_counts(composed: Recipe) -> None:
@@ -205,7 +230,9 @@ def test_any_choices_compose_and_their_config_repeats_them(choices: dict[str, st
         assert {where.kind for key, where in again.origins.items()} == {"recipe"}
 
 
-TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20)
+TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20).filter(
+    lambda text: "${" not in text and text not in ("???", "_target_")
+)
 
 
 @given(
@@ -214,6 +241,7 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), mi
     lr=st.floats(1e-12, 1e12),
     types=st.dictionaries(TEXT, st.just("date")),
 )
+@example(target="0E0", missing=["1e5", "yes", "null", "2026-01-31"], lr=1e-5, types={"${seed}": "date", "1.": "date"})
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_value_survives_the_config_of_a_run(
     target: str, missing: list[str], lr: float, types: dict[str, str]

@@ -186,6 +186,19 @@ def test_all_mistakes_are_said_at_once(mistakes: Mistakes) -> None:
         assert line.startswith(start)
 
 
+def test_widths_beside_width(mistakes: Mistakes) -> None:
+    cases: list[tuple[str, list[str]]] = [
+        ("model: {widths: [8], width: 4}", []),
+        ("model: {widths: [8]}", ["model.width=4"]),
+        ("model: {width: 5}", ["model.widths=[8]", "model.width=4"]),
+    ]
+    for text, words in cases:
+        (said,) = mistakes(text, *words)
+        assert said.startswith("model.width: ")
+        assert "beside" in said
+        assert "model.widths" in said
+
+
 def test_a_wrong_choice_on_the_command_line_does_not_blame_the_recipe(mistakes: Mistakes) -> None:
     (said,) = mistakes("optimizer: {name: sgd, momentum: 0.5}", "optimizer=sgdd", "optimizer.momentum=0.1")
     assert "unknown optimizer 'sgdd'" in said

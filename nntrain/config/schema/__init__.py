@@ -2,7 +2,8 @@
 
 A module holds FIELDS (the union of the keys of the group's options; an option's own file says which of them it has) and
 may hold `conflicts(section)`, which yields (key, message) for settings that exclude each other, and
-`given_conflicts(given)`, the same for the keys that the user wrote (a default beside them is no clash).
+`given_conflicts(given, over)`, the same for the keys that one place (the recipe, the command line) writes over another.
+REPLACES says which keys say the same in other words: on the command line a key takes the place of theirs in the recipe.
 """
 
 from __future__ import annotations
@@ -43,8 +44,23 @@ def field(path: str) -> Kind | None:
     return fields(group if dot else "top").get(key if dot else group)
 
 
-def conflicts(group: str, *, given: bool = False) -> Conflicts:
-    """The check for settings that exclude each other, over the merged section or over what the user wrote."""
-    name = "given_conflicts" if given else "conflicts"
-    found: Conflicts = getattr(import_module(f"{__name__}.{group}"), name, lambda section: ())
+def replaced(path: str) -> tuple[str, ...]:
+    """The dotted paths whose values in a recipe no longer count once the command line sets `path`."""
+    group, dot, key = path.partition(".")
+    if not dot or group not in GROUPS:
+        return ()
+    keys: tuple[str, ...] = getattr(import_module(f"{__name__}.{group}"), "REPLACES", {}).get(key, ())
+    return tuple(f"{group}.{other}" for other in keys)
+
+
+def conflicts(group: str) -> Conflicts:
+    """The check for settings that exclude each other in a whole section."""
+    found: Conflicts = getattr(import_module(f"{__name__}.{group}"), "conflicts", lambda section: ())
+    return found
+
+
+def given_conflicts(group: str, given: Mapping[str, Any], over: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """(key, message) for settings that exclude each other in what one place writes, or with what it writes over."""
+    module = import_module(f"{__name__}.{group}")
+    found: Iterable[tuple[str, str]] = module.given_conflicts(given, over) if hasattr(module, "given_conflicts") else ()
     return found

@@ -62,6 +62,7 @@ FIELDS: dict[str, Kind] = {
 
 
 SUPERSEDED = ("depth", "width", "shape")  # what widths stands in for
+REPLACES = {"widths": tuple(SUPERSEDED)}
 
 
 def given_conflicts(given: Mapping[str, Any], over: Mapping[str, Any] | None = None) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,8 @@ FIELDS: dict[str, Kind] = {
     "swa_start_percent": optional(Number(low=0, high=100), "null (no averaging)"),
 }
 
+REPLACES = {"swa_start_epochs": ("swa_start_percent",), "swa_start_percent": ("swa_start_epochs",)}
+
 
 def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     starts = [key for key in ("swa_start_epochs", "swa_start_percent") if section[key] is not None]

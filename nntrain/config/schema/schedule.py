@@ -62,6 +62,11 @@ for _stem, _absent in MAY_BE_ZERO.items():
 for _stem, _absent in MAY_NOT_BE_ZERO.items():
     FIELDS |= _duration(_stem, (Integer(low=1), POSITIVE, Number(above=0, high=100)), _absent)
 FIELDS |= _duration("milestones", (ListOf(Integer(low=0)), ListOf(NON_NEGATIVE), ListOf(PERCENT)), "50 and 75 percent")
+REPLACES = {
+    f"{stem}_{unit}": tuple(f"{stem}_{other}" for other in UNITS if other != unit)
+    for stem in DURATIONS
+    for unit in UNITS
+}
 
 
 def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
