@@ -24,7 +24,9 @@ def test_the_wheel_trains_digits_from_an_empty_folder(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     site, empty = tmp_path / "site", tmp_path / "empty"
     empty.mkdir()
-    call(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel), cwd=tmp_path)
+    call(
+        sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel), cwd=tmp_path
+    )
     env = os.environ | {"PYTHONPATH": str(site)}
     where = call(sys.executable, "-c", "import nntrain; print(nntrain.__file__)", cwd=empty, env=env)
     assert Path(where.strip()).is_relative_to(site)
