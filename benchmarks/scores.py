@@ -4,9 +4,9 @@
     python benchmarks/scores.py digits housing     some of them
 
 The bundled sets: twenty splits (data.split_seed), a training seed each. nntrain trains on the training part and chooses
-the epoch on validation; scikit-learn's models are given both parts, more data than nntrain's. Differences are paired by
-split. The others: three training seeds on the recipe's own split.
-Data that is not bundled is looked for in ../shared/data, or in the folder that NNTRAIN_DATA names, and left out otherwise.
+the epoch on validation; scikit-learn's models are given both parts, more data than nntrain's. Differences are paired
+by split. The others: three training seeds on the recipe's own split.
+Data that is not bundled is looked for in ../shared/data or in the folder that NNTRAIN_DATA names; else it is left out.
 """
 
 from __future__ import annotations

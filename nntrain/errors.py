@@ -1,4 +1,4 @@
-"""What users can get wrong, said so that they can mend it: where, what came, what is allowed, the nearest valid thing."""
+"""What users can get wrong, said so that they can mend it: where, what came, what is allowed, the nearest valid."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ torch.set_num_threads(1)  # the networks of tests are tiny: a second thread cost
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real data beside the repository (MNIST, housing, adult); tests that want it skip where it is missing."""
+    """The folder of real data beside the repository; tests that want it skip where it is missing."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("no shared data beside the repository")

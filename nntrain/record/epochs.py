@@ -14,14 +14,16 @@ GAP = 2
 
 
 class EpochTable:
-    """Columns that fit a page: epoch, losses, validation metrics, learning rate, samples per second, time, best mark.
+    """Columns that fit a page: epoch, losses, metrics, learning rate, samples per second, time, best mark.
 
-    metrics: names without `val_`, the most important first; as many as fit (at least the first) are shown.
+    metrics: names without `val_`, the most important first; as many as fit (at least the first) are shown. The first is
+    shown of the training samples too, where it fits.
     """
 
     def __init__(self, metrics: Sequence[str], page: Page) -> None:
         self.page = page
-        layouts = [_columns(metrics[:n], wide, time) for wide, time in ((True, True), (True, False)) for n in (3, 2, 1)]
+        layouts = [_columns(metrics[:n], wide=True, time=True, train=True) for n in (3, 2, 1)]
+        layouts += [_columns(metrics[:n], wide=True, time=time) for time in (True, False) for n in (3, 2, 1)]
         layouts.append(_columns(metrics[:1], wide=False, time=False))
         fitting = [columns for columns in layouts if _width(columns) <= page.width]
         self.columns = fitting[0] if fitting else _squeezed(layouts[-1], page)
@@ -40,12 +42,13 @@ class EpochTable:
         return line
 
 
-def _columns(metrics: Sequence[str], wide: bool, time: bool) -> list[tuple[str, str, str]]:
+def _columns(metrics: Sequence[str], *, wide: bool, time: bool, train: bool = False) -> list[tuple[str, str, str]]:
     loss = " loss" if wide else ""
     losses = [(f"train{loss}", "train_loss", TRAIN), (f"val{loss}", "val_loss", VAL)]
+    seen = [(f"train {name.replace('_', ' ')}", f"train_{name}", TRAIN) for name in metrics[:1] if train]
     shown = [(("val " if wide else "") + name.replace("_", " "), f"val_{name}", "") for name in metrics]
     rest = [("lr", "lr", FAINT), ("samples/s", "samples_per_second", FAINT)]
-    return [("epoch", "epoch", ""), *losses, *shown, *rest, *([("time", "seconds", FAINT)] if time else [])]
+    return [("epoch", "epoch", ""), *losses, *seen, *shown, *rest, *([("time", "seconds", FAINT)] if time else [])]
 
 
 def _squeezed(columns: list[tuple[str, str, str]], page: Page) -> list[tuple[str, str, str]]:

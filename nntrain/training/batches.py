@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -30,6 +31,15 @@ def epoch_order(split: Split, course: Course, epoch: int) -> list[Indices]:
 def step_sizes(split: Split, order: list[Indices]) -> list[int]:
     """How many samples each step takes."""
     return [sum(map(len, indices)) if indices else len(split) for indices in order]
+
+
+def some_of(split: Split, count: int, seed: int) -> Split:
+    """`count` samples drawn without replacement, derived from the seed alone; all of them where there are no more."""
+    if count >= len(split):
+        return replace(split)
+    drawn = torch.randperm(len(split), generator=generator(seed, "probe"))[:count].to(split.inputs.device)
+    weights = None if split.weights is None else split.weights[drawn]
+    return replace(split, inputs=split.inputs[drawn], targets=split.targets[drawn], weights=weights)
 
 
 def take(split: Split, indices: Indices) -> list[Batch]:

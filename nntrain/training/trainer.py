@@ -13,7 +13,7 @@ from torch import Tensor
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.training.averaging import average_in, averaged_weights, refresh_norms, weights_of
-from nntrain.training.batches import Indices, epoch_order, step_sizes, take
+from nntrain.training.batches import Indices, epoch_order, some_of, step_sizes, take
 from nntrain.training.course import Best, Course, Interrupted, Keeper, Screen, Stop
 from nntrain.training.diagnose import SAMPLES, NonFiniteError, gradient_problem, is_due, locate
 from nntrain.training.evaluate import evaluate
@@ -23,6 +23,7 @@ from nntrain.training.step import Program, train_step
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
 
+PROBE = 10_000  # training samples, at most, on which an epoch's training metrics are computed
 LEAST_LOSS_SCALE = 1.0  # below it, gradients overflow fp16 even as they are
 
 
@@ -45,6 +46,10 @@ class Trainer:
     losses: list[Tensor] = field(default_factory=list)
     best: Best = field(default_factory=Best)
     saved_at: float = field(default_factory=perf_counter)
+    probe: Split = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.probe = some_of(self.train, min(len(self.val), PROBE), self.course.seed)
 
     def fit(self) -> None:
         """Raises NonFiniteError where a loss or gradient is not finite, Interrupted where asked to stop; what was
@@ -54,10 +59,11 @@ class Trainer:
             began = perf_counter() - loop.epoch_seconds
             lr, sizes = self.steps(began)
             train_loss = weighted_mean(self.losses, sizes)
-            scores, better = self.validate()
+            scores, better, seen = self.validate()
             self.look_at_gradients()
             seconds = perf_counter() - began
             row: Row = {"epoch": loop.epoch, "step": loop.step, "lr": lr, "train_loss": train_loss}
+            row |= {f"train_{name}": value for name, value in seen.items() if name != "loss"}
             row |= {f"val_{name}": value for name, value in scores.items()}
             row |= {"seconds": seconds, "samples_per_second": sum(sizes) / seconds}
             loop.history.append(row)
@@ -114,8 +120,9 @@ class Trainer:
         if self.state.loss_scale is not None and self.state.loss_scale.item() < LEAST_LOSS_SCALE:
             self.fail(order[self.loop.position - 1], self.loop.position - 1)
 
-    def validate(self) -> tuple[dict[str, float], bool]:
-        """Metrics of the validation split, by averaged weights where there are any; whether they are the best."""
+    def validate(self) -> tuple[dict[str, float], bool, dict[str, float]]:
+        """Metrics of the validation split, by averaged weights where there are any; whether they are the best; and
+        the same metrics of as many training samples."""
         network, course = self.program.network, self.course
         average = averaged_weights(self.program, self.state, self.loop)
         with weights_of(self.state.params, average):
@@ -126,7 +133,7 @@ class Trainer:
             if better or not course.stopping.restore_best or self.loop.best_value is None:
                 weights = {name: value.clone() for name, value in network.state_dict().items()}
                 self.best = Best(weights, self.loop.epoch, scores, saved=False)
-        return scores, better
+            return scores, better, evaluate(self.program, self.probe, course.metrics)
 
     def look_at_gradients(self) -> None:
         """Warn, after epochs 1, 2, 4, 8 and so on, where gradients vanish or explode."""

@@ -38,7 +38,12 @@ COMMANDS = [["nntrain", "eval", RUN], ["nntrain", "predict", RUN, "input=FILE", 
 def epoch_row(epoch: int, best: int = 3) -> dict[str, float]:
     losses = {"train_loss": 2 * 0.5**epoch, "val_loss": 0.1 + 0.1 * abs(epoch - best), "val_accuracy": 0.9}
     pace = {"seconds": 0.31, "samples_per_second": 45210.3}
-    return {"epoch": epoch, "step": 10 * epoch, "lr": 0.001} | losses | {"val_f1_macro": 0.8} | pace
+    return (
+        {"epoch": epoch, "step": 10 * epoch, "lr": 0.001, "train_accuracy": 0.95}
+        | losses
+        | {"val_f1_macro": 0.8}
+        | pace
+    )
 
 
 def start(console: RunConsole, **other: Any) -> None:
@@ -352,3 +357,8 @@ def test_the_console_does_not_import_torch() -> None:
     code = "import sys, nntrain.record.console, nntrain.record.check; print({'torch', 'numpy'} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.strip() == "set()"
+
+
+def test_the_training_metric_has_a_column_where_it_fits() -> None:
+    assert "train accuracy" in line(screen(120), "epoch")
+    assert "train accuracy" not in line(screen(60), "epoch")

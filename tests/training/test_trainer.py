@@ -37,9 +37,10 @@ def test_every_evaluation_is_in_evaluation_mode_and_without_gradient(trainer: Bu
     body = nn.Sequential(nn.Linear(4, 6), BatchNorm(6), nn.Dropout(0.5), spy, nn.Linear(6, 3))
     ready = trainer(body, random=True, epochs=3)
     ready.fit()
-    # 7 training steps and one evaluation per epoch; after epochs 1 and 2 a look at the gradients, without dropout
+    # 7 training steps and two evaluations (validation, some of training) per epoch; after epochs 1 and 2 a look at the
+    # gradients, without dropout
     training, evaluation, look = (True, True), (False, False), (False, True)
-    assert spy.calls == [*([training] * 7 + [evaluation, look]) * 2, *[training] * 7, evaluation]
+    assert spy.calls == [*([training] * 7 + [evaluation] * 2 + [look]) * 2, *[training] * 7, *[evaluation] * 2]
 
 
 def test_an_evaluation_changes_nothing(trainer: Build) -> None:
@@ -109,8 +110,11 @@ def test_every_sample_once_an_epoch_in_an_order_of_its_own(trainer: Build) -> No
 
 def test_patience_runs_out(trainer: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([5.0, 4.0, 4.0, 3.9, 4.5, 4.4, 9.0])
-    monkeypatch.setattr("nntrain.training.trainer.evaluate", lambda *args: {"loss": next(losses)})
     ready = trainer(epochs=100, patience=2, min_delta=0.2)
+    monkeypatch.setattr(
+        "nntrain.training.trainer.evaluate",
+        lambda program, split, names: {"loss": next(losses) if split is ready.val else 0.0},
+    )
     ready.fit()
     assert (ready.loop.best_epoch, ready.loop.best_value) == (2, 4.0)
     assert len(ready.loop.history) == 4
@@ -127,8 +131,11 @@ def test_patience_starts_late(trainer: Build, monkeypatch: pytest.MonkeyPatch) -
 
 def test_nan_is_never_an_improvement(trainer: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([math.nan, 2.0, math.nan, 1.5, math.nan])
-    monkeypatch.setattr("nntrain.training.trainer.evaluate", lambda *args: {"loss": next(losses)})
     ready = trainer(epochs=5)
+    monkeypatch.setattr(
+        "nntrain.training.trainer.evaluate",
+        lambda program, split, names: {"loss": next(losses) if split is ready.val else 0.0},
+    )
     ready.fit()
     assert (ready.loop.best_epoch, ready.loop.best_value, ready.best.epoch) == (4, 1.5, 4)
 
@@ -137,6 +144,8 @@ def test_the_weights_of_the_best_epoch_are_kept(trainer: Build, monkeypatch: pyt
     seen: list[Tensor] = []
 
     def falls_then_rises(program: Any, split: Split, names: Any) -> dict[str, float]:
+        if split is not ready.val:
+            return {"loss": 0.0}
         seen.append(program.network.body[0].weight.detach().clone())
         return {"loss": abs(len(seen) - 3.0)}
 
