@@ -150,7 +150,8 @@ def report(name: str, rows: Sequence[Mapping[str, Any]], options: argparse.Names
     widths = [max(len(column), *(len(line[i]) for line in lines)) for i, column in enumerate(columns)]
     for line in (columns, ["-" * width for width in widths], *lines):
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |")
-    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    words = [word for i, word in enumerate(sys.argv) if "--results" not in sys.argv[max(0, i - 1) : i + 1]]
+    command = shlex.join(["python", f"benchmarks/{Path(words[0]).name}", *words[1:]])
     now = datetime.now(UTC).isoformat(timespec="minutes")
     kept = {"command": command, "date": now, "machine": machine(), "rounds": options.rounds, "threads": options.threads}
     kept |= {**about, "rows": list(rows)}
