@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 
 HERE = Path(__file__).parent
@@ -85,13 +85,17 @@ def nntrain(*words: str) -> list[str]:
     return [sys.executable, "-m", "nntrain.cli", *words]
 
 
-def interleaved(contestants: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[Any]]:
-    """What each returns in each round, in turn (A B C, B C A, ...) after one round that is not counted."""
+def interleaved(contestants: Mapping[str, Callable[[], Any]], rounds: int, rest: float = 0.0) -> dict[str, list[Any]]:
+    """What each returns in each round, in an order drawn anew, after one round that is not counted.
+
+    rest: seconds before each, in which the threads of the one before stop to spin (OpenBLAS's do so for 0.1 s).
+    """
+    draw = random.Random(0)
     names = list(contestants)
     found: dict[str, list[Any]] = {name: [] for name in names}
     for i in range(-1, rounds):
-        start = i % len(names)
-        for name in names[start:] + names[:start]:
+        for name in draw.sample(names, len(names)):
+            sleep(rest)
             value = contestants[name]()
             if i >= 0:
                 found[name].append(value)

@@ -49,7 +49,7 @@ def main() -> None:
         for names in (first, [OURS, *last] if last else []):
             for net, (widths, batch) in NETS.items() if names else ():
                 job = Job(widths, batch, pixels, x, y, folder)
-                found = interleaved({name: PEERS[name](job) for name in names}, options.rounds)
+                found = interleaved({name: PEERS[name](job) for name in names}, options.rounds, rest=0.3)
                 steps = -(-len(x) // batch)
                 rows += [
                     row(net, name, seconds, found[OURS], steps)
