@@ -35,7 +35,7 @@ def test_first_step_ends_the_process_there_and_says_when(tmp_path: Path) -> None
 
 def test_step_time_runs_the_real_trainer(shared_data: Path, tmp_path: Path) -> None:
     del shared_data  # without it, pictures would have to be made up, which takes a while
-    words = ["--rounds", "1", "--samples", "256", "--threads", "1", "--only", "nntrain", "fused Adam"]
+    words = ["--rounds", "1", "--samples", "256", "--threads", "1", "--only", "nntrain", "indexing, fused"]
     run("step_time", *words, "--results", str(tmp_path), cwd=tmp_path)
     kept = json.loads((tmp_path / "step_time_threads_1.json").read_text(encoding="utf-8"))
     assert {row["contestant"] for row in kept["rows"]} == {"nntrain", "by hand: indexing, fused Adam"}
