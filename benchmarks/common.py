@@ -88,7 +88,7 @@ def nntrain(*words: str) -> list[str]:
 def interleaved(contestants: Mapping[str, Callable[[], Any]], rounds: int, rest: float = 0.0) -> dict[str, list[Any]]:
     """What each returns in each round, in an order drawn anew, after one round that is not counted.
 
-    rest: seconds before each, in which the threads of the one before stop to spin (OpenBLAS's do so for 0.1 s).
+    rest: seconds before each, in which idle threads of the one before may stop spinning.
     """
     draw = random.Random(0)
     names = list(contestants)

@@ -12,7 +12,7 @@ from nntrain.errors import UserError, nearest
 
 OK, BUG, USER = 0, 1, 2
 FLAGS = {"-m": "multirun", "--multirun": "multirun", "--json": "json", "-h": "help", "--help": "help"}
-COLLECT_AFTER = 100_000  # new objects. Imports make a million that stay, and Python's 700 searches them for garbage so
+COLLECT_AFTER = 100_000  # new objects. Imports make very many that stay, and Python's 700 searches them for garbage so
 # often that it takes a fifth of the time to the first step.
 REPORT = "This is a fault of nntrain, not yours. Please report it with the traceback above and the command."
 
