@@ -13,17 +13,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import statistics
-import sys
 import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import report
+from common import arguments, report, set_threads
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -112,17 +110,19 @@ def summary(recipe: str, scores: list[float], seconds: list[float]) -> dict[str,
 
 
 def main() -> None:
-    wanted = sys.argv[1:] or [*BUNDLED, *SETTINGS]
+    parser = arguments(__doc__, rounds=1)
+    parser.add_argument("recipes", nargs="*", default=[*BUNDLED, *SETTINGS])
+    options = parser.parse_args()
+    set_threads(options.threads)
     warnings.filterwarnings("ignore", module="sklearn")
-    results = Path(__file__).parent / "results" / "scores.json"
-    known = {row["recipe"]: row for row in json.loads(results.read_text())["rows"]} if results.exists() else {}
-    for recipe in wanted:
+    rows: list[dict[str, Any]] = []
+    for recipe in options.recipes:
         if SETTINGS.get(recipe) and not (DATA / recipe).is_dir():
             print(f"{recipe}: there is no data in {DATA}; left out")
             continue
-        known[recipe] = compare(recipe) if recipe in BUNDLED else repeat(recipe)
-    order = [*BUNDLED, *SETTINGS]
-    report("scores", sorted(known.values(), key=lambda row: order.index(row["recipe"])), {})
+        rows.append(compare(recipe) if recipe in BUNDLED else repeat(recipe))
+        print(rows[-1], flush=True)
+    report("scores", rows, options, {})
 
 
 if __name__ == "__main__":
