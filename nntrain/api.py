@@ -30,7 +30,7 @@ def fit(config: str | Path | Mapping[str, Any] = "digits", *settings: str, quiet
     command = ["nntrain.fit", str(config), *settings]
     if isinstance(config, Mapping):
         with _written(config) as path:
-            run, status = launch([config_word(path), *settings], command, quiet=quiet)
+            run, status = launch([config_word(path), *settings], command, source="", quiet=quiet)
     else:
         run, status = launch([config_word(config), *settings], command, quiet=quiet)
     if status:

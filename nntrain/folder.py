@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +19,10 @@ CONFIG, ENVIRONMENT, RESULT = "config.yaml", "environment.json", "result.json"
 
 
 def shown(path: Path | str) -> str:
-    """A path as people know it: relative to the working directory where it lies below."""
+    """A path as people know it: relative to the working directory where it lies below; with `/`, which every system
+    takes, and which no shell wants quoted."""
     path, here = Path(path), Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) and path != here else str(path)
+    return (path.relative_to(here) if path.is_relative_to(here) and path != here else path).as_posix()
 
 
 def new_run_folder(config: Mapping[str, Any]) -> Path:
@@ -68,7 +70,7 @@ def write_setup(folder: Path, experiment: Experiment, command: Sequence[str]) ->
 def write_config(folder: Path, config: Mapping[str, Any], whole: Path | None = None) -> None:
     """The resolved recipe; `nntrain fit config=` this file repeats the run, in a folder of its own.
 
-    whole: the run of which this is one fold.
+    whole: the run of which this is one fold. A file that says all this already is left alone.
     """
     import yaml
 
@@ -78,11 +80,22 @@ def write_config(folder: Path, config: Mapping[str, Any], whole: Path | None = N
             return self.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _is_number(text) else None)
 
     Dumper.add_representer(str, Dumper.represent_str)
-    plain = {**config, "run_dir": None}
+    plain = _literal({**config, "run_dir": None})
     text = yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     path = (whole or folder) / CONFIG
     what = "this run; repeat it" if whole is None else "one fold; repeat all of them"
-    write_atomic(folder / CONFIG, f"# The resolved recipe of {what} with: nntrain fit config={path}\n{text}")
+    text = f"# The resolved recipe of {what} with: nntrain fit config={path}\n{text}"
+    if not (folder / CONFIG).is_file() or (folder / CONFIG).read_text(encoding="utf-8") != text:
+        write_atomic(folder / CONFIG, text)
+
+
+def _literal(value: Any) -> Any:
+    """The same where a `${` in a text does not refer to another setting when it is read again."""
+    if isinstance(value, str):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value)
+    if isinstance(value, Mapping):
+        return {key: _literal(entry) for key, entry in value.items()}
+    return [_literal(entry) for entry in value] if isinstance(value, list) else value
 
 
 def _is_number(text: str) -> bool:

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from nntrain.config.compose import Composed, compose
+from nntrain.config.words import read_words
 from nntrain.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,21 +25,28 @@ RESUMABLE = ("epochs", "time_limit", "early_stopping.patience", "checkpoint.ever
 
 
 def launch(
-    words: Sequence[str], command: Sequence[str], *, stream: TextIO | None = None, quiet: bool = False
+    words: Sequence[str],
+    command: Sequence[str],
+    *,
+    source: str | None = None,
+    stream: TextIO | None = None,
+    quiet: bool = False,
 ) -> tuple[Run, int]:
     """Train as the words say, or go on with the run of `resume=`; the run, and the exit status (0, or 130 / 143 where a
-    signal ended it with its state saved)."""
+    signal ended it with its state saved).
+
+    source: what to call the recipe in the commands that are proposed, where not as `config=` does.
+    """
     resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
     if not resumed:
-        return train_composed(compose(words), command, source=_source(words), stream=stream, quiet=quiet)
-    from nntrain.folder import CONFIG, find_run, shown, write_config
+        source = _source(words) if source is None else source
+        return train_composed(compose(words), command, source=source, stream=stream, quiet=quiet)
+    from nntrain.folder import CONFIG, find_run, shown
 
     folder = find_run(Path(resumed[-1]))
     saved, changes = folder / CONFIG, [word for word in words if not word.startswith("resume=")]
     _check_changes(changes, shown(saved))
     composed = compose([config_word(saved), *changes])
-    if changes:
-        write_config(folder, composed.config)  # to go on once more is to go on with these
     return train_composed(composed, command, source=shown(saved), resumed=folder, stream=stream, quiet=quiet)
 
 
@@ -54,8 +62,8 @@ def train_composed(
 ) -> tuple[Run, int]:
     """Train a config that is known to be sound.
 
-    source: what `config=` named, for the commands that are proposed. resumed: the run folder to go on with. silent: say
-    nothing at all but in log.txt.
+    source: what `config=` named, for the commands that are proposed; empty for the run's own config.yaml.
+    resumed: the run folder to go on with. silent: say nothing at all but in log.txt.
     """
     # torch is imported once the config is known to be sound: a typo costs no second
     from nntrain.folder import shown
@@ -126,5 +134,4 @@ def _check_changes(changes: Sequence[str], saved: str) -> None:
 
 
 def _source(words: Sequence[str]) -> str:
-    named = [word.partition("=")[2] for word in words if word.startswith("config=")]
-    return named[-1] if named else "digits"
+    return str(read_words(words, Path.cwd()).recipes.value)

@@ -8,6 +8,7 @@ from typing import Any
 
 from nntrain.experiment import build_experiment, find_device
 from nntrain.folder import new_run_folder, write_setup
+from nntrain.record.lock import locked
 from nntrain.training.arithmetic import arithmetic
 from nntrain.verbs.folds import fit_folds
 from nntrain.verbs.run import Run, Session
@@ -25,13 +26,17 @@ def fit(config: Mapping[str, Any], session: Session) -> Run:
             return fit_folds(config, None, session)
         experiment = build_experiment(config)
         folder = new_run_folder(config)
-        write_setup(folder, experiment, session.command)
-        return train(experiment, folder, session)
+        with locked(folder):
+            write_setup(folder, experiment, session.command)
+            return train(experiment, folder, session)
 
 
 def resume(folder: Path, config: Mapping[str, Any], session: Session) -> Run:
-    """Go on exactly where the run in `folder` was. UserError where the data is not what it was trained on."""
+    """Go on exactly where the run in `folder` was. UserError where the data is not what it was trained on, or
+    another process trains in it."""
     with arithmetic(find_device(config["device"]), config["precision"], config["deterministic"]):
         if config["data"].get("folds"):
             return fit_folds(config, folder, session)
-        return resume_training(build_experiment(config), folder, session)
+        experiment = build_experiment(config)
+        with locked(folder):
+            return resume_training(experiment, folder, session)

@@ -14,6 +14,7 @@ from nntrain.folder import CONFIG, RESULT, new_run_folder, read_json, shown, wri
 from nntrain.objective.metrics import METRICS
 from nntrain.record.files import write_json
 from nntrain.record.layout import Page, facts, grid, heading
+from nntrain.record.lock import locked
 from nntrain.record.words import number
 from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted
@@ -37,7 +38,7 @@ def fit_folds(config: Mapping[str, Any], folder: Path | None, session: Session) 
         experiment = build_experiment({**config, "name": f"{config['name']}, fold {i + 1} of {count}"}, fold=i)
         if folder is None:  # now that the data is known to be sound
             folder = new_run_folder(config)
-            write_config(folder, config)
+        write_config(folder, config)
         if session.stop.signal is not None:
             raise Interrupted(folder)
         try:
@@ -53,11 +54,12 @@ def fit_folds(config: Mapping[str, Any], folder: Path | None, session: Session) 
 
 
 def _one(experiment: Experiment, part: Path, session: Session) -> Run:
-    if (part / LAST).is_file():
-        return resume_training(experiment, part, session)
     part.mkdir(exist_ok=True)
-    write_setup(part, experiment, session.command)
-    return train(experiment, part, session)
+    with locked(part):
+        if (part / LAST).is_file():
+            return resume_training(experiment, part, session)
+        write_setup(part, experiment, session.command)
+        return train(experiment, part, session)
 
 
 def _finished(part: Path) -> Result | None:

@@ -63,7 +63,7 @@ class Run:
 @dataclass(frozen=True)
 class Session:
     """console: where it is said. stop: set to end the run. command: the command line, for environment.json. source:
-    what `config=` named, for the commands that are proposed."""
+    what `config=` named, for the commands that are proposed; empty for the run's own config.yaml."""
 
     console: RunConsole
     stop: Stop

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nntrain.errors import UserError
 from nntrain.experiment import Experiment
-from nntrain.folder import ENVIRONMENT, RESULT, read_json, shown
+from nntrain.folder import ENVIRONMENT, RESULT, read_json, shown, write_config
 from nntrain.record.files import WriteError, write_json
 from nntrain.training.checkpoint import BEST, load_state
 from nntrain.training.course import Interrupted
@@ -37,6 +37,7 @@ def resume_training(experiment: Experiment, folder: Path, session: Session) -> R
         )
     grows = experiment.program.optimizer.needs_closure
     loop, losses = load_state(folder, experiment.state, grows=grows)
+    write_config(folder, experiment.config, None if experiment.fold is None else folder.parent)  # with what was changed
     loop.stop_reason = experiment.course.reason_to_stop(loop)  # more epochs, time or patience may have been asked for
     if loop.stop_reason is not None and (folder / RESULT).is_file():
         result = read_json(folder / RESULT)
@@ -87,7 +88,7 @@ def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, 
     config, dataset, course, task = experiment.config, experiment.dataset, experiment.course, experiment.task
     splits = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
     kind = f"{len(task.classes)} classes" if task.is_classification else ", ".join(task.targets)
-    optimizer, schedule = config["optimizer"], config["schedule"]["name"]
+    optimizer, lr, schedule = config["optimizer"]["name"], experiment.program.optimizer.lr, config["schedule"]["name"]
     batch = "all samples" if course.batch_size is None else f"batch {course.batch_size * course.accumulate}"
     steps = "" if schedule == "constant" else f", {schedule} schedule"
     matrices = [p for p in experiment.program.network.body.parameters() if p.ndim == 2]
@@ -99,7 +100,7 @@ def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, 
         "task": f"{task.kind}, {kind}",
         "model": f"{config['model']['name']} {'-'.join(widths)}",
         "parameters": experiment.state.params.count,
-        "training": f"{optimizer['name']}, lr {optimizer['lr']:g}, {batch}{steps}, up to {course.epochs} epochs",
+        "training": f"{optimizer}, lr {lr:g}, {batch}{steps}, up to {course.epochs} epochs",
         "device": str(experiment.device),
         "folder": shown(folder),
         "epochs": course.epochs,

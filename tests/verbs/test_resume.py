@@ -11,6 +11,7 @@ from lab import STEPS_PER_EPOCH, Lab, outcome
 from nntrain.errors import UserError
 from nntrain.folder import find_run
 from nntrain.launch import launch
+from nntrain.record.lock import locked
 
 CASES = {
     "sgd": ["optimizer=sgd", "optimizer.momentum=0.9", "optimizer.nesterov=true", "optimizer.lr=0.05"],
@@ -115,6 +116,21 @@ def test_changes_are_kept_for_the_next_resume(lab: Lab) -> None:
     assert (status, resumed.result["epochs_run"]) == (0, 5)
     again, _ = launch([f"resume={run.dir}", "quiet=true"], [])
     assert again.result["stop_reason"] == "all 5 epochs done"
+
+
+def test_a_change_that_fails_is_not_kept(lab: Lab) -> None:
+    run = lab.fit(stop_at=3)
+    saved = (run.dir / "config.yaml").read_text()
+    with pytest.raises(UserError, match="device: cuda:99 was asked for"):
+        launch([f"resume={run.dir}", "device=cuda:99"], [])
+    assert (run.dir / "config.yaml").read_text() == saved
+
+
+def test_a_run_that_is_trained_elsewhere_is_left_alone(lab: Lab) -> None:
+    run = lab.fit(stop_at=3)
+    with locked(run.dir), pytest.raises(UserError, match="another process trains in this folder"):
+        lab.resume(run.dir)
+    assert lab.resume(run.dir).result["epochs_run"] == 4
 
 
 def test_other_data_is_refused(lab: Lab) -> None:
