@@ -64,10 +64,11 @@ class TrainState:
 class LoopState:
     """Where the loop stands; JSON-able.
 
-    epoch: the one under way, from 1. position: its steps done. step: updates done in all. bad_epochs: epochs since the
-    best. plateau: state of a schedule that watches the metric, its `factor` on the learning rate. averaged_steps: how
-    many weights are in the SWA mean. seconds: of finished epochs; epoch_seconds: of the one under way. history: a row
-    per finished epoch, as in metrics.csv.
+    epoch: the one under way, from 1. position: its steps done. step: updates done in all. bad_epochs: epochs since
+    `waiting_from`, the last value that was better by more than early stopping's min_delta. plateau: state of a
+    schedule that watches the metric, its `factor` on the learning rate. averaged_steps: how many weights are in the SWA
+    mean. seconds: of finished epochs; epoch_seconds: of the one under way. history: a row per finished epoch, as in
+    metrics.csv.
     """
 
     epoch: int = 1
@@ -76,6 +77,7 @@ class LoopState:
     best_epoch: int = 0
     best_value: float | None = None
     bad_epochs: int = 0
+    waiting_from: float | None = None
     plateau: dict[str, Any] | None = None
     averaged_steps: int = 0
     seconds: float = 0.0

@@ -116,8 +116,8 @@ def test_patience_runs_out(trainer: Build, monkeypatch: pytest.MonkeyPatch) -> N
         lambda program, split, names: {"loss": next(losses) if split is ready.val else 0.0},
     )
     ready.fit()
-    assert (ready.loop.best_epoch, ready.loop.best_value) == (2, 4.0)
-    assert len(ready.loop.history) == 4
+    assert (ready.loop.best_epoch, ready.loop.best_value) == (4, 3.9)  # the best is the best, however slightly
+    assert len(ready.loop.history) == 4  # but 0.1 is no reason to wait longer
     assert ready.loop.stop_reason == "no better loss for 2 epochs"
 
 
