@@ -93,8 +93,11 @@ def gradient_problem(program: Program, state: TrainState, batch: Batch) -> str |
     return None
 
 
-def overfitting(history: Sequence[Row]) -> str | None:
-    """Whether validation loss rose while training loss fell, from the epoch of its minimum to the last; else None."""
+def overfitting(history: Sequence[Row], remedies: Sequence[str]) -> str | None:
+    """Whether validation loss rose while training loss fell, from the epoch of its minimum to the last; else None.
+
+    remedies: what the user has not tried yet.
+    """
     if not history:
         return None
     low = min(range(len(history)), key=lambda i: history[i]["val_loss"])
@@ -106,5 +109,5 @@ def overfitting(history: Sequence[Row]) -> str | None:
     return (
         f"from epoch {then['epoch']} on the network overfits: the validation loss rose from {then['val_loss']:.4g} to "
         f"{last['val_loss']:.4g}, the training loss fell from {then['train_loss']:.4g} to {last['train_loss']:.4g}; "
-        "what usually helps: model.dropout=0.2, optimizer=adamw optimizer.weight_decay=0.05, a smaller model, more data"
+        f"what usually helps: {', '.join([*remedies, 'a smaller model', 'more data'])}"
     )

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from nntrain.data.dataset import Split
 from nntrain.experiment import Experiment
-from nntrain.folder import RESULT, shown
+from nntrain.folder import CONFIG, RESULT, shown
 from nntrain.model_file import about_model
 from nntrain.objective.metrics import baseline_metrics, confusion, metric_names, per_class
 from nntrain.record.console import RunConsole
@@ -44,7 +45,7 @@ def finish(experiment: Experiment, folder: Path, loop: LoopState, best: Best, se
     predictions = program.objective.predictions(outputs[last]).cpu()
     targets = program.objective.own_unit(splits[last].targets).cpu()
     _plot(experiment, folder, loop, predictions, targets, console)
-    if said := overfitting(loop.history):
+    if said := overfitting(loop.history, _remedies(experiment.config)):
         console.note(said)
     console.finish(
         result | {"checkpoint": shown(folder / BEST)},
@@ -124,11 +125,23 @@ def _rates(experiment: Experiment, loop: LoopState) -> tuple[list[int], list[flo
     return steps, [experiment.course.rates(step)[0] for step in steps]
 
 
+def _remedies(config: Mapping[str, Any]) -> list[str]:
+    """Words against overfitting, of what the config does not have yet."""
+    remedies = []
+    if config["model"]["name"] == "mlp" and not np.any(config["model"]["dropout"]):
+        remedies.append("model.dropout=0.2")
+    if config["optimizer"]["name"] == "adam" and not config["optimizer"]["weight_decay"]:
+        remedies.append("optimizer=adamw optimizer.weight_decay=0.05")
+    elif config["optimizer"].get("weight_decay") == 0 and not config["regularization"]["l2"]:
+        remedies.append("optimizer.weight_decay=0.001")
+    return remedies
+
+
 def _next_commands(experiment: Experiment, folder: Path, source: str) -> list[list[str]]:
     raw = experiment.config["data"].get("path") or "FILE"
-    rate = experiment.config["optimizer"]["lr"]
+    rate = experiment.program.optimizer.lr
     return [
         ["nntrain", "eval", shown(folder)],
         ["nntrain", "predict", shown(folder), f"input={shown(raw)}", "output=predictions.csv"],
-        ["nntrain", "fit", f"config={source}", f"optimizer.lr={rate / 3:.2g}"],
+        ["nntrain", "fit", f"config={source or shown(folder / CONFIG)}", f"optimizer.lr={rate / 3:.2g}"],
     ]
