@@ -13,6 +13,9 @@ from nntrain.errors import UserError, nearest, unknown
 GROUP = "nntrain."  # entry-point groups are `nntrain.model`, `nntrain.optimizer`, ...
 
 
+OWN_GROUPS = ("data", "model", "init", "loss", "optimizer", "schedule")  # whose choices are classes
+
+
 def own_names(group: str) -> tuple[str, ...]:
     """Names that installed packages add to a group by entry points."""
     return tuple(sorted(entry_points(group=GROUP + group).names))
@@ -22,6 +25,8 @@ def is_own(group: str, name: str) -> bool:
     """Whether a name stands for somebody's own class, which has no option file: its signature says what it takes."""
     from nntrain.config.options import option_names
 
+    if group not in OWN_GROUPS:
+        return False
     return ":" in name or (name not in option_names(group) and name in own_names(group))
 
 

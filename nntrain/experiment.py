@@ -21,9 +21,11 @@ from nntrain.models.table import INITIALIZERS, MODELS
 from nntrain.objective.metrics import METRICS, metric_names
 from nntrain.objective.objective import Objective, class_weight_tensor
 from nntrain.objective.table import LOSSES
+from nntrain.optim.duration import Duration
 from nntrain.optim.optimizer import Optimizer
 from nntrain.optim.parameters import Parameters
 from nntrain.optim.plateau import Plateau
+from nntrain.optim.rprop import Rprop
 from nntrain.optim.schedule import Schedule
 from nntrain.optim.table import OPTIMIZERS, SCHEDULES
 from nntrain.task import Task
@@ -72,6 +74,8 @@ def build_experiment(config: Config, fold: int | None = None) -> Experiment:
     check_optimizer(config, optimizer)
     if config["schedule"].get("cycle_momentum") and optimizer.base_momentum is None:
         notes.append(f"schedule.cycle_momentum: optimizer {config['optimizer']['name']} has no momentum to move")
+    if isinstance(optimizer, Rprop) and config["schedule"]["name"] != "constant":
+        notes.append(f"schedule {config['schedule']['name']} has no effect: rprop finds its own step for every weight")
     regularization = config["regularization"]
     program = Program(
         network,
@@ -129,10 +133,7 @@ def build_network(config: Config, features: Features, outputs: int) -> Network:
         inputs = features.channels * features.height * features.width
     else:
         assert isinstance(features, TableFeatures)
-        model = config["data"]
-        table = TableInput(
-            features.numeric, features.cardinalities, model.get("one_hot_max", 16), model.get("embedding_dim")
-        )
+        table = TableInput(features.numeric, features.cardinalities, features.one_hot_max, features.embedding_dim)
         first, inputs = table, table.features
     return Network(first, build("model", MODELS, config["model"], inputs=inputs, outputs=outputs))
 
@@ -178,18 +179,29 @@ def build_stopping(section: Mapping[str, Any]) -> Stopping:
 
 
 def swa_start(section: Mapping[str, Any], steps_per_epoch: int, total: int) -> int | None:
-    """The first step whose weights enter the SWA mean, or None."""
-    if section["swa_start_epochs"] is not None:
-        return int(section["swa_start_epochs"] * steps_per_epoch) + 1
-    if section["swa_start_percent"] is not None:
-        return int(section["swa_start_percent"] / 100 * total) + 1
-    return None
+    """The first step whose weights enter the SWA mean, or None. UserError where the training ends before it."""
+    epochs, percent = section["swa_start_epochs"], section["swa_start_percent"]
+    if epochs is None and percent is None:
+        return None
+    before = Duration("swa_start", None, epochs, percent).resolve(total, steps_per_epoch, default=0)
+    if before >= total:
+        key = "swa_start_percent" if epochs is None else "swa_start_epochs"
+        raise UserError(
+            f"regularization.{key}: {section[key]} starts averaging when the training of {total} steps is over; "
+            "start earlier, or train longer"
+        )
+    return before + 1
 
 
 def check_batches(config: Config, network: Network, train: Split) -> None:
     """UserError where the batch size does not fit the data or the network."""
     size = config["batch_size"]
     if size == "full":
+        if config["gradient_accumulation"] > 1:
+            raise UserError(
+                f"gradient_accumulation: {config['gradient_accumulation']} has no effect with batch_size=full, which "
+                "is one batch; set it to 1, or batch_size to a number"
+            )
         return
     if size > len(train):
         raise UserError(
@@ -220,7 +232,10 @@ def find_device(name: str) -> torch.device:
     """The device of that name. UserError where this machine has none such."""
     if name == "auto":
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError:  # no such kind, or a number that no device can have
+        raise UserError(f"device: {name!r} names no device (auto, cpu, cuda, cuda:0, cuda:1, ..., or mps)") from None
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count == 0:
@@ -238,6 +253,8 @@ def find_device(name: str) -> torch.device:
         raise UserError(
             "device: mps was asked for, but this machine has no Metal device; use device=cpu or device=auto"
         )
+    if device.type not in ("cpu", "mps"):
+        raise UserError(f"device: nntrain does not run on {name!r} (auto, cpu, cuda, cuda:0, cuda:1, ..., or mps)")
     return device
 
 

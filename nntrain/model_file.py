@@ -38,4 +38,4 @@ def features_of(about: Mapping[str, Any]) -> Features:
         return PixelFeatures(
             saved["channels"], saved["height"], saved["width"], tuple(saved["mean"]), tuple(saved["std"])
         )
-    return TableFeatures(saved["numeric"], tuple(saved["cardinalities"]))
+    return TableFeatures(saved["numeric"], tuple(saved["cardinalities"]), saved["one_hot_max"], saved["embedding_dim"])

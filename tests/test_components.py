@@ -97,3 +97,10 @@ def test_what_is_ones_own() -> None:
     assert is_own("model", "a.b:C")
     assert not is_own("model", "mlp")
     assert not is_own("model", "nobody")
+    assert not is_own("early_stopping", "a.b:C")  # whose settings are no class's
+
+
+@pytest.mark.parametrize("group", ["early_stopping", "augment"])
+def test_not_every_group_takes_a_class(group: str) -> None:
+    with pytest.raises(UserError, match=f"{group}: unknown {group} 'my_nets:Net'"):
+        compose([f"{group}=my_nets:Net"])

@@ -13,13 +13,14 @@ import torch
 import nntrain
 from nntrain.config.compose import compose
 from nntrain.errors import UserError
-from nntrain.experiment import build_experiment
+from nntrain.experiment import build_experiment, find_device
 from nntrain.models.activations import ACTIVATIONS
 from nntrain.models.norms import NORMS
 from nntrain.models.table import INITIALIZERS, MODELS
 from nntrain.objective.table import LOSSES
 from nntrain.optim.table import OPTIMIZERS, SCHEDULES
 from nntrain.verbs.evaluate import evaluate_words
+from nntrain.verbs.finish import _remedies
 
 CLASSES = {"name": "synthetic", "dataset": "blobs", "classes": 3, "samples": 60, "noise": 0.4}
 TWO_CLASSES = {"name": "synthetic", "dataset": "moons", "samples": 60}
@@ -103,6 +104,12 @@ def config(*words: str, **sections: Any) -> dict[str, Any]:
         ),
         (["precision=tf32"], "precision: tf32 is a format of CUDA devices, and this run is on cpu"),
         (["early_stopping.monitor=rmse"], "early_stopping.monitor: rmse is not a metric of classification"),
+        (["batch_size=full", "gradient_accumulation=4"], "gradient_accumulation: 4 has no effect with batch_size=full"),
+        (
+            ["regularization.swa_start_epochs=2"],
+            "regularization.swa_start_epochs: 2 starts averaging when the training of 6 steps is over",
+        ),
+        (["device=cuda:300"], "device: (cuda:300 was asked for|'cuda:300' names no device)"),
         (["device=mps"], "device: mps was asked for, but this machine has no Metal device"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -143,3 +150,63 @@ def test_the_same_seed_draws_the_same_network() -> None:
     first, same, other = (build_experiment(config(f"seed={seed}")).state.params.flat for seed in (1, 1, 2))
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", "meta"])
+def test_a_device_that_is_none_is_said(name: str) -> None:
+    with pytest.raises(UserError, match=f"device: .*'{name}'"):
+        find_device(name)
+
+
+def test_a_schedule_over_rprop_is_said_to_have_no_effect() -> None:
+    said = "schedule cosine has no effect: rprop finds its own step for every weight"
+    assert said in build_experiment(config("optimizer=rprop", "schedule=cosine")).notes
+    assert not any("no effect" in note for note in build_experiment(config("optimizer=rprop")).notes)
+
+
+OWN = """\
+from torch import nn
+from nntrain.optim.sgd import SGD
+
+class Descent(SGD):
+    def __init__(self, lr=0.05):
+        super().__init__(lr, momentum=0.0)
+
+class Noisy(nn.Sequential):
+    def __init__(self, inputs, outputs):
+        super().__init__(nn.Linear(inputs, outputs))
+    def forward(self, x):
+        return super().forward(x + 0.1 * x.new_empty(x.shape).normal_())
+"""
+
+
+def test_classes_of_ones_own_train_and_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("my_parts.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(Path.cwd()))
+    own = {"optimizer": {"name": "my_parts:Descent"}, "model": {"name": "my_parts:Noisy"}}
+    recipe = {key: value for key, value in RECIPE.items() if key not in own} | {"data": CLASSES} | own
+    torch.manual_seed(1)  # whatever state the caller's generator is in
+    first = nntrain.fit(recipe, quiet=True).metrics
+    torch.manual_seed(2)
+    again = nntrain.fit(recipe, quiet=True).metrics
+    assert [row["train_loss"] for row in first] == [row["train_loss"] for row in again]
+
+
+def test_what_next_names_a_recipe_that_is_there() -> None:
+    run = nntrain.fit(RECIPE | {"data": CLASSES})
+    log = (run.dir / "log.txt").read_text()
+    assert f"config={run.dir.relative_to(Path.cwd())}/config.yaml" in log
+
+
+@pytest.mark.parametrize(
+    ("words", "remedies"),
+    [
+        (["model.dropout=0", "optimizer=adam"], ["model.dropout=0.2", "optimizer=adamw optimizer.weight_decay=0.05"]),
+        (["model.dropout=[0.1,0]", "model.widths=[4,4]", "optimizer=sgd"], ["optimizer.weight_decay=0.001"]),
+        (["model=linear", "optimizer=adamw"], []),
+        (["model=linear", "optimizer=lbfgs"], []),
+    ],
+    ids=str,
+)
+def test_advice_against_overfitting_is_none_that_is_followed(words: list[str], remedies: list[str]) -> None:
+    assert _remedies(compose(["config=digits", *words]).config) == remedies

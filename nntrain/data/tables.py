@@ -54,6 +54,8 @@ def table_dataset(
 ) -> Dataset:
     """columns: all inputs, over the rows of all splits; `rows` says which is where. Statistics come from rows.train."""
     rows.require_samples()
+    if weights is not None and not weights[rows.train].any():
+        raise UserError(f"data.weight_column '{weight_column}': every weight of the training split is 0")
     said = list(notes)
     task = fit_scale(task, targets, rows.train)
     encoders: list[NumericEncoder | CategoryEncoder] = []

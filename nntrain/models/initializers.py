@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Generator, Tensor, nn
 
+from nntrain.errors import UserError
 from nntrain.models.activations import Family
 from nntrain.seeding import generator
 
@@ -221,7 +222,7 @@ def initialize(network: nn.Module, initializer: Initializer, seed: int) -> list[
     The parameter at `position` in `network.named_parameters()` is drawn from `generator(seed, "init", position)`. A
     linear or convolutional layer tells what follows it by its attributes `family` and `gain`; without them it is
     linear with gain 1. Norms start at 1 and 0 with fresh running statistics. A layer of any other kind with parameters
-    is a TypeError.
+    is a UserError.
     """
     positions = {id(p): i for i, p in enumerate(network.parameters())}
 
@@ -240,5 +241,8 @@ def initialize(network: nn.Module, initializer: Initializer, seed: int) -> list[
         elif isinstance(module, DETERMINISTIC):
             module.reset_parameters()
         elif any(True for _ in module.parameters(recurse=False)):
-            raise TypeError(f"no rule to initialise {type(module).__name__}")
+            raise UserError(
+                f"init: there is no rule to initialise {type(module).__name__}; a network is made of linear, "
+                "convolutional, embedding and norm layers, and PReLU"
+            )
     return [initializer.note] if initializer.note and positions else []

@@ -19,13 +19,16 @@ class Network(nn.Module):
 
     @property
     def draws_noise(self) -> bool:
-        """Whether training draws random numbers in the forward pass (dropout)."""
-        return any(
-            module.p > 0
-            if isinstance(module, _DropoutNd)
-            else _drops(module, "dropout") or _drops(module, "input_dropout")
-            for module in self.modules()
-        )
+        """Whether training draws random numbers in the forward pass (dropout). Somebody's own module may, unseen."""
+        return any(map(_draws, self.modules()))
+
+
+def _draws(module: nn.Module) -> bool:
+    if type(module).__module__.partition(".")[0] not in ("nntrain", "torch"):
+        return True
+    if isinstance(module, _DropoutNd):
+        return module.p > 0
+    return _drops(module, "dropout") or _drops(module, "input_dropout")
 
 
 def _drops(module: nn.Module, setting: str) -> bool:

@@ -53,7 +53,3 @@ def norm(choice: str | Mapping[str, Any], width: int) -> nn.Module | None:
 def shifts(module: nn.Module | None) -> bool:
     """Whether the norm adds a shift of its own, which makes a bias before it idle."""
     return getattr(module, "bias", None) is not None
-
-
-def has_batch_norm(network: nn.Module) -> bool:
-    return any(isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d) for module in network.modules())

@@ -22,10 +22,6 @@ class Duration:
     def __post_init__(self) -> None:
         reject_two_units(self.name, self.steps, self.epochs, self.percent)
 
-    @property
-    def given(self) -> bool:
-        return self.steps is not None or self.epochs is not None or self.percent is not None
-
     def resolve(self, total_steps: int, steps_per_epoch: int, default: int) -> int:
         """The length in whole steps, to the nearest; `default` where no unit is given."""
         if self.steps is not None:

@@ -380,6 +380,11 @@ MISTAKES: dict[str, tuple[dict, dict, str]] = {
         r"the weight of row 60 is missing",
     ),
     "zero weights": ({**FINE, "w": [0] * ROWS}, {"weight_column": "w"}, r"every weight is 0"),
+    "zero weights in training": (
+        {**FINE, "w": [0] * (ROWS - 9) + [1] * 9, "s": ["train"] * (ROWS - 9) + ["val"] * 9},
+        {"weight_column": "w", "split_column": "s"},
+        r"data.weight_column 'w': every weight of the training split is 0",
+    ),
     "text for a time": (FINE, {"time_column": "c"}, r"data.time_column 'c': holds text"),
     "a missing time": (
         {**FINE, "a": [*FINE["a"][:-1], None]},

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from nntrain.errors import UserError
 from nntrain.models.initializers import INITIALIZERS, initialize
 from nntrain.models.inputs import TableInput
 from nntrain.models.mlp import MLP
@@ -168,5 +169,5 @@ def test_constant_says_that_units_stay_alike_and_they_do():
 
 
 def test_a_layer_without_a_rule_is_refused():
-    with pytest.raises(TypeError, match="no rule to initialise GRU"):
+    with pytest.raises(UserError, match="init: there is no rule to initialise GRU; a network is made of linear"):
         initialize(nn.GRU(2, 2), INITIALIZERS["auto"](), seed=0)
