@@ -193,7 +193,10 @@ class RegressionLoss(Loss):
 
 
 def own_unit(standardised: Tensor, task: Task) -> Tensor:
-    """center + scale * standardised, per column: [B, T] -> [B, T]."""
+    """center + scale * standardised, per column: [B, T] -> float64 [B, T], for float32 keeps seven digits of a value
+    whose spread may be in the eighth (float32 on mps, which has no other)."""
+    if standardised.device.type != "mps":
+        standardised = standardised.double()
     if len(task.center) == 1:
         return standardised * task.scale[0] + task.center[0]  # no copy to the device
     return standardised.new_tensor(task.center) + standardised.new_tensor(task.scale) * standardised

@@ -63,7 +63,7 @@ class Objective:
         return self.criterion(outputs, targets, weights, smoothing)
 
     def predictions(self, outputs: Tensor) -> Tensor:
-        """Probabilities [B, K] or values [B, T] in the target's own unit, float32."""
+        """Probabilities [B, K] or values [B, T] in the target's own unit."""
         return self.criterion.predictions(outputs.float(), self.task)
 
     def own_unit(self, targets: Tensor) -> Tensor:

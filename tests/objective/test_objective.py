@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch.nn import functional as F
 
 from nntrain.errors import UserError
+from nntrain.objective.metrics import compute
 from nntrain.objective.objective import Objective, class_weight_tensor
 from nntrain.objective.table import LOSSES
 from nntrain.task import Task
@@ -49,10 +52,18 @@ def test_half_precision_outputs_are_compared_in_full():
 def test_targets_and_predictions_in_their_own_unit(task):
     objective = Objective(task, LOSSES["auto"]())
     standardised = torch.randn(4, len(task.targets))
-    expected = standardised * torch.tensor(task.scale) + torch.tensor(task.center)
+    expected = standardised.double() * torch.tensor(task.scale) + torch.tensor(task.center)
     torch.testing.assert_close(objective.own_unit(standardised), expected)
     torch.testing.assert_close(objective.predictions(standardised), expected)
     assert objective.outputs == len(task.targets)
+
+
+def test_metrics_of_a_small_spread_far_from_0_are_not_those_of_rounding():
+    objective = Objective(Task("regression", ("t",), center=(1e8,), scale=(0.5,)), LOSSES["auto"]())
+    predicted, true = torch.tensor([[0.0], [1.0], [-1.0]]), torch.tensor([[0.1], [0.9], [-1.2]])
+    scores = compute(["rmse", "r2"], objective.task, objective.predictions(predicted), objective.own_unit(true))
+    assert float(scores["rmse"]) == pytest.approx(0.5 * math.sqrt(0.06 / 3), rel=1e-5)
+    assert float(scores["r2"]) == pytest.approx(1 - 0.06 / float(((true - true.mean()) ** 2).sum()), rel=1e-5)
 
 
 def test_raw_targets_and_classes_are_in_their_own_unit_already():
