@@ -4,26 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from nntrain.optim.optimizer import Hyper
 from nntrain.optim.parameters import Parameters
-
-if TYPE_CHECKING:
-    from nntrain.training.state import LoopState, TrainState
-    from nntrain.training.step import Program
+from nntrain.training.state import LoopState, TrainState
+from nntrain.training.step import Program
 
 REFRESH_BATCH = 2048
-
-
-def follow(program: Program, state: TrainState, h: Hyper) -> None:
-    """Exponential moving average (EMA): the decay starts small, so that the random start is soon forgotten."""
-    if program.ema and state.average is not None:
-        decay = min(program.ema, (1 + h.step) / (10 + h.step))
-        state.average.lerp_(state.params.flat, 1 - decay)
 
 
 @torch.no_grad()
@@ -73,7 +62,8 @@ def refresh_norms(program: Program, inputs: Tensor) -> None:
         norm.momentum = None  # a plain mean over the batches
         norm.train()
     with program.autocast(inputs.device):
-        for part in torch.split(inputs, REFRESH_BATCH):
+        # equal parts, for they weigh alike: two samples left over would make up half of the statistics of 2050
+        for part in torch.tensor_split(inputs, -(-len(inputs) // REFRESH_BATCH)):
             network(part)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

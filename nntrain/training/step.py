@@ -17,7 +17,6 @@ from nntrain.objective.objective import Objective
 from nntrain.objective.penalties import add_penalty_gradients, clip_by_norm, clip_by_value, max_norm_, penalty
 from nntrain.optim.lbfgs import LBFGS
 from nntrain.optim.optimizer import Hyper, Optimizer
-from nntrain.training.averaging import follow
 from nntrain.training.state import TrainState
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def train_step(program: Program, state: TrainState, batches: Sequence[Batch], h:
     with torch.no_grad():
         if program.max_norm is not None:
             max_norm_(views[:weights], program.max_norm)
-        follow(program, state, h)
+        follow_average(program, state, h)
         if state.loss_scale is not None and state.growth is not None:
             for buffer, before in zip(state.buffers.values(), kept, strict=True):  # batch-norm statistics of a bad step
                 buffer.copy_(torch.where(state.found_inf == 0, buffer, before))
@@ -175,8 +174,15 @@ def _closure_step(
         state.skipped.add_(state.found_inf)
         if program.max_norm is not None:
             max_norm_(params.views[: params.weights], program.max_norm)
-        follow(program, state, h)
+        follow_average(program, state, h)
     return losses[0]
+
+
+def follow_average(program: Program, state: TrainState, h: Hyper) -> None:
+    """Exponential moving average (EMA): the decay starts small, so that the random start is soon forgotten."""
+    if program.ema and state.average is not None:
+        decay = min(program.ema, (1 + h.step) / (10 + h.step))
+        state.average.lerp_(state.params.flat, 1 - decay)
 
 
 def check_finite(tensors: list[Tensor], found_inf: Tensor, loss_scale: Tensor | None) -> None:
