@@ -187,6 +187,12 @@ def test_the_kernel_and_the_rule_agree_where_only_weights_decay(name: str) -> No
     torch.testing.assert_close(trained(kernel), trained(rule), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", FUSED)
+def test_kernels_are_only_used_where_every_torch_that_is_allowed_has_them(name):
+    assert OPTIMIZERS[name]().has_fused(torch.device("cuda")) == (name != "adagrad")
+    assert not OPTIMIZERS[name]().has_fused(torch.device("mps"))
+
+
 @pytest.mark.parametrize("name", STEPWISE)
 def test_two_runs_are_equal_bit_for_bit(name: str) -> None:
     assert torch.equal(trained(OPTIMIZERS[name]()), trained(OPTIMIZERS[name]()))
