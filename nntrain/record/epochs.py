@@ -66,7 +66,7 @@ def _cells(title: str, key: str) -> int:
 
 
 def _width(columns: Sequence[tuple[str, str, str]]) -> int:
-    return 5 + sum(GAP + _cells(title, key) for title, key, _ in columns) + GAP + 1
+    return sum(_cells(title, key) + GAP for title, key, _ in columns) + 1  # the mark stands last
 
 
 def _shown(key: str, value: Any) -> str:
