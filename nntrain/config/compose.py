@@ -186,5 +186,5 @@ def _reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "refers to itself"
     if isinstance(error, MissingMandatoryValue):
-        return "must be given a value"
+        return "must be given a value ('???' stands for one that is missing)"
     return str(error).splitlines()[0]

@@ -117,7 +117,8 @@ RECIPES = {
     # values
     "model: {widths: [8], width: 4}": "model.width: stands beside model.widths, which gives the width of",
     "optimizer: {lr: 2026-01-31}": "optimizer.lr: '2026-01-31' is not a number above 0 (mine.yaml, line 1)",
-    "optimizer: {lr: '???'}": "optimizer.lr: must be given a value (mine.yaml, line 1)",
+    "optimizer: {lr: '???'}": "lr: must be given a value ('???' stands for one that is missing) (mine.yaml, line 1)",
+    "loss: {class_weights: [0, 0.0]}": "loss.class_weights: every weight is 0, so there is nothing to learn",
     "optimizer: {lr: '${nope}'}": "optimizer.lr: Interpolation key 'nope' not found (mine.yaml, line 1)",
     "optimizer: {lr: !!set {a, b}}": "optimizer.lr: Value 'set' is not a supported primitive type (mine.yaml, line 1)",
     "optimizer: {lr: !!binary aGVsbG8=}": "optimizer.lr: b'hello' is not a number above 0",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from nntrain.config.fields import NON_NEGATIVE, POSITIVE, Choice, Either, Kind, ListOf, MapOf, Null, Number
 
 FIELDS: dict[str, Kind] = {
@@ -15,3 +18,9 @@ FIELDS: dict[str, Kind] = {
     "gamma": NON_NEGATIVE,
     "quantile": Number(above=0, below=1),
 }
+
+
+def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    weights = section.get("class_weights")
+    if isinstance(weights, list) and not any(weights):
+        yield "class_weights", "every weight is 0, so there is nothing to learn"
