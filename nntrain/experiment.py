@@ -15,6 +15,7 @@ from nntrain.data.table import SOURCES
 from nntrain.errors import UserError
 from nntrain.models.initializers import initialize
 from nntrain.models.inputs import PixelInput, TableInput
+from nntrain.models.mlp import MLP
 from nntrain.models.network import Network
 from nntrain.models.norms import BatchNorm
 from nntrain.models.table import INITIALIZERS, MODELS
@@ -64,6 +65,8 @@ def build_experiment(config: Config, fold: int | None = None) -> Experiment:
     objective = build_objective(config, loss, dataset)
     network, notes = build_network(config, dataset.features, objective.outputs), []
     notes += initialize(network, build("init", INITIALIZERS, config["init"]), config["seed"])
+    if isinstance(network.body, MLP) and not network.body.hidden and config["model"]["dropout"]:
+        notes.append("model.dropout has no effect without hidden layers; model.input_dropout drops inputs")
     network.to(device)
     dataset.train, dataset.val = dataset.train.to(device), dataset.val.to(device)
     dataset.test = None if dataset.test is None else dataset.test.to(device)

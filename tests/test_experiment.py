@@ -164,6 +164,12 @@ def test_a_schedule_over_rprop_is_said_to_have_no_effect() -> None:
     assert not any("no effect" in note for note in build_experiment(config("optimizer=rprop")).notes)
 
 
+def test_dropout_without_hidden_layers_is_said_to_have_no_effect() -> None:
+    said = "model.dropout has no effect without hidden layers; model.input_dropout drops inputs"
+    assert said in build_experiment(config("model.widths=[]", "model.dropout=0.2")).notes
+    assert said not in build_experiment(config("model.dropout=0.2")).notes
+
+
 OWN = """\
 from torch import nn
 from nntrain.optim.sgd import SGD
