@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from nntrain.record.run_folder import create_run_folder, environment
 if TYPE_CHECKING:
     from nntrain.experiment import Experiment
 
+# What a resumed run may change without becoming another run.
+RESUMABLE = ("epochs", "time_limit", "early_stopping.patience", "checkpoint.every_seconds", "quiet", "device")
 CONFIG, ENVIRONMENT, RESULT = "config.yaml", "environment.json", "result.json"
 
 
@@ -64,7 +67,17 @@ def write_setup(folder: Path, experiment: Experiment, command: Sequence[str]) ->
     config = experiment.config
     write_config(folder, config, None if experiment.fold is None else folder.parent)
     about = environment(config["seed"], str(experiment.device), experiment.dataset.fingerprint, command)
-    write_json(folder / ENVIRONMENT, about)
+    write_json(folder / ENVIRONMENT, {**about, "config_fingerprint": config_fingerprint(config)})
+
+
+def config_fingerprint(config: Mapping[str, Any]) -> str:
+    """A short hash of all settings but those that a resumed run may change."""
+    settings = {
+        f"{group}.{key}": v for group, part in config.items() if isinstance(part, Mapping) for key, v in part.items()
+    }
+    settings |= {key: value for key, value in config.items() if not isinstance(value, Mapping)}
+    fixed = sorted((key, value) for key, value in settings.items() if key not in (*RESUMABLE, "run_dir", "name"))
+    return blake2b(json.dumps(fixed, default=str).encode(), digest_size=8).hexdigest()
 
 
 def write_config(folder: Path, config: Mapping[str, Any], whole: Path | None = None) -> None:

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from nntrain.training.course import Stop
     from nntrain.verbs.run import Run
 
-# What a resumed run may change without becoming another run.
-RESUMABLE = ("epochs", "time_limit", "early_stopping.patience", "checkpoint.every_seconds", "quiet", "device")
-
 
 def launch(
     words: Sequence[str],
@@ -123,6 +120,8 @@ def config_word(path: Path | str) -> str:
 
 
 def _check_changes(changes: Sequence[str], saved: str) -> None:
+    from nntrain.folder import RESUMABLE
+
     problems = [
         f"{word}: a resumed run goes on as it was started; only {', '.join(RESUMABLE)} may be changed "
         f"(a new run from the same recipe: nntrain fit config={saved} {word})"

@@ -33,7 +33,7 @@ class FolderKeeper:
         self._warned = False
 
     def model(self, best: Best) -> bool:
-        about = about_model(self.experiment, {"epoch": best.epoch, "val": best.scores})
+        about = about_model(self.experiment, {"best_epoch": best.epoch, "val": best.scores})
         self.unsaved = self.attempt(lambda: save_model(self.folder / BEST, best.weights, about))
         return self.unsaved is None
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nntrain.errors import UserError
 from nntrain.experiment import Experiment
-from nntrain.folder import ENVIRONMENT, RESULT, read_json, shown, write_config
+from nntrain.folder import CONFIG, ENVIRONMENT, RESULT, config_fingerprint, read_json, shown, write_config
 from nntrain.record.files import WriteError, write_json
 from nntrain.training.checkpoint import BEST, load_state
 from nntrain.training.course import Interrupted
@@ -30,7 +30,13 @@ def train(experiment: Experiment, folder: Path, session: Session) -> Run:
 
 def resume_training(experiment: Experiment, folder: Path, session: Session) -> Run:
     """Go on exactly where the training in `folder` was; one that is finished is only said again."""
-    if read_json(folder / ENVIRONMENT).get("data_fingerprint") != experiment.dataset.fingerprint:
+    known = read_json(folder / ENVIRONMENT)
+    if known.get("config_fingerprint") != config_fingerprint(experiment.config):
+        raise UserError(
+            f"resume: {shown(folder / CONFIG)} was edited since the run was started, which goes on as it was started; "
+            f"for a new run with these settings: nntrain fit config={shown(folder / CONFIG)}"
+        )
+    if known.get("data_fingerprint") != experiment.dataset.fingerprint:
         raise UserError(
             f"resume: the data has changed since {shown(folder)} was started; start a new run: "
             f"nntrain fit config={session.source}"

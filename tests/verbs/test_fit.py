@@ -185,7 +185,7 @@ def test_the_best_model_before_a_value_that_is_not_finite_is_kept(lab: Lab, monk
     with pytest.raises(NonFiniteError, match=r"epoch 3, step 3: .*; the last good model is bad/best.safetensors"):
         lab.fit(f"run_dir={lab.folder}/bad")
     kept, about = load_model(lab.folder / "bad" / "best.safetensors")
-    assert about["metrics"]["epoch"] == whole.result["best_epoch"]
+    assert about["metrics"]["best_epoch"] == whole.result["best_epoch"]
     expected = load_file(whole.best)
     assert all(torch.equal(kept[name], expected[name]) for name in expected)
 
