@@ -12,6 +12,7 @@ from nntrain.errors import UserError, nearest
 
 OK, BUG, USER = 0, 1, 2
 FLAGS = {"-m": "multirun", "--multirun": "multirun", "--json": "json", "-h": "help", "--help": "help"}
+VERBS_ELSEWHERE = {"train": "fit", "run": "fit", "test": "eval", "score": "eval", "infer": "predict", "init": "configs"}
 COLLECT_AFTER = 100_000  # new objects. Imports make very many that stay, and Python's 700 searches them for garbage so
 # often that it takes a fifth of the time to the first step.
 REPORT = "This is a fault of nntrain, not yours. Please report it with the traceback above and the command."
@@ -86,7 +87,7 @@ def _run(words: list[str]) -> int:
 def _unknown_verb(verb: str, verbs: list[str]) -> str:
     if "=" in verb:
         return f"'{verb}' is a setting; a command comes first: nntrain fit {verb}"
-    guess = nearest(verb, verbs)
+    guess = VERBS_ELSEWHERE.get(verb.lower()) or nearest(verb, verbs)
     hint = f"; did you mean '{guess}'?" if guess else ""
     return f"there is no command '{verb}'{hint} (commands: {', '.join(verbs)}; see: nntrain --help)"
 
@@ -94,7 +95,12 @@ def _unknown_verb(verb: str, verbs: list[str]) -> str:
 def _unknown_flag(flag: str) -> str:
     if "=" in flag:
         return f"{flag}: settings are written without dashes: {flag.lstrip('-')}"
+    from nntrain.config import schema
+
     guess = nearest(flag, FLAGS)
+    key = flag.lstrip("-").replace("-", "_")
+    if guess is None and key in {"config", "resume", *schema.GROUPS, *schema.fields("top")}:
+        guess = f"{key}=..."
     hint = f"; did you mean '{guess}'?" if guess else ""
     return f"{flag}: there is no such option{hint} (options: {', '.join(FLAGS)}; settings are written key=value)"
 

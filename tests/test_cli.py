@@ -38,6 +38,10 @@ MISTAKES = {
     "xyz": "nntrain: there is no command 'xyz' (commands: ",
     "config=digits": "nntrain: 'config=digits' is a setting; a command comes first: nntrain fit config=digits",
     "help fitt": "nntrain: there is no command 'fitt'; did you mean 'fit'?",
+    "train config=x": "nntrain: there is no command 'train'; did you mean 'fit'?",
+    "fit --epochs 3": "nntrain: --epochs: there is no such option; did you mean 'epochs=...'?",
+    "fit --batch-size 3": "nntrain: --batch-size: there is no such option; did you mean 'batch_size=...'?",
+    "fit --config x": "nntrain: --config: there is no such option; did you mean 'config=...'?",
     "fit --cfg": "nntrain: --cfg: there is no such option (options: -m, --multirun, --json, -h, --help; settings are "
     "written key=value)",
     "fit --jsn": "nntrain: --jsn: there is no such option; did you mean '--json'?",

@@ -13,6 +13,21 @@ from nntrain.config.recipe import CALLS, Recipe
 from nntrain.config.words import Word
 from nntrain.errors import nearest, unknown
 
+NAMES_ELSEWHERE = {  # what other tools call a choice
+    "mse": "squared",
+    "l2": "squared",
+    "mae": "absolute",
+    "l1": "absolute",
+    "smooth_l1": "huber",
+    "pinball": "quantile",
+    "ce": "cross_entropy",
+    "bce": "binary_cross_entropy",
+    "csv": "table",
+    "dnn": "mlp",
+    "cosine_annealing": "cosine",
+    "reduce_on_plateau": "plateau",
+    "cyclic": "triangular",
+}
 UNNAMED = ("regularization", "checkpoint")  # sections with one option, `default`, that nobody has to name
 
 
@@ -124,7 +139,11 @@ def _name_problem(group: str, name: Any) -> str | None:
         return f"{group}: has no choices, only settings; leave out its name"
     if not isinstance(name, str):
         return f"{group}: must be the name of a choice ({', '.join(options)}); it is {_form(name)}"
-    return None if name in options or is_own(group, name) else f"{group}: {unknown(group, name, options)}"
+    if name in options or is_own(group, name):
+        return None
+    if (ours := NAMES_ELSEWHERE.get(name.lower())) in options:
+        return f"{group}: unknown {group} '{name}'; here it is called '{ours}'"
+    return f"{group}: {unknown(group, name, options)}"
 
 
 def _unknown_key(group: str, option: str, key: str, allowed: list[str]) -> str:

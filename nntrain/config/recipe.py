@@ -87,6 +87,8 @@ def read_recipe(path: Path) -> Recipe:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        if "'\\t'" in problem:
+            problem = "a tab; indent by spaces"
         raise UserError(f"{name}{where}: is not valid YAML: {problem}") from None
     except (RecursionError, ValueError) as error:  # nested too deep; a number of too many digits
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0]

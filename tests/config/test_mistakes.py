@@ -33,6 +33,8 @@ WORDS = {
     "seed.x=1": "seed.x: 'seed' is a single value; write seed=...",
     # choices
     "optimizer=admw": "optimizer: unknown optimizer 'admw'; did you mean 'adamw'? (choices: adadelta, ",
+    "loss=mse": "loss: unknown loss 'mse'; here it is called 'squared'",
+    "optimizer=mse": "optimizer: unknown optimizer 'mse' (choices: ",
     "optimizer=": "optimizer: unknown optimizer '' (choices: ",
     "optimizer=null": "optimizer: must be the name of a choice (adadelta, ",
     "optimizer=[sgd]": "; it is a list",
@@ -130,6 +132,7 @@ RECIPES = {
     "[1, 2]": "mine.yaml: is a list, no recipe; a recipe has sections",
     "hello": "mine.yaml: is a single value, no recipe",
     "a: [": "mine.yaml, line 1, column 5: is not valid YAML: expected the node content",
+    "data:\n\tname: iris": "mine.yaml, line 2, column 1: is not valid YAML: a tab; indent by spaces",
     "a: b: c": "mine.yaml, line 1, column 5: is not valid YAML: mapping values are not allowed here",
     "seed: 1\nseed: 2": "mine.yaml, line 2: 'seed' stands twice",
     "model:\n  depth: 1\n  depth: 2": "mine.yaml, line 3: 'model.depth' stands twice",
