@@ -78,9 +78,7 @@ def table_dataset(
             encoders.append(encoder := fit_numeric(seen, encoding.numeric))
             described.append(describe(seen, encoder.median))
     if not encoders:
-        raise UserError(
-            "data: no input column is left; see which were dropped and why, or declare their types (data.types)"
-        )
+        raise UserError(_nothing_left(described))
     preprocessing = TablePreprocessing(
         tuple(e for e in encoders if isinstance(e, NumericEncoder)),
         tuple(e for e in encoders if isinstance(e, CategoryEncoder)),
@@ -123,6 +121,13 @@ def table_dataset(
             for name, part in parts.items()
         }
     return Dataset(train, val, test, task, preprocessing.features, preprocessing, fingerprint, summary, tuple(said))
+
+
+def _nothing_left(dropped: Sequence[Mapping[str, Any]]) -> str:
+    said = "; ".join(f"'{column['name']}' is {column['dropped']}" for column in dropped[:5])
+    more = f"; and {len(dropped) - 5} more" if len(dropped) > 5 else ""
+    keep = f"data.types={{{dropped[0]['name']}: {dropped[0]['type']}}}" if dropped else "data.types"
+    return f"data: no input column is left: {said}{more}; a column whose type is declared is kept: '{keep}'"
 
 
 def useless(seen: Column) -> str | None:

@@ -392,7 +392,11 @@ MISTAKES: dict[str, tuple[dict, dict, str]] = {
         r"data.time_column 'a': row 60 has none",
     ),
     "a split too small": (FINE, {"val": 30, "test": 30}, r"val and test ask for 60 of 60 rows and leave none"),
-    "nothing left": ({"a": ["x"] * ROWS, "y": FINE["y"]}, {}, r"no input column is left"),
+    "nothing left": (
+        {"a": ["x"] * ROWS, "y": FINE["y"]},
+        {},
+        r"left: 'a' is constant \(always 'x'\); .*'data.types=\{a: cat",
+    ),
     "no inputs": ({"y": FINE["y"]}, {}, r"t.csv: no input column is left beside y"),
 }
 
