@@ -8,6 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nntrain.errors import UserError
+
 if TYPE_CHECKING:
     from nntrain.predictor import Predictor
     from nntrain.verbs.run import Run
@@ -27,6 +29,8 @@ def fit(config: str | Path | Mapping[str, Any] = "digits", *settings: str, quiet
     """
     from nntrain.launch import config_word, launch
 
+    if not isinstance(config, str | PathLike | Mapping):
+        raise UserError(f"config: a recipe's name, a path or a mapping is expected, not a {type(config).__name__}")
     command = ["nntrain.fit", str(config), *settings]
     if isinstance(config, Mapping):
         with _written(config) as path:
@@ -61,7 +65,13 @@ def _written(config: Mapping[str, Any]) -> Iterator[Path]:
     }
     with tempfile.TemporaryDirectory(prefix="nntrain-") as folder:
         path = Path(folder) / "recipe.yaml"
-        path.write_text(json_text(whole), encoding="utf-8")  # JSON is YAML
+        try:
+            path.write_text(json_text(whole), encoding="utf-8")  # JSON is YAML
+        except TypeError as error:  # `no JSON for DataFrame: ...`
+            raise UserError(
+                f"config: {str(error).partition(':')[0]}: a recipe holds texts, numbers, lists and mappings; "
+                "save data in memory to a file (Parquet, CSV, npz) and name it in data.path"
+            ) from None
         yield path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +33,29 @@ from nntrain.training.evaluate import evaluate, outputs_of
 from nntrain.training.step import Program
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Predictor:
     """path: the model file. config: the recipe it was trained by. metrics: what it scored then. fingerprint: of the
     data it was trained on; fold: which one of k, or None."""
 
     path: Path
-    config: Mapping[str, Any] = field(repr=False)
+    config: Mapping[str, Any]
     task: Task
-    preprocessing: Preprocessing = field(repr=False)
+    preprocessing: Preprocessing
     metrics: Mapping[str, Any]
     fingerprint: str
     fold: int | None
     device: torch.device
-    _program: Program = field(repr=False)
+    _program: Program
+
+    def __repr__(self) -> str:
+        name = self.config["model"]["name"]
+        if self.task.is_classification:
+            some = ", ".join(self.classes[:3]) + (", ..." if len(self.classes) > 3 else "")
+            what = f"one of {len(self.classes)} classes ({some})"
+        else:
+            what = ", ".join(self.task.targets)
+        return f"Predictor {self.path}\n{name} on {self.device}; predicts {what}"
 
     @property
     def classes(self) -> tuple[str, ...]:

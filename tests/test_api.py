@@ -76,7 +76,10 @@ def test_pictures_are_predicted(digits: Run) -> None:
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
     assert (model.predict(found.images) == found.target.astype(str)).mean() > 0.85
     np.testing.assert_array_equal(model.probabilities(found.data), probabilities)  # rows of 64 pixels
-    assert "config" not in repr(model)
+    assert repr(model).splitlines() == [
+        f"Predictor {digits.best}",
+        "mlp on cpu; predicts one of 10 classes (0, 1, 2, ...)",
+    ]
 
 
 @pytest.fixture
@@ -125,6 +128,15 @@ def test_a_recipe_as_a_mapping_and_rows_in_any_form(
     assert not list(Path.cwd().glob(".nntrain*"))
 
 
+def test_a_dict_is_one_row_and_no_table(table: pl.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nntrain.verbs.finish._plot", lambda *args: None)
+    model = nntrain.load(nntrain.fit(RECIPE, "seed=1", quiet=True).best)
+    assert model.predict(table.to_dicts()[0]).shape == (1,)
+    for whole in (table.to_dict(as_series=False), {"a": {0: 1.0}, "colour": {0: "red"}}):
+        with pytest.raises(UserError, match=r"input: a dict is one row, column -> value; give a table as a DataFrame"):
+            model.predict(whole)
+
+
 def test_numbers_as_an_array(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nntrain.verbs.finish._plot", lambda *args: None)
     data = {"name": "synthetic", "dataset": "linear", "features": 3, "samples": 100}
@@ -135,6 +147,10 @@ def test_numbers_as_an_array(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_mistakes_are_the_callers_to_mend() -> None:
+    with pytest.raises(UserError, match=r"config: no JSON for DataFrame: a recipe holds texts.*name it in data.path"):
+        nntrain.fit({"data": pl.DataFrame({"a": [1.0]})})
+    with pytest.raises(UserError, match=r"config: a recipe's name, a path or a mapping is expected, not a list"):
+        nntrain.fit([1])  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"digts.*did you mean 'digits'"):
         nntrain.fit("digts")
     with pytest.raises(UserError, match=r"optimiser.*did you mean 'optimizer'"):

@@ -98,6 +98,10 @@ def _read(raw: Any, reading: Reading, text: AbstractSet[str], key: str) -> pl.Da
     if type(raw).__module__.partition(".")[0] == "pandas" and hasattr(raw, "columns"):
         return _from_pandas(raw)
     if isinstance(raw, Mapping):
+        if any(isinstance(value, Mapping | list | tuple | np.ndarray) for value in raw.values()):
+            raise UserError(
+                f"{key}: a dict is one row, column -> value; give a table as a DataFrame or a list of dicts"
+            )
         raw = [raw]
     if isinstance(raw, Sequence) and raw and all(isinstance(row, Mapping) for row in raw):
         return pl.DataFrame([dict(row) for row in raw], infer_schema_length=None, strict=False)
