@@ -220,7 +220,7 @@ def _ragged(path: Path, encoding: str, dialect: Dialect) -> str | None:
         for line, row in _rows(path, encoding, dialect):
             if len(row) != width:
                 whose = "the header" if dialect.header else "line 1"
-                return f"{path}: line {line} has {len(row)} fields, {whose} has {width}"
+                return f"{path}: line {line} has {len(row)} field{'s' * (len(row) != 1)}, {whose} has {width}"
     except csv.Error as error:
         return f"{path}: {error}"
     return None

@@ -120,8 +120,8 @@ class MLP(nn.Module):
         drops = [float(dropout)] * len(layers) if isinstance(dropout, int | float) else [float(p) for p in dropout]
         if len(drops) != len(layers):
             raise UserError(
-                f"model.dropout has {len(drops)} entries for {len(layers)} hidden layers; "
-                "give one number, or one per hidden layer"
+                f"model.dropout has {len(drops)} entries for {len(layers)} hidden layer{'s' * (len(layers) != 1)}; "
+                "give one number, or one per layer"
             )
         self.input_dropout = input_dropout
         self.hidden = nn.ModuleList()

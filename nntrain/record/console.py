@@ -139,7 +139,7 @@ class RunConsole:
 
         def rest(page: Page) -> list[Text]:
             chart = loss_chart(self._history, result.get("best_epoch"), page)
-            table = class_table(per_class, page) if per_class else []
+            table = class_table(per_class, page, "test" if result.get("test") else "val") if per_class else []
             parts = [chart, summary(result, given, page), table, next_commands(commands, page)]
             return [line for part in parts if part for line in (Text(""), *part)]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from nntrain.record.files import write_atomic
 from nntrain.record.sparkline import logarithmic
-from nntrain.record.words import clean, count, number, shorten
+from nntrain.record.words import clean, count, number, plural, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -209,7 +209,9 @@ def confusion_matrix(counts: ArrayLike, classes: Sequence[str], path: Path, titl
     return _save(figure, path)
 
 
-def predicted_against_true(true: ArrayLike, predicted: ArrayLike, name: str, unit: str, path: Path) -> Figure:
+def predicted_against_true(
+    true: ArrayLike, predicted: ArrayLike, name: str, unit: str, path: Path, split: str = ""
+) -> Figure:
     """One regression target in its own unit, both [N]: predicted against true with the diagonal, and the residuals."""
     y, p = np.asarray(true, dtype=float).ravel(), np.asarray(predicted, dtype=float).ravel()
     finite = np.isfinite(y) & np.isfinite(p)
@@ -220,7 +222,8 @@ def predicted_against_true(true: ArrayLike, predicted: ArrayLike, name: str, uni
         y, p = y[chosen], p[chosen]
     name = shorten(clean(name), 30)
     said = f" ({unit})" if unit else ""
-    drawn = f"{count(whole)} samples" if whole == len(y) else f"{count(len(y))} of {count(whole)} samples"
+    drawn = plural(whole, "sample") if whole == len(y) else f"{count(len(y))} of {count(whole)} samples"
+    drawn += f" of {split}" if split else ""
     figure = _figure(11.0, 4.6)
     dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "markeredgewidth": 0, "color": BLUE}
     dots |= {"markersize": 4.5 if len(y) < 1000 else 2.0, "alpha": 0.6 if len(y) < 1000 else 0.2}

@@ -44,8 +44,8 @@ def count(value: float) -> str:
 
 
 def measured(value: float) -> str:
-    """A value of the data as it is there: at most six digits, none added."""
-    return f"{value:,.6g}"
+    """A value of the data as it is there: at most six digits, none added; whole numbers in full up to 15 digits."""
+    return f"{value:,.0f}" if abs(value) < 1e15 and value == int(value) else f"{value:,.6g}"
 
 
 def duration(seconds: float) -> str:

@@ -21,6 +21,7 @@ from nntrain.predictor import Predictor, refuse_own_code
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.result import metrics_table
 from nntrain.record.screen import show
+from nntrain.record.words import plural
 from nntrain.verbs.opened import check_words, opened, trusted
 
 SPLITS = ("train", "val", "test")
@@ -113,6 +114,8 @@ def _lines(result: Mapping[str, Any], notes: list[str], page: Page) -> list[Text
     split = str(result["split"])
     metrics = result["metrics"]
     lines = [heading("evaluation", page)]
-    lines += facts([("model", shown(result["checkpoint"])), ("data", f"{split}, {result['rows']:,} rows")], page)
+    lines += facts(
+        [("model", shown(result["checkpoint"])), ("data", f"{split}, {plural(result['rows'], 'row')}")], page
+    )
     lines += [Text(""), *metrics_table({split: metrics}, {split: result["baseline"] or {}}, page)]
     return lines + [line for note in notes for line in facts([("note", note)], page)]

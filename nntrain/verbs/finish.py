@@ -44,7 +44,7 @@ def finish(experiment: Experiment, folder: Path, loop: LoopState, best: Best, se
     last = "val" if dataset.test is None else "test"
     predictions = program.objective.predictions(outputs[last]).cpu()
     targets = program.objective.own_unit(splits[last].targets).cpu()
-    _plot(experiment, folder, loop, predictions, targets, console)
+    _plot(experiment, folder, loop, last, predictions, targets, console)
     if said := overfitting(loop.history, _remedies(experiment.config)):
         console.note(said)
     console.finish(
@@ -95,9 +95,15 @@ def _class_table(experiment: Experiment, predictions: Tensor, targets: Tensor) -
 
 
 def _plot(
-    experiment: Experiment, folder: Path, loop: LoopState, predictions: Tensor, targets: Tensor, console: RunConsole
+    experiment: Experiment,
+    folder: Path,
+    loop: LoopState,
+    split: str,
+    predictions: Tensor,
+    targets: Tensor,
+    console: RunConsole,
 ) -> None:
-    """Draw `plots/`. A disk that refuses a picture does not fail the run."""
+    """Draw `plots/`; predictions, targets: of `split`. A disk that refuses a picture does not fail the run."""
     from nntrain.record import plots
 
     to, course, task = folder / "plots", experiment.course, experiment.task
@@ -107,12 +113,12 @@ def _plot(
         plots.learning_rate(*_rates(experiment, loop), to / "learning_rate.png")
         if task.is_classification:
             counts = confusion(predictions, targets, len(task.classes)).numpy()
-            plots.confusion_matrix(counts, task.classes, to / "confusion_matrix.png")
+            plots.confusion_matrix(counts, task.classes, to / "confusion_matrix.png", f"confusion matrix of {split}")
             return
         for i, name in enumerate(task.targets):
             suffix = f"_{i}" if len(task.targets) > 1 else ""
             path = to / f"predicted_against_true{suffix}.png"
-            plots.predicted_against_true(targets[:, i].numpy(), predictions[:, i].numpy(), name, "", path)
+            plots.predicted_against_true(targets[:, i].numpy(), predictions[:, i].numpy(), name, "", path, split)
     except WriteError as error:
         console.warn(str(error))
 

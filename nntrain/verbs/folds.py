@@ -106,7 +106,7 @@ def _lines(result: Result, page: Page) -> list[Text]:
     ]
     table = grid(["", *splits], rows, "l" + "r" * len(splits), page, gap=3)
     said = [("model", shown(result["checkpoint"])), ("run", shown(result["run_dir"]))]
-    return [heading(f"mean over {result['folds']} folds", page), *table, Text(""), *facts(said, page)]
+    return [Text(""), heading(f"mean over {result['folds']} folds", page), *table, Text(""), *facts(said, page)]
 
 
 def _over(scores: Sequence[Mapping[str, float | None]], name: str, statistic: Any) -> float | None:

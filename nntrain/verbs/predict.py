@@ -16,6 +16,7 @@ from nntrain.predictor import Predictor
 from nntrain.record.files import write_atomic
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.screen import show
+from nntrain.record.words import plural
 from nntrain.verbs.opened import check_words, opened
 
 SETTINGS = ("input", "output")
@@ -85,6 +86,6 @@ def _lines(result: Mapping[str, Any], page: Page) -> list[Text]:
     said = [
         ("model", shown(result["checkpoint"])),
         ("input", shown(result["input"])),
-        ("output", f"{shown(result['output'])}, {result['rows']:,} rows"),
+        ("output", f"{shown(result['output'])}, {plural(result['rows'], 'row')}"),
     ]
     return [heading("predictions", page), *facts(said, page)]

@@ -123,7 +123,7 @@ def test_no_bias_before_a_norm_that_shifts(norm, biased):
 def test_dropout_per_layer():
     assert [layer.dropout for layer in MLP(4, 2, widths=[5, 3], dropout=[0.1, 0.0]).hidden] == [0.1, 0.0]
     with pytest.raises(
-        UserError, match=r"model.dropout has 2 entries for 3 hidden layers; give one number, or one per"
+        UserError, match=r"model.dropout has 2 entries for 3 hidden layers; give one number, or one per layer"
     ):
         MLP(4, 2, depth=3, dropout=[0.1, 0.2])
 

@@ -126,11 +126,11 @@ def test_a_class_that_never_occurs_divides_nothing_by_zero(tmp_path: Path) -> No
 def test_predicted_against_true(tmp_path: Path, n: int) -> None:
     true = np.random.default_rng(0).normal(2e5, 5e4, n)
     path = tmp_path / "predicted_against_true.png"
-    figure = plots.predicted_against_true(true, true * 1.1, "median_house_value", "US$", path)
+    figure = plots.predicted_against_true(true, true * 1.1, "median_house_value", "US$", path, "test")
     assert_drawn(figure, path)
     assert {"true median_house_value (US$)", "predicted median_house_value (US$)", "residuals"} <= set(texts(figure))
-    title = f"{n:,} samples" if n <= plots.MOST_POINTS else "20,000 of 50,000 samples"
-    assert f"median_house_value, {title}" in texts(figure)
+    title = f"{n:,} sample{'s' * (n != 1)}" if n <= plots.MOST_POINTS else "20,000 of 50,000 samples"
+    assert f"median_house_value, {title} of test" in texts(figure)
     assert any(label.get_text().endswith("k") for label in figure.axes[0].get_xticklabels()) or n == 1
 
 
@@ -142,7 +142,7 @@ def test_names_with_dollars_and_other_scripts_are_no_formulas(tmp_path: Path) ->
 
 def test_predictions_that_are_not_finite_are_left_out(tmp_path: Path) -> None:
     figure = plots.predicted_against_true([1.0, 2.0, 3.0], [1.0, np.nan, np.inf], "y", "", tmp_path / "x.png")
-    assert "y, 1 samples" in texts(figure)
+    assert "y, 1 sample" in texts(figure)
 
 
 def test_a_full_disk_keeps_the_old_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

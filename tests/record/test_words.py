@@ -7,7 +7,7 @@ import math
 import pytest
 
 from nntrain.record.sparkline import logarithmic, resampled, sparkline
-from nntrain.record.words import clean, duration, number, plural, setting, shorten, size
+from nntrain.record.words import clean, duration, measured, number, plural, setting, shorten, size
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,7 @@ def test_durations(seconds: float, said: str) -> None:
 
 def test_settings_sizes_and_plurals() -> None:
     assert [setting(v) for v in (0.001, 1e-5, 0.3, 1.0, None)] == ["0.001", "1e-05", "0.3", "1", "-"]
+    assert [measured(v) for v in (1484705.0, 0.5, 15.0001, 2e300)] == ["1,484,705", "0.5", "15.0001", "2e+300"]
     assert [size(n) for n in (512, 1434, 2.5 * 2**30)] == ["512 B", "1.4 KiB", "2.5 GiB"]
     assert [plural(1, "row"), plural(1200, "row"), plural(2, "x", "xes")] == ["1 row", "1,200 rows", "2 xes"]
 

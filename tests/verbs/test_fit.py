@@ -112,6 +112,7 @@ def test_the_scores_stand_beside_the_baseline(lab: Lab) -> None:
     lines = lab.said.getvalue().splitlines()
     table = lines[next(i for i, line in enumerate(lines) if line.startswith("result")) + 1 :]
     assert table[0].split() == ["val", "baseline", "test", "baseline"]
+    assert any(line.split() == ["class", "(test)", "precision", "recall", "rows"] for line in table)
     accuracy = next(line.split() for line in table if line.startswith("accuracy"))
     assert float(accuracy[2]) == pytest.approx(1 / 3, abs=0.06)
 

@@ -33,6 +33,7 @@ def test_mean_and_spread_are_shown(lab: Lab) -> None:
     assert table[1].split() == ["val", "test"]
     assert table[2].split()[0] == "loss"
     assert table[2].split()[2] == "±"
+    assert "\n\nmean over 3 folds" in lab.said.getvalue()
 
 
 def test_every_sample_outside_of_test_validates_once(lab: Lab) -> None:

@@ -91,7 +91,9 @@ def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     widths, dropout, activation = section["widths"], section["dropout"], section["activation"]
     layers = section["depth"] if widths is None else len(widths)
     if isinstance(dropout, Sequence) and len(dropout) != layers:
-        said = f"{len(dropout)} entries for {layers} hidden layers; give one number, or one per hidden layer"
+        said = (
+            f"{len(dropout)} entries for {layers} hidden layer{'s' * (layers != 1)}; give one number, or one per layer"
+        )
         yield "dropout", said
     if section["residual"] and layers < 2:
         yield (
