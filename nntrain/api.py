@@ -44,7 +44,11 @@ def fit(config: str | Path | Mapping[str, Any] = "digits", *settings: str, quiet
 
 @contextmanager
 def _written(config: Mapping[str, Any]) -> Iterator[Path]:
-    """A mapping as the file of a recipe, for a while; its paths relative to the working directory."""
+    """A mapping as the file of a recipe, for a while; its paths relative to the working directory.
+
+    Mistakes in it are said of the mapping, not of a file that is gone by then.
+    """
+    import re
     import tempfile
 
     from nntrain.config import schema
@@ -64,7 +68,7 @@ def _written(config: Mapping[str, Any]) -> Iterator[Path]:
         for key, value in absolute(config).items()
     }
     with tempfile.TemporaryDirectory(prefix="nntrain-") as folder:
-        path = Path(folder) / "recipe.yaml"
+        path = Path(folder).resolve() / "recipe.yaml"
         try:
             path.write_text(json_text(whole), encoding="utf-8")  # JSON is YAML
         except TypeError as error:  # `no JSON for DataFrame: ...`
@@ -72,7 +76,11 @@ def _written(config: Mapping[str, Any]) -> Iterator[Path]:
                 f"config: {str(error).partition(':')[0]}: a recipe holds texts, numbers, lists and mappings; "
                 "save data in memory to a file (Parquet, CSV, npz) and name it in data.path"
             ) from None
-        yield path
+        try:
+            yield path
+        except UserError as error:
+            written = re.compile(re.escape(str(path)) + r"(, line \d+)?")
+            raise UserError(*(written.sub("the mapping", problem) for problem in error.problems)) from None
 
 
 def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Predictor:

@@ -149,6 +149,8 @@ def test_numbers_as_an_array(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_mistakes_are_the_callers_to_mend() -> None:
     with pytest.raises(UserError, match=r"config: no JSON for DataFrame: a recipe holds texts.*name it in data.path"):
         nntrain.fit({"data": pl.DataFrame({"a": [1.0]})})
+    with pytest.raises(UserError, match=r"model.dept: .* did you mean 'model.depth'\? \(the mapping\)"):
+        nntrain.fit({"model": {"name": "mlp", "dept": 2}})
     with pytest.raises(UserError, match=r"config: a recipe's name, a path or a mapping is expected, not a list"):
         nntrain.fit([1])  # type: ignore[arg-type]
     with pytest.raises(UserError, match=r"digts.*did you mean 'digits'"):
