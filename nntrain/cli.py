@@ -99,7 +99,7 @@ def _unknown_flag(flag: str) -> str:
 
     guess = nearest(flag, FLAGS)
     key = flag.lstrip("-").replace("-", "_")
-    if guess is None and key in {"config", "resume", *schema.GROUPS, *schema.fields("top")}:
+    if guess is None and key in {"config", "resume", "input", "output", *schema.GROUPS, *schema.fields("top")}:
         guess = f"{key}=..."
     hint = f"; did you mean '{guess}'?" if guess else ""
     return f"{flag}: there is no such option{hint} (options: {', '.join(FLAGS)}; settings are written key=value)"
@@ -176,6 +176,8 @@ def _arguments(words: list[str], bare: str) -> dict[str, str]:
         key, equals, value = word.partition("=")
         if not equals:
             key, value = bare, word
+            if bare in found:
+                raise UserError(f"'{word}' is one too many: the model is {found[bare]}; the rest is written key=value")
         if key in found:
             raise UserError(f"{key} is given twice: {found[key]} and {value}")
         found[key] = value

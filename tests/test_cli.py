@@ -41,6 +41,8 @@ MISTAKES = {
     "train config=x": "nntrain: there is no command 'train'; did you mean 'fit'?",
     "fit --epochs 3": "nntrain: --epochs: there is no such option; did you mean 'epochs=...'?",
     "fit --batch-size 3": "nntrain: --batch-size: there is no such option; did you mean 'batch_size=...'?",
+    "eval checkpoint=a checkpoint=b": "nntrain: checkpoint is given twice: a and b",
+    "predict a --input b": "nntrain: --input: there is no such option; did you mean 'input=...'?",
     "fit --config x": "nntrain: --config: there is no such option; did you mean 'config=...'?",
     "fit --cfg": "nntrain: --cfg: there is no such option (options: -m, --multirun, --json, -h, --help; settings are "
     "written key=value)",
@@ -50,7 +52,7 @@ MISTAKES = {
     "eval -m x": "nntrain: -m: only fit can sweep, not eval",
     "check -m": "nntrain: -m: only fit can sweep, not check",
     "fit resume=x -m": "nntrain: resume: cannot go with -m",
-    "eval a b": "nntrain: checkpoint is given twice: a and b",
+    "eval a b": "nntrain: 'b' is one too many: the model is a; the rest is written key=value",
     "configs optimiser": "nntrain: configs: unknown group or recipe 'optimiser'; did you mean 'optimizer'?",
     "configs optimizer sgdd": "nntrain: configs: unknown optimizer 'sgdd'; did you mean 'sgd'?",
     "configs copy": "nntrain: configs copy: which recipe, and to which file? nntrain configs copy digits mine.yaml",

@@ -161,7 +161,7 @@ def _unknown_key(group: str, option: str, key: str, allowed: list[str]) -> str:
 
 def _unknown_top(key: str) -> str:
     first, dot, rest = key.partition(".")
-    allowed = [*schema.GROUPS, *schema.fields("top")]
+    allowed = [*schema.GROUPS, *schema.fields("top"), "config", "resume"]
     owners = [group for group in schema.GROUPS if key in schema.fields(group)]
     if first in schema.GROUPS:
         hint = f"; in a recipe it is written {first}: {{{rest}: ...}}"

@@ -232,7 +232,11 @@ def _csv_numbers(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     from nntrain.data.inference import to_column
 
     frame, dialect = read_delimited(path)
-    columns = [to_column(frame[name], "numeric") for name in dialect.names]
+    try:
+        columns = [to_column(frame[name], "numeric") for name in dialect.names]
+    except UserError as error:
+        said = f"{path}: the model takes pictures, as files, a folder, or a table of their pixels alone; {error}"
+        raise UserError(said) from None
     values = np.stack([column.values for column in columns], axis=1)
     if np.isnan(values).any():
         row, place = (int(i) for i in np.argwhere(np.isnan(values))[0])

@@ -34,6 +34,7 @@ WORDS = {
     # choices
     "optimizer=admw": "optimizer: unknown optimizer 'admw'; did you mean 'adamw'? (choices: adadelta, ",
     "loss=mse": "loss: unknown loss 'mse'; here it is called 'squared'",
+    "confg=digits": "confg: there is no such section or setting; did you mean 'config'?",
     "optimizer=mse": "optimizer: unknown optimizer 'mse' (choices: ",
     "optimizer=": "optimizer: unknown optimizer '' (choices: ",
     "optimizer=null": "optimizer: must be the name of a choice (adadelta, ",

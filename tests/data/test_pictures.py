@@ -187,6 +187,13 @@ def test_every_form_of_the_same_pictures_gives_the_same_inputs(colour, tmp_path)
     assert torch.equal(data.preprocessing.inputs(folder / "2.png"), expected[2:3])
 
 
+def test_a_table_that_is_no_pictures_is_refused(colour, tmp_path):
+    (tmp_path / "t.csv").write_text("a,where\n1,here\n2,there\n")
+    said = r"t.csv: the model takes pictures, as files, a folder, .*; column 'where' is to be numeric, but 'here'"
+    with pytest.raises(UserError, match=said):
+        colour[1].preprocessing.inputs(tmp_path / "t.csv")
+
+
 def test_pictures_are_called_by_their_files(colour, tmp_path):
     x, data = colour
     for name in ("b.png", "a.png"):
