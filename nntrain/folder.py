@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError, nearest
@@ -36,7 +37,7 @@ def new_run_folder(config: Mapping[str, Any]) -> Path:
     if (folder / CONFIG).exists():
         raise UserError(
             f"run_dir: {shown(folder)} already holds a run; choose another folder, or go on with: "
-            f"nntrain fit resume={shown(folder)}"
+            f"nntrain fit resume={quote(shown(folder))}"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -206,6 +206,16 @@ def test_a_closed_pipe_is_no_fault(cwd: Path) -> None:
     assert ran.stdout.splitlines()[-1] == "0"
 
 
+def test_a_fit_whose_reader_has_gone_is_finished_all_the_same(cwd: Path) -> None:
+    fit = f"{shlex.quote(sys.executable)} -m nntrain.cli fit config=iris epochs=3 run_dir=run"
+    ran = subprocess.run(
+        ["bash", "-c", f"{fit} | head -n 1; echo ${{PIPESTATUS[0]}}"], capture_output=True, text=True, check=True
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.splitlines()[-1] == "0"
+    assert json.loads((cwd / "run" / "result.json").read_text())["epochs_run"] == 3
+
+
 def test_the_garbage_collector_is_left_as_it_was() -> None:
     before = gc.get_threshold()
     cli.main(["fitt"])

@@ -60,6 +60,9 @@ def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[T
     console.start(**_header(experiment, folder, loop))
     for note in experiment.notes:
         console.note(note)
+    if loop.step:
+        so_far = f", the best so far being epoch {loop.best_epoch}" if loop.best_epoch else ""
+        console.note(f"resumed in epoch {loop.epoch}, after {loop.step} steps{so_far}")
     keeper = FolderKeeper(folder, experiment, console)
     keeper.begin(loop.history)
     trainer = Trainer(

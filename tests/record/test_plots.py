@@ -87,7 +87,13 @@ def test_losses_alone_and_losses_that_are_not_finite(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("lrs", "scale"),
-    [([0.1], "linear"), ([0.1] * 9, "linear"), ((0.1 * 0.9 ** np.arange(99)).tolist(), "log"), ([0.1, 0.0], "linear")],
+    [
+        ([0.1], "linear"),
+        ([0.1] * 9, "linear"),
+        ((0.1 * 0.9 ** np.arange(99)).tolist(), "log"),
+        ((0.05 + 0.05 * np.cos(np.pi * np.arange(99) / 99)).tolist(), "linear"),
+        ([0.1, 0.0], "linear"),
+    ],
 )
 def test_learning_rate(tmp_path: Path, lrs: list[float], scale: str) -> None:
     path = tmp_path / "learning_rate.png"
