@@ -37,14 +37,16 @@ def build(group: str, table: Mapping[str, type[Any]], section: Mapping[str, Any]
     """
     settings = {key: value for key, value in section.items() if key != "name"}
     name = str(section["name"])
-    if name in table:
-        return table[name](*given, **extra, **settings)
-    cls = _find(group, name)
-    _check_signature(group, name, cls, settings, given, extra)
+    cls = find(group, table, name)
+    if name not in table:
+        _check_signature(group, name, cls, settings, given, extra)
     return cls(*given, **extra, **settings)
 
 
-def _find(group: str, name: str) -> Any:
+def find(group: str, table: Mapping[str, type[Any]], name: str) -> Any:
+    """The class that a name stands for. UserError where there is none such."""
+    if name in table:
+        return table[name]
     module_name, colon, attribute = name.partition(":")
     if not colon:
         points = entry_points(group=GROUP + group, name=name)

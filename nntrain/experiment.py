@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from nntrain.components import build
+from nntrain.components import build, find
 from nntrain.data.dataset import Dataset, Features, PixelFeatures, Split, TableFeatures
 from nntrain.data.table import SOURCES
 from nntrain.errors import UserError
@@ -30,6 +31,7 @@ from nntrain.optim.rprop import Rprop
 from nntrain.optim.schedule import Schedule
 from nntrain.optim.table import OPTIMIZERS, SCHEDULES
 from nntrain.task import Task
+from nntrain.training.batches import Augment
 from nntrain.training.course import Course
 from nntrain.training.state import TrainState
 from nntrain.training.step import Program
@@ -48,6 +50,7 @@ class Experiment:
     program: Program
     state: TrainState
     course: Course
+    augment: Augment | None
     notes: tuple[str, ...]
     fold: int | None = None
 
@@ -103,7 +106,7 @@ def build_experiment(config: Config, fold: int | None = None) -> Experiment:
         scaled=config["precision"] == "fp16",
         averaged=regularization["ema"] > 0 or course.swa_start is not None,
     )
-    return Experiment(config, device, dataset, program, state, course, (*dataset.notes, *notes), fold)
+    return Experiment(config, device, dataset, program, state, course, None, (*dataset.notes, *notes), fold)
 
 
 def load_data(config: Config, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
@@ -131,14 +134,23 @@ def build_objective(config: Config, loss: Any, dataset: Dataset) -> Objective:
 
 def build_network(config: Config, features: Features, outputs: int) -> Network:
     """The network with torch's own initial weights, on the current default device."""
+    section = config["model"]
+    takes_pictures = getattr(find("model", MODELS, str(section["name"])), "takes_pictures", False)
+    inputs: int | tuple[int, ...]
     if isinstance(features, PixelFeatures):
         first: nn.Module = PixelInput(features.mean, features.std)
-        inputs = features.channels * features.height * features.width
+        shape = (features.channels, features.height, features.width)
+        inputs = shape if takes_pictures else math.prod(shape)
     else:
         assert isinstance(features, TableFeatures)
+        if takes_pictures:
+            tables = [name for name, model in MODELS.items() if not getattr(model, "takes_pictures", False)]
+            raise UserError(
+                f"model: {section['name']} takes pictures, and the data is a table (for tables: {', '.join(tables)})"
+            )
         table = TableInput(features.numeric, features.cardinalities, features.one_hot_max, features.embedding_dim)
         first, inputs = table, table.features
-    return Network(first, build("model", MODELS, config["model"], inputs=inputs, outputs=outputs))
+    return Network(first, build("model", MODELS, section, inputs=inputs, outputs=outputs))
 
 
 def build_course(config: Config, optimizer: Optimizer, dataset: Dataset, objective: Objective) -> Course:

@@ -18,18 +18,27 @@ class Split:
 
     inputs: uint8 [N, C, H, W] for pictures; float32 [N, numeric + categorical] for tables (categories as codes).
     targets: see `Task`. weights: float32 [N] with mean 1 over the training split, or None for all alike.
+    streamed: whether inputs are too large for memory: a memory-mapped tensor, which stays where it is; its batches move
+    to the device of the targets.
     """
 
     inputs: torch.Tensor
     targets: torch.Tensor
     weights: torch.Tensor | None = None
+    streamed: bool = False
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def to(self, device: torch.device) -> Split:
         weights = None if self.weights is None else self.weights.to(device)
-        return Split(self.inputs.to(device), self.targets.to(device), weights)
+        inputs = self.inputs if self.streamed else self.inputs.to(device)
+        return Split(inputs, self.targets.to(device), weights, self.streamed)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its batches are."""
+        return self.targets.device
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,7 @@ class Preprocessing(Protocol):
 class Dataset:
     """Splits, the task, what the network's first layer must know, and what has to be said to the user.
 
+    unlabelled: inputs that have no label, laid out as those of a split, for pre-training alone; None where there are none.
     summary: what `check` shows, JSON-able (rows, columns with type and statistics, classes with counts).
     notes: sentences for the user (columns dropped, rows dropped, duplicates found ...); nothing is dropped silently.
     fingerprint: a short hash of the data as read, for `environment.json`.
@@ -97,6 +107,7 @@ class Dataset:
     fingerprint: str
     summary: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unlabelled: torch.Tensor | None = None
 
 
 class Source(Protocol):

@@ -2,20 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.dropout import _DropoutNd
 
 
 class Network(nn.Module):
-    """`input` turns a batch of a split's inputs (see `Split`) into what `body` takes; `body` returns [B, outputs]."""
+    """`input` turns a batch of a split's inputs (see `Split`) into what `body` takes; `body` returns [B, outputs].
+
+    frozen: dotted names of modules that do not train: they stay in evaluation mode, so that their batch norms keep
+    their statistics. from_features: whether what it is given is already what `body.head` takes (see `body.features`),
+    computed once because nothing before the head changes.
+    """
 
     def __init__(self, input: nn.Module, body: nn.Module) -> None:
         super().__init__()
         self.input = input
         self.body = body
+        self.frozen: tuple[str, ...] = ()
+        self.from_features = False
+        self.channels_last = bool(getattr(body, "channels_last", False))
+
+    def enter(self, x: Tensor) -> Tensor:
+        """What the body takes: standardised, in the memory layout that suits it."""
+        if self.from_features:
+            return x
+        x = self.input(x)
+        return x.contiguous(memory_format=torch.channels_last) if self.channels_last and x.ndim == 4 else x
+
+    def compute(self, x: Tensor) -> Tensor:
+        """Outputs [B, outputs] for what `enter` returns."""
+        return self.body.head(x) if self.from_features else self.body(x)  # type: ignore[no-any-return, operator]
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(self.input(x))  # type: ignore[no-any-return]
+        return self.compute(self.enter(x))
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
 
     @property
     def draws_noise(self) -> bool:

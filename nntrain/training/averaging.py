@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from nntrain.optim.parameters import Parameters
+from nntrain.training.evaluate import evaluation_batch
 from nntrain.training.state import LoopState, TrainState
 from nntrain.training.step import Program
-
-REFRESH_BATCH = 2048
 
 
 @torch.no_grad()
@@ -51,7 +50,11 @@ def weights_of(params: Parameters, flat: Tensor | None) -> Iterator[None]:
 def refresh_norms(program: Program, inputs: Tensor) -> None:
     """Recompute batch-norm statistics for weights that no step has run with: the mean over all of `inputs`."""
     network = program.network
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
+    norms = [
+        module
+        for module in network.modules()
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d) and module.training
+    ]
     if not norms:
         return
     momenta = [norm.momentum for norm in norms]
@@ -61,10 +64,10 @@ def refresh_norms(program: Program, inputs: Tensor) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the batches
         norm.train()
-    with program.autocast(inputs.device):
+    with program.autocast(program.device):
         # equal parts, for they weigh alike: two samples left over would make up half of the statistics of 2050
-        for part in torch.tensor_split(inputs, -(-len(inputs) // REFRESH_BATCH)):
-            network(part)
+        for part in torch.tensor_split(inputs, -(-len(inputs) // evaluation_batch(inputs))):
+            network(part.to(program.device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.train(was_training)

@@ -1,25 +1,49 @@
-"""The batches of an epoch: an order derived from (seed, epoch) alone, and samples taken by index on the device."""
+"""The batches of an epoch: an order derived from (seed, epoch) alone, and samples taken by index on the device.
+
+Legend: B samples in a batch, N in the training split.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor
 
 from nntrain.seeding import generator
 from nntrain.training.course import Course
-from nntrain.training.step import Batch
+from nntrain.training.step import Batch, Mixed
 
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
 
 Indices = tuple[Tensor, ...]  # of the batches of one step; empty: the split as it is
+AHEAD = 4  # steps whose samples are fetched before they are wanted, where fetching may wait for a disk
+
+
+class Augment(Protocol):
+    """Changes to the training samples, each sample's own: drawn from the seed, the epoch and the sample's number."""
+
+    def __call__(self, inputs: Tensor, samples: Tensor, epoch: int) -> Tensor:
+        """inputs: [B, ...] as in the split; samples: int64 [B], their numbers in it."""
+        ...
+
+    def mixing(self, samples: Tensor, epoch: int, count: int) -> Any:
+        """Which samples of the split (`partner`, int64 [B], of `count`) are mixed in, and how; None where none are."""
+        ...
+
+    def mix(self, inputs: Tensor, others: Tensor, mixing: Any) -> tuple[Tensor, Tensor]:
+        """The mixed inputs, and the share [B] that each sample's own target keeps."""
+        ...
 
 
 def epoch_order(split: Split, course: Course, epoch: int) -> list[Indices]:
-    """For each step of the epoch the indices of its batches, on the device."""
+    """For each step of the epoch the indices of its batches, on the device of the inputs."""
     if course.batch_size is None:
         return [()]
     order = torch.randperm(len(split), generator=generator(course.seed, "order", epoch)).to(split.inputs.device)
@@ -38,20 +62,66 @@ def some_of(split: Split, count: int, seed: int) -> Split:
     if count >= len(split):
         return replace(split)
     drawn = torch.randperm(len(split), generator=generator(seed, "probe"))[:count].to(split.inputs.device)
-    weights = None if split.weights is None else split.weights[drawn]
-    return replace(split, inputs=split.inputs[drawn], targets=split.targets[drawn], weights=weights)
+    batch = _samples(split, drawn)
+    return replace(split, inputs=batch.inputs, targets=batch.targets, weights=batch.weights, streamed=False)
+
+
+def upcoming(
+    split: Split, order: list[Indices], start: int, augment: Augment | None, epoch: int
+) -> Iterator[list[Batch]]:
+    """The batches of each step of `order` from position `start` on, as they train."""
+    steps = (partial(take, split, indices) for indices in order[start:])
+    taken = _fetched_ahead(steps) if split.streamed else (step() for step in steps)
+    for indices, batches in zip(order[start:], taken, strict=True):
+        yield batches if augment is None else augmented(split, indices, batches, augment, epoch)
 
 
 def take(split: Split, indices: Indices) -> list[Batch]:
-    """The batches of one step."""
+    """The batches of one step, as they are in the split."""
     if not indices:
-        return [Batch(split.inputs, split.targets, split.weights)]
-    weights = split.weights
-    return [
-        Batch(
-            split.inputs.index_select(0, index),
-            split.targets.index_select(0, index),
-            None if weights is None else weights.index_select(0, index),
-        )
-        for index in indices
-    ]
+        return [Batch(split.inputs.to(split.device), split.targets, split.weights)]
+    return [_samples(split, index) for index in indices]
+
+
+def augmented(split: Split, indices: Indices, batches: list[Batch], augment: Augment, epoch: int) -> list[Batch]:
+    """The batches of one step, each sample changed as `augment` draws it in this epoch."""
+    indices = indices or (torch.arange(len(split), device=split.inputs.device),)
+    return [_augmented(split, i, batch, augment, epoch) for i, batch in zip(indices, batches, strict=True)]
+
+
+def _augmented(split: Split, index: Tensor, batch: Batch, augment: Augment, epoch: int) -> Batch:
+    samples = index.to(batch.inputs.device)
+    inputs = augment(batch.inputs, samples, epoch)
+    mixing = augment.mixing(samples, epoch, len(split))
+    if mixing is None:
+        return replace(batch, inputs=inputs)
+    other = _samples(split, mixing.partner.to(split.inputs.device))
+    others = augment(other.inputs, mixing.partner, epoch)
+    inputs, share = augment.mix(inputs, others, mixing)
+    return replace(batch, inputs=inputs, mixed=Mixed(other.targets, share))
+
+
+def _samples(split: Split, index: Tensor) -> Batch:
+    device, weights = split.device, split.weights
+    there = index.to(device)
+    return Batch(
+        split.inputs.index_select(0, index).to(device),
+        split.targets.index_select(0, there),
+        None if weights is None else weights.index_select(0, there),
+    )
+
+
+def _fetched_ahead(calls: Iterable[Callable[[], list[Batch]]]) -> Iterator[list[Batch]]:
+    """The results of `calls` in order, computed up to `AHEAD` of them ahead by a thread."""
+    waiting: deque[Future[list[Batch]]] = deque()
+    with ThreadPoolExecutor(1, "nntrain-fetch") as thread:
+        try:
+            for call in calls:
+                waiting.append(thread.submit(call))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

@@ -15,16 +15,22 @@ if TYPE_CHECKING:
     from nntrain.data.dataset import Split
 
 EVALUATION_BATCH = 2048
+EVALUATION_VALUES = 2**20  # in a batch of pictures: a convolution's outputs are many times its inputs
+
+
+def evaluation_batch(inputs: Tensor) -> int:
+    """Samples per batch where no gradient is wanted: as many as are fast without taking much memory."""
+    return max(1, min(EVALUATION_BATCH, EVALUATION_VALUES // max(1, inputs[:1].numel())))
 
 
 def outputs_of(program: Program, inputs: Tensor) -> Tensor:
     """Outputs float32 [N, K] of the network in evaluation mode, which it leaves as it found it."""
-    network = program.network
+    network, device = program.network, program.device
     was_training = network.training
     network.eval()
     try:
-        with torch.no_grad(), program.autocast(inputs.device):
-            parts = [network(part) for part in torch.split(inputs, EVALUATION_BATCH)]
+        with torch.no_grad(), program.autocast(device):
+            parts = [network(part.to(device)) for part in torch.split(inputs, evaluation_batch(inputs))]
     finally:
         network.train(was_training)
     return torch.cat(parts).float()

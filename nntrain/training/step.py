@@ -49,27 +49,45 @@ class Program:
     random: bool = True
     asks: bool = True
 
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
     def autocast(self, device: torch.device) -> AbstractContextManager[object]:
         dtype = AUTOCAST.get(self.precision)
         return nullcontext() if dtype is None else torch.autocast(device.type, dtype)
 
 
 @dataclass(slots=True)
+class Mixed:
+    """What mixup and cutmix put into each sample: the other sample's target, and the share [B] of the own one."""
+
+    targets: Tensor
+    share: Tensor
+
+
+@dataclass(slots=True)
 class Batch:
-    """inputs: as in the split, [B, ...]; targets: [B] or [B, T]; weights: [B] or None."""
+    """inputs: as in the split, [B, ...]; targets: [B] or [B, T]; weights: [B] or None; mixed: None for none."""
 
     inputs: Tensor
     targets: Tensor
     weights: Tensor | None = None
+    mixed: Mixed | None = None
 
 
 def forward(program: Program, batch: Batch) -> Tensor:
     """The mean training loss of a batch, a scalar with its graph."""
     network = program.network
-    x = network.input(batch.inputs)
+    x = network.enter(batch.inputs)
     if program.input_noise:
         x = x + program.input_noise * torch.randn_like(x)
-    return program.objective.loss(network.body(x), batch.targets, batch.weights)
+    outputs, objective = network.compute(x), program.objective
+    if batch.mixed is None:
+        return objective.loss(outputs, batch.targets, batch.weights)
+    own = batch.mixed.share if batch.weights is None else batch.mixed.share * batch.weights
+    rest = 1 - batch.mixed.share if batch.weights is None else batch.weights - own
+    return objective.loss(outputs, batch.targets, own) + objective.loss(outputs, batch.mixed.targets, rest)
 
 
 def gradients(

@@ -13,12 +13,12 @@ from torch import Tensor
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.training.averaging import average_in, averaged_weights, refresh_norms, weights_of
-from nntrain.training.batches import Indices, epoch_order, some_of, step_sizes, take
+from nntrain.training.batches import Augment, Indices, augmented, epoch_order, some_of, step_sizes, take, upcoming
 from nntrain.training.course import Best, Course, Interrupted, Keeper, Screen, Stop
 from nntrain.training.diagnose import SAMPLES, NonFiniteError, gradient_problem, is_due, locate
 from nntrain.training.evaluate import evaluate
 from nntrain.training.state import LoopState, Row, TrainState
-from nntrain.training.step import Program, train_step
+from nntrain.training.step import Batch, Program, train_step
 
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
@@ -31,7 +31,8 @@ LEAST_LOSS_SCALE = 1.0  # below it, gradients overflow fp16 even as they are
 class Trainer:
     """Trains from where `loop` stands until its `stop_reason` is set; then `best` is the model.
 
-    train, val: on the device. losses: of the steps already done in the epoch under way.
+    train, val: on the device. losses: of the steps already done in the epoch under way. augment: changes to the
+    training samples, or None.
     """
 
     program: Program
@@ -44,6 +45,7 @@ class Trainer:
     keeper: Keeper
     stop: Stop
     losses: list[Tensor] = field(default_factory=list)
+    augment: Augment | None = None
     best: Best = field(default_factory=Best)
     saved_at: float = field(default_factory=perf_counter)
     probe: Split = field(init=False)
@@ -83,8 +85,9 @@ class Trainer:
         order = epoch_order(self.train, course, loop.epoch)
         self.screen.epoch_begin(loop.epoch, len(order))
         self.program.network.train()
-        for position in range(loop.position, len(order)):
-            self.losses.append(self.step(order[position]))
+        batches = upcoming(self.train, order, loop.position, self.augment, loop.epoch)
+        for position, step in enumerate(batches, loop.position):
+            self.losses.append(self.step(step))
             loop.step += 1
             loop.position = self.screen.done = position + 1
             if course.swa_start is not None and loop.step >= course.swa_start:
@@ -101,24 +104,30 @@ class Trainer:
         self.check_device(order)
         return course.rates(loop.step)[0] * loop.rate_factor, step_sizes(self.train, order[: loop.position])
 
-    def step(self, indices: Indices) -> Tensor:
-        """The next step, on the batches of `indices`; its loss, on the device."""
+    def step(self, batches: Sequence[Batch]) -> Tensor:
+        """The next step; its loss, on the device."""
         program, loop = self.program, self.loop
         lr, momentum = self.course.rates(loop.step + 1)
         h = Hyper(loop.step + 1, lr * loop.rate_factor, momentum)
         noise_seed = derive(self.course.seed, "noise", loop.epoch, loop.position) if program.random else 0
         try:
-            return train_step(program, self.state, take(self.train, indices), h, noise_seed)
+            return train_step(program, self.state, batches, h, noise_seed)
         except FloatingPointError:
-            self.fail(indices, loop.position)
+            self.fail(batches, loop.position)
 
     def check_device(self, order: Sequence[Indices]) -> None:
         """Ask, once an epoch, whether a step was not finite; the parameters stood still from that one on."""
         if self.state.found_inf.item():
             position = self.loop.position - int(self.state.skipped.item())
-            self.fail(order[position], position)
+            self.fail(self.batches(order[position]), position)
         if self.state.loss_scale is not None and self.state.loss_scale.item() < LEAST_LOSS_SCALE:
-            self.fail(order[self.loop.position - 1], self.loop.position - 1)
+            position = self.loop.position - 1
+            self.fail(self.batches(order[position]), position)
+
+    def batches(self, indices: Indices) -> list[Batch]:
+        """The batches of a step, as they trained."""
+        taken = take(self.train, indices)
+        return taken if self.augment is None else augmented(self.train, indices, taken, self.augment, self.loop.epoch)
 
     def validate(self) -> tuple[dict[str, float], bool, dict[str, float]]:
         """Metrics of the validation split, by averaged weights where there are any; whether they are the best; and
@@ -155,11 +164,11 @@ class Trainer:
         self.best.saved = self.best.saved or self.keeper.model(self.best)
         return self.best.saved
 
-    def fail(self, indices: Indices, position: int) -> NoReturn:
+    def fail(self, batches: Sequence[Batch], position: int) -> NoReturn:
         """End the run at a step whose loss or gradient is not finite; the parameters are those before it."""
         self.save_best()
         noise_seed = derive(self.course.seed, "noise", self.loop.epoch, position)
-        where = locate(self.program, self.state, take(self.train, indices), noise_seed)
+        where = locate(self.program, self.state, batches, noise_seed)
         raise NonFiniteError(f"epoch {self.loop.epoch}, step {position + 1}: {where}")
 
 

@@ -76,6 +76,7 @@ def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[T
         keeper,
         session.stop,
         losses,
+        experiment.augment,
     )
     try:
         trainer.fit()

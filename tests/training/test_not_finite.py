@@ -37,7 +37,7 @@ def test_the_parameters_are_those_before_the_bad_step(
 ) -> None:
     good = trainer(optimizer=Adam(), asks=asks, epochs=1)
     for _ in range(3):
-        good.step((torch.arange(8),))
+        good.step(good.batches((torch.arange(8),)))
         good.loop.step += 1
     ready = trainer(optimizer=Adam(), asks=asks, epochs=1)
     monkeypatch.setattr("nntrain.training.trainer.epoch_order", lambda *args: [(torch.arange(8),)] * 6)
