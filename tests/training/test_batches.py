@@ -99,7 +99,7 @@ def test_the_loss_of_a_mixed_batch_is_the_mean_of_both_targets_by_their_shares(t
     assert torch.allclose(forward(t.program, Batch(x, own, weights, Mixed(other, share))), (weights * each).mean())
 
 
-def test_augmentation_resumes_as_the_rest_does(trainer: Build) -> None:
+def test_augmentation_is_part_of_what_repeats(trainer: Build) -> None:
     whole = trainer(epochs=3)
     whole.augment = Half()
     whole.fit()
