@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
-class Linear(nn.Linear):
+class Linear(nn.Module):
     """One linear layer with bias: [B, inputs] or [B, C, H, W] with C * H * W = inputs -> [B, outputs]."""
 
+    layers = ("head",)
+
     def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs)
+        super().__init__()
+        self.head = nn.Linear(inputs, outputs)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the head takes: [B, inputs]."""
+        return x.flatten(1) if x.ndim > 2 else x
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x.flatten(1) if x.ndim > 2 else x, self.weight, self.bias)
+        return self.head(self.features(x))  # type: ignore[no-any-return]

@@ -132,11 +132,20 @@ class MLP(nn.Module):
             into = out
         self.head = nn.Linear(into, outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The building blocks from input to head, by their names in the network's body."""
+        return (*(f"hidden.{i}" for i in range(len(self.hidden))), "head")
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the head takes: [B, last width]."""
         if x.ndim > 2:
             x = x.flatten(1)
         if self.input_dropout:
             x = F.dropout(x, self.input_dropout, self.training)
         for layer in self.hidden:
             x = layer(x)
-        return self.head(x)  # type: ignore[no-any-return]
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))  # type: ignore[no-any-return]
