@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from nntrain.data.dataset import Features, PixelFeatures, TableFeatures
+from nntrain.data.table_preprocessing import task_from_state
 from nntrain.experiment import Experiment
 from nntrain.task import Task
 
@@ -28,8 +29,7 @@ def about_model(experiment: Experiment, metrics: Mapping[str, Any]) -> dict[str,
 
 
 def task_of(about: Mapping[str, Any]) -> Task:
-    saved = about["task"]
-    return Task(saved["kind"], *(tuple(saved[key]) for key in ("targets", "classes", "center", "scale")))
+    return task_from_state(about["task"])
 
 
 def features_of(about: Mapping[str, Any]) -> Features:

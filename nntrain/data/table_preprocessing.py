@@ -172,4 +172,5 @@ def task_from_state(state: Mapping[str, Any]) -> Task:
         tuple(map(str, state["classes"])),
         tuple(map(float, state["center"])),
         tuple(map(float, state["scale"])),
+        str(state.get("separator", ";")),  # not in files of the first release
     )

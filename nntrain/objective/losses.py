@@ -1,74 +1,18 @@
-"""Losses: what each task's outputs mean, how far they are from the targets, and what is predicted from them."""
+"""Losses for one class of several and for real values, and the choice by the target."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from nntrain.errors import UserError
+from nntrain.objective.label_losses import LabelCrossEntropy, LabelFocal
+from nntrain.objective.loss import ClassWeights, Loss, soft_binary
 from nntrain.task import Task
-
-ClassWeights = str | Sequence[float] | Mapping[Any, float] | None
-
-
-class Loss:
-    """Compares outputs with targets (see `Task`). A subclass gives `per_sample`, and `mean` where torch has one kernel
-    for it.
-
-    serves: the kind of task. raw_targets: wants regression targets in their own unit, not standardised.
-    smooths: whether label smoothing has a meaning. class_weights: as the recipe gives them (see `class_weight_tensor`).
-    """
-
-    serves: ClassVar[str]
-    raw_targets: ClassVar[bool] = False
-    smooths: ClassVar[bool] = False
-
-    class_weights: ClassWeights = None
-
-    @property
-    def name(self) -> str:
-        """Its name in a recipe: CrossEntropy -> cross_entropy."""
-        return "".join(f"_{c.lower()}" if c.isupper() else c for c in type(self).__name__).lstrip("_")
-
-    def resolve(self, task: Task) -> Loss:
-        """The loss that serves `task`, which is itself; UserError where it cannot."""
-        if task.kind != self.serves:
-            allowed = "squared, absolute, huber, log_cosh, quantile, poisson"
-            if task.is_classification:
-                allowed = ("binary_cross_entropy, " if len(task.classes) == 2 else "") + "cross_entropy, focal, hinge"
-            raise UserError(f"loss {self.name} is for {self.serves}, and this is {task.kind}; use {allowed}, or auto")
-        return self
-
-    def outputs(self, task: Task) -> int:
-        """How many outputs the network needs."""
-        raise NotImplementedError
-
-    def check_targets(self, targets: Tensor) -> None:
-        """UserError where a target is outside what the loss is defined for."""
-
-    def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        """[B, outputs], targets -> [B]."""
-        raise NotImplementedError
-
-    def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        return self.per_sample(outputs, targets, smoothing).mean()
-
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0
-    ) -> Tensor:
-        """The batch's mean, 0-d; with weights [B] sum(weights * losses) / B. Smoothing is label smoothing in [0, 1)."""
-        if weights is None:
-            return self.mean(outputs, targets, smoothing)
-        return (self.per_sample(outputs, targets, smoothing) * weights).mean()
-
-    def predictions(self, outputs: Tensor, task: Task) -> Tensor:
-        """Outputs -> probabilities [B, K], for one output too, or values [B, T] in the target's own unit."""
-        raise NotImplementedError
 
 
 class ClassificationLoss(Loss):
@@ -89,12 +33,6 @@ class ClassificationLoss(Loss):
         return torch.softmax(outputs, 1)
 
 
-def _soft_binary(targets: Tensor, smoothing: float, dtype: torch.dtype) -> Tensor:
-    """0 and 1 as real numbers, drawn towards 1/2 by label smoothing."""
-    y = targets.to(dtype)
-    return y * (1 - smoothing) + smoothing / 2 if smoothing else y
-
-
 class CrossEntropy(ClassificationLoss):
     """-log p(class), softmax over one output per class. Smoothing: Szegedy et al. 2016, sec. 7."""
 
@@ -109,11 +47,13 @@ class CrossEntropy(ClassificationLoss):
 
 
 class BinaryCrossEntropy(ClassificationLoss):
-    """-log p(class) for two classes on one output, the logit of the second class."""
+    """-log p(class) for two classes on one output, the logit of the second class; for labels, one output each."""
 
     smooths = True
 
     def resolve(self, task: Task) -> Loss:
+        if task.is_multilabel:
+            return LabelCrossEntropy(self.class_weights)
         if task.is_classification and len(task.classes) != 2:
             raise UserError(
                 f"loss binary_cross_entropy is for two classes, and the target has {len(task.classes)}; "
@@ -122,17 +62,17 @@ class BinaryCrossEntropy(ClassificationLoss):
         return super().resolve(task)
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        y = _soft_binary(targets, smoothing, outputs.dtype)
+        y = soft_binary(targets, smoothing, outputs.dtype)
         return F.binary_cross_entropy_with_logits(outputs.squeeze(1), y, reduction="none")
 
     def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        return F.binary_cross_entropy_with_logits(outputs.squeeze(1), _soft_binary(targets, smoothing, outputs.dtype))
+        return F.binary_cross_entropy_with_logits(outputs.squeeze(1), soft_binary(targets, smoothing, outputs.dtype))
 
 
 class Focal(ClassificationLoss):
     """-(1 - p)^gamma log p: cross-entropy that turns from what is already right (Lin et al. 2017).
 
-    gamma 0 is cross-entropy. Smoothed labels weigh the term of every class.
+    gamma 0 is cross-entropy. Smoothed labels weigh the term of every class. For labels, one output each.
     """
 
     smooths = True
@@ -140,6 +80,9 @@ class Focal(ClassificationLoss):
     def __init__(self, gamma: float = 2.0, class_weights: ClassWeights = None) -> None:
         super().__init__(class_weights)
         self.gamma = gamma
+
+    def resolve(self, task: Task) -> Loss:
+        return LabelFocal(self.gamma, self.class_weights) if task.is_multilabel else super().resolve(task)
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         logits = torch.cat((torch.zeros_like(outputs), outputs), 1) if outputs.shape[1] == 1 else outputs
@@ -278,12 +221,15 @@ class Poisson(RegressionLoss):
 
 
 class Auto(Loss):
-    """By the target: binary_cross_entropy for two classes, cross_entropy for more, squared for real values."""
+    """By the target: binary_cross_entropy for two classes and for labels, cross_entropy for more classes, squared for
+    real values."""
 
     def __init__(self, class_weights: ClassWeights = None) -> None:
         self.class_weights = class_weights
 
     def resolve(self, task: Task) -> Loss:
-        if not task.is_classification:
+        if task.is_regression:
             return Squared()
+        if task.is_multilabel:
+            return LabelCrossEntropy(self.class_weights)
         return (BinaryCrossEntropy if len(task.classes) == 2 else CrossEntropy)(self.class_weights)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from nntrain.errors import UserError, unknown
-from nntrain.objective.losses import ClassWeights, Loss, own_unit
+from nntrain.objective.loss import ClassWeights, Loss
+from nntrain.objective.losses import own_unit
 from nntrain.task import Task
 
 
@@ -18,7 +19,7 @@ class Objective:
     outputs: how many outputs the network needs. raw_targets: whether regression targets are wanted in their own unit
     (`task.center` 0 and `task.scale` 1), not standardised. label_smoothing: in [0, 1), for training alone.
     class_weights: float32 [K], or None for all alike; a sample's weight is its own times its class's, and a loss with
-    weights is sum(weight * loss) / B.
+    weights is sum(weight * loss) / B. With labels they weigh the samples that have the label, not those without it.
     """
 
     def __init__(
@@ -58,28 +59,36 @@ class Objective:
         if outputs.dtype in (torch.float16, torch.bfloat16):  # under autocast; a loss needs the full mantissa
             outputs = outputs.float()
         if self.class_weights is not None:
-            by_class = self.class_weights[targets]
-            weights = by_class if weights is None else weights * by_class
+            weights = self._weights(self.class_weights, targets, weights)
         return self.criterion(outputs, targets, weights, smoothing)
+
+    def _weights(self, of_class: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+        """Class and sample weights together: [B], or [B, K] for labels."""
+        if not self.task.is_multilabel:
+            by_class = of_class[targets]
+            return by_class if weights is None else weights * by_class
+        by_label = torch.where(targets > 0, of_class, 1.0)
+        return by_label if weights is None else weights.unsqueeze(1) * by_label
 
     def predictions(self, outputs: Tensor) -> Tensor:
         """Probabilities [B, K] or values [B, T] in the target's own unit."""
         return self.criterion.predictions(outputs.float(), self.task)
 
     def own_unit(self, targets: Tensor) -> Tensor:
-        """Targets as the metrics want them: class indices as they are, values in the target's own unit."""
-        return targets if self.task.is_classification or self.raw_targets else own_unit(targets, self.task)
+        """Targets as the metrics want them: class indices and labels as they are, values in the target's own unit."""
+        return own_unit(targets, self.task) if self.task.is_regression and not self.raw_targets else targets
 
 
 def class_weight_tensor(choice: ClassWeights, task: Task, targets: Tensor) -> Tensor | None:
     """The weight of each class, float32 [K], from a recipe's `class_weights`; None for all alike.
 
-    `balanced`: N / (K * count), from the training targets int64 [N], so that the mean over them is 1. A list: one
-    weight per class, in the order of `task.classes`. A mapping {class: weight}: 1 for the classes it leaves out.
+    `balanced`: N / (K * count), from the training targets int64 [N], so that the mean over them is 1; for labels the
+    samples without the label per sample with it. A list: one weight per class, in the order of `task.classes`. A
+    mapping {class: weight}: 1 for the classes it leaves out.
     """
     if choice is None:
         return None
-    if not task.is_classification:
+    if task.is_regression:
         raise UserError(
             "loss.class_weights needs classes, and the target is real; set it to null (rows get weights from a column)"
         )
@@ -87,6 +96,9 @@ def class_weight_tensor(choice: ClassWeights, task: Task, targets: Tensor) -> Te
     if isinstance(choice, str):
         if choice != "balanced":
             raise UserError(f"loss.class_weights: {unknown('class weighting', choice, ['balanced'])}")
+        if task.is_multilabel:
+            having = targets.sum(0)
+            return (len(targets) - having).clamp_min(1) / having.clamp_min(1)
         counts = torch.bincount(targets, minlength=len(classes)).clamp_min(1)
         return (len(targets) / (len(classes) * counts)).float()
     if isinstance(choice, Mapping):

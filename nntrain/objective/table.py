@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nntrain.objective.loss import Loss
 from nntrain.objective.losses import (
     Absolute,
     Auto,
@@ -11,7 +12,6 @@ from nntrain.objective.losses import (
     Hinge,
     Huber,
     LogCosh,
-    Loss,
     Poisson,
     Quantile,
     Squared,

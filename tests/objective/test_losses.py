@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from nntrain.config.schema import loss as schema
 from nntrain.errors import UserError
-from nntrain.objective.losses import Loss
+from nntrain.objective.loss import Loss
 from nntrain.objective.table import LOSSES
 from nntrain.task import Task
 
