@@ -21,7 +21,7 @@ Family = Literal["rectifier", "sigmoidal", "selu", "linear"]
 class Activation:
     """An activation, ready to use.
 
-    function: [B, pieces * width] -> [B, width]; a module where it has parameters of its own.
+    function: [B, pieces * width, ...] -> [B, width, ...]; a module where it has parameters of its own.
     family: decides the scheme of `init: auto`: He for rectifiers, Xavier for sigmoidal ones, LeCun for SELU and linear.
     gain: the factor on the weights before it. Published where there is a value (ReLU and leaky ReLU: He et al. 2015,
         tanh and sigmoid: as `torch.nn.init.calculate_gain`, SELU: 1, Klambauer et al. 2017), else `mean_square_gain`.
@@ -46,14 +46,14 @@ def mean_square_gain(function: Callable[[Tensor], Tensor], pieces: int = 1) -> f
 
 
 class Maxout(nn.Module):
-    """The greatest of `pieces` linear units (Goodfellow et al. 2013): [B, width * pieces] -> [B, width]."""
+    """The greatest of `pieces` linear units (Goodfellow et al. 2013): [B, width * pieces, ...] -> [B, width, ...]."""
 
     def __init__(self, pieces: int) -> None:
         super().__init__()
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.view(*x.shape[:-1], -1, self.pieces).amax(-1)
+        return torch.unflatten(x, 1, (-1, self.pieces)).amax(2)
 
 
 def _identity(x: Tensor) -> Tensor:

@@ -26,8 +26,31 @@ class BatchNorm(nn.BatchNorm1d):
         return super().forward(x)
 
 
+class PictureBatchNorm(nn.BatchNorm2d):
+    """The same for pictures [B, C, H, W], whose channels are averaged over samples and places: it is one picture of
+    one place that has no variance."""
+
+    def __init__(self, width: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
+        super().__init__(width, eps=eps, momentum=momentum)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and x.numel() == x.shape[1]:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+        return super().forward(x)
+
+
 def _layer(width: int, eps: float = 1e-5) -> nn.Module:
     return nn.LayerNorm(width, eps=eps)
+
+
+def _picture_layer(width: int, eps: float = 1e-5) -> nn.Module:
+    return nn.GroupNorm(1, width, eps=eps)  # over a picture's channels and places
+
+
+def _group(width: int, groups: int = 8, eps: float = 1e-5) -> nn.Module:
+    if width % groups:
+        raise UserError(f"model.norm: {groups} groups do not divide {width} channels; choose groups that do")
+    return nn.GroupNorm(groups, width, eps=eps)
 
 
 def _rms(width: int, eps: float = 1e-6) -> nn.Module:
@@ -38,16 +61,19 @@ def _none(width: int) -> None:
     return None
 
 
-NORMS: dict[str, Callable[..., nn.Module | None]] = {"none": _none, "batch": BatchNorm, "layer": _layer, "rms": _rms}
+Norms = dict[str, Callable[..., nn.Module | None]]
+NORMS: Norms = {"none": _none, "batch": BatchNorm, "layer": _layer, "rms": _rms}
+PICTURE_NORMS: Norms = {"none": _none, "batch": PictureBatchNorm, "group": _group, "layer": _picture_layer}
 
 
-def norm(choice: str | Mapping[str, Any], width: int) -> nn.Module | None:
-    """`batch`, or `{name: batch, momentum: 0.05}` -> a module for outputs [B, width]; None for `none`."""
+def norm(choice: str | Mapping[str, Any], width: int, table: Norms = NORMS) -> nn.Module | None:
+    """`batch`, or `{name: batch, momentum: 0.05}` -> a module for outputs [B, width] (with PICTURE_NORMS [B, width, H,
+    W]); None for `none`."""
     settings = {"name": choice} if isinstance(choice, str) else dict(choice)
     name = settings.pop("name")
-    if name not in NORMS:
-        raise UserError(unknown("norm", str(name), list(NORMS)))
-    return NORMS[name](width, **settings)
+    if name not in table:
+        raise UserError(unknown("norm", str(name), list(table)))
+    return table[name](width, **settings)
 
 
 def shifts(module: nn.Module | None) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
+from nntrain.models.cnn import CNN
 from nntrain.models.initializers import INITIALIZERS
 from nntrain.models.linear import Linear
 from nntrain.models.mlp import MLP
 
 __all__ = ["INITIALIZERS", "MODELS"]
 
-MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "linear": Linear}
+MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "linear": Linear, "cnn": CNN}

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nntrain.config.schema import init, model
+from nntrain.config.schema import common, init, model
 from nntrain.models.activations import ACTIVATIONS
-from nntrain.models.norms import NORMS
+from nntrain.models.norms import NORMS, PICTURE_NORMS
 from nntrain.models.table import INITIALIZERS, MODELS
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -25,7 +25,7 @@ def option(group: str, name: str) -> dict:
 @pytest.mark.parametrize(("group", "name"), OPTIONS)
 def test_an_option_file_lists_the_constructors_settings_and_defaults(group, name):
     table, schema, given = TABLES[group]
-    settings = option(group, name)
+    settings = {key: value for key, value in option(group, name).items() if key not in common(group)}
     assert settings.pop("name") == name
     signature = inspect.signature(table[name]).parameters
     assert settings == {key: p.default for key, p in signature.items() if key not in given}
@@ -41,7 +41,7 @@ def test_every_option_file_is_in_the_table(group):
 
 @pytest.mark.parametrize(
     ("table", "schema", "given"),
-    [(ACTIVATIONS, model.ACTIVATION_SETTINGS, set()), (NORMS, model.NORM_SETTINGS, {"width"})],
+    [(ACTIVATIONS, model.ACTIVATION_SETTINGS, set()), (PICTURE_NORMS | NORMS, model.NORM_SETTINGS, {"width"})],
 )
 def test_the_settings_of_activations_and_norms_are_their_signatures(table, schema, given):
     settings = {name: set(inspect.signature(made).parameters) - given for name, made in table.items()}
@@ -87,6 +87,33 @@ def test_conflicts_of_a_model(change, key, text):
     ((where, said),) = model.conflicts(option("model", "mlp") | change)
     assert where == key
     assert text in said
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "text"),
+    [
+        ({"depth": 0}, "depth", "0 stages are no cnn"),
+        ({"dropout": [0.1]}, "dropout", "1 entries for 3 stages; give one number, or one per stage"),
+        ({"kernel": 4}, "kernel", "4 is even"),
+        ({"norm": "rms"}, "norm", "rms is no norm for pictures (choices: none, batch, group, layer)"),
+        (
+            {"norm": "group", "width": 12},
+            "norm",
+            "8 groups do not divide 12 channels, the width of a stage (widths: 12,",
+        ),
+        ({"norm": {"name": "group", "groups": 5}}, "norm", "5 groups do not divide 32 channels"),
+        ({"head_dropout": 0.5}, "head_dropout", "has no effect without hidden layers in the head"),
+    ],
+)
+def test_conflicts_of_a_cnn(change, key, text):
+    ((where, said),) = model.conflicts(option("model", "cnn") | change)
+    assert where == key
+    assert text in said
+
+
+def test_a_norm_for_pictures_is_none_of_an_mlp():
+    ((key, said),) = model.conflicts(option("model", "mlp") | {"norm": "group"})
+    assert (key, said) == ("norm", "group is no norm for vectors (choices: none, batch, layer, rms)")
 
 
 def test_low_must_be_below_high():

@@ -12,9 +12,13 @@ from nntrain.config.fields import (
     Choice,
     Either,
     Integer,
+    Keyed,
     Kind,
     ListOf,
+    MapOf,
     Number,
+    Path,
+    Text,
     Variant,
     optional,
 )
@@ -46,9 +50,26 @@ NORM_SETTINGS: dict[str, dict[str, Kind]] = {
     "batch": {"momentum": Number(above=0, high=1), "eps": POSITIVE},
     "layer": {"eps": POSITIVE},
     "rms": {"eps": POSITIVE},
+    "group": {"groups": Integer(low=1), "eps": POSITIVE},
+}
+
+PUBLISHED = r"(\w+_Weights\.)?[A-Z][A-Z0-9_]*"  # torchvision's published weights: IMAGENET1K_V1, DEFAULT
+FIRST = Keyed({"first": Integer(low=1)})
+LAYERS = ListOf(Text("a layer's name or pattern"), minimum=1)
+
+# What every model has, somebody's own class too: where its weights come from and which of them train. See
+# nntrain/models/transfer.py.
+COMMON: dict[str, Kind] = {
+    "init_from": optional(Path("a run folder, a model file, or a name of published weights", names=PUBLISHED)),
+    "reuse": Either(Choice("reuse", ("all_but_head", "encoder", "all")), FIRST, LAYERS),
+    "freeze": Either(Choice("freeze", ("none", "backbone")), FIRST, LAYERS),
+    "unfreeze_at": optional(Keyed({"epochs": Integer(low=1), "every": Integer(low=1)}, may=("every",))),
+    "lr_decay": Number(above=0, high=1),
+    "lr_multipliers": MapOf("layers' names or patterns", POSITIVE),
 }
 
 FIELDS: dict[str, Kind] = {
+    **COMMON,
     "depth": Integer(low=0),
     "width": Integer(low=1),
     "shape": Choice("shape", ("constant", "funnel", "widening", "diamond")),
@@ -58,7 +79,19 @@ FIELDS: dict[str, Kind] = {
     "dropout": Either(PROBABILITY, ListOf(PROBABILITY)),
     "input_dropout": PROBABILITY,
     "residual": Boolean(),
+    "growth": POSITIVE,
+    "convs": Integer(low=1),
+    "kernel": Integer(low=1),
+    "downsample": Choice("downsample", ("max", "average", "stride", "none")),
+    "pooling": Choice("pooling", ("average", "max", "flatten")),
+    "head_depth": Integer(low=0),
+    "head_width": Integer(low=1),
+    "head_dropout": PROBABILITY,
 }
+
+VECTOR_NORMS = ("none", "batch", "layer", "rms")
+PICTURE_NORMS = ("none", "batch", "group", "layer")
+GROUPS = 8  # the default of norm group
 
 
 SUPERSEDED = ("depth", "width", "shape")  # what widths stands in for
@@ -86,21 +119,58 @@ def given_conflicts(given: Mapping[str, Any], over: Mapping[str, Any] | None = N
 
 
 def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if "widths" not in section:
-        return
-    widths, dropout, activation = section["widths"], section["dropout"], section["activation"]
+    if "residual" in section:
+        yield from _mlp_conflicts(section)
+    if "growth" in section:
+        yield from _cnn_conflicts(section)
+    if "norm" in section:
+        norms = VECTOR_NORMS if "residual" in section else PICTURE_NORMS
+        if (name := _name(section["norm"])) not in norms:
+            what = "pictures" if name in VECTOR_NORMS else "vectors"
+            yield "norm", f"{name} is no norm for {what} (choices: {', '.join(norms)})"
+    activation = section.get("activation")
+    if isinstance(activation, Mapping) and activation["name"] == "hardtanh":
+        low, high = activation.get("low", -1.0), activation.get("high", 1.0)
+        if low >= high:
+            yield "activation", f"hardtanh needs low below high, and they are {low:g} and {high:g}"
+
+
+def _mlp_conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    widths = section["widths"]
     layers = section["depth"] if widths is None else len(widths)
-    if isinstance(dropout, Sequence) and len(dropout) != layers:
-        said = (
-            f"{len(dropout)} entries for {layers} hidden layer{'s' * (layers != 1)}; give one number, or one per layer"
-        )
-        yield "dropout", said
+    yield from _wrong_count(section["dropout"], layers, "hidden layer", "layer")
     if section["residual"] and layers < 2:
         yield (
             "residual",
             f"needs at least 2 hidden layers, and there are {layers}: the first adds no input to its output",
         )
-    if isinstance(activation, Mapping) and activation["name"] == "hardtanh":
-        low, high = activation.get("low", -1.0), activation.get("high", 1.0)
-        if low >= high:
-            yield "activation", f"hardtanh needs low below high, and they are {low:g} and {high:g}"
+
+
+def _cnn_conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    depth, width, growth, norm = (section[key] for key in ("depth", "width", "growth", "norm"))
+    if depth < 1:
+        yield "depth", f"{depth} stages are no cnn; use at least 1, or model=linear"
+    yield from _wrong_count(section["dropout"], depth, "stage", "stage")
+    if section["kernel"] % 2 == 0:
+        yield "kernel", f"{section['kernel']} is even; an odd one has a centre, and keeps the size of a picture"
+    if _name(norm) == "group":
+        yield from _uneven_groups(norm, [max(1, round(width * growth**stage)) for stage in range(depth)])
+    if section["head_dropout"] and not section["head_depth"]:
+        yield "head_dropout", "has no effect without hidden layers in the head; set model.head_depth, or it to 0"
+
+
+def _wrong_count(dropout: Any, layers: int, what: str, one: str) -> Iterator[tuple[str, str]]:
+    if isinstance(dropout, Sequence) and len(dropout) != layers:
+        said = f"{len(dropout)} entries for {layers} {what}{'s' * (layers != 1)}; give one number, or one per {one}"
+        yield "dropout", said
+
+
+def _uneven_groups(norm: str | Mapping[str, Any], widths: Sequence[int]) -> Iterator[tuple[str, str]]:
+    groups = norm.get("groups", GROUPS) if isinstance(norm, Mapping) else GROUPS
+    if uneven := [width for width in widths if width % groups]:
+        said = f"{groups} groups do not divide {uneven[0]} channels, the width of a stage (widths: "
+        yield "norm", f"{said}{', '.join(map(str, widths))}); write norm: {{name: group, groups: ...}}"
+
+
+def _name(choice: str | Mapping[str, Any]) -> str:
+    return choice if isinstance(choice, str) else str(choice["name"])
