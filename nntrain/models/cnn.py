@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from nntrain.errors import UserError, unknown
-from nntrain.models.conv import ConvBlock
+from nntrain.models.conv import ConvBlock, average
 from nntrain.models.mlp import Hidden
 
 POOLINGS = ("average", "max", "flatten")
@@ -92,14 +93,17 @@ class CNN(nn.Module):
         numbered = (("blocks", self.blocks), ("dense", self.dense))
         return (*(f"{name}.{i}" for name, blocks in numbered for i in range(len(blocks))), "head")
 
+    def pool(self, x: Tensor) -> Tensor:
+        """The last stage's places as one vector: [B, C, H, W] -> [B, F]."""
+        if self.pooling == "flatten":
+            return x.flatten(1)
+        return average(x) if self.pooling == "average" else F.max_pool2d(x, x.shape[2:]).flatten(1)
+
     def features(self, x: Tensor) -> Tensor:
         """What the head takes: [B, F]."""
         for block in self.blocks:
             x = block(x)
-        if self.pooling == "flatten":
-            x = x.flatten(1)
-        else:
-            x = x.mean((2, 3)) if self.pooling == "average" else x.amax((2, 3))
+        x = self.pool(x)
         for layer in self.dense:
             x = layer(x)
         return x

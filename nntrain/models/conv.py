@@ -21,6 +21,15 @@ def said(choice: str | Mapping[str, Any]) -> str:
     return choice if isinstance(choice, str) else str(choice["name"])
 
 
+def average(x: Tensor) -> Tensor:
+    """The mean over all places: [B, C, H, W] -> [B, C].
+
+    Not `x.mean((2, 3))`: its gradient lies channels-first, and beside channels-last outputs every elementwise kernel
+    on the way back takes up to ten times as long.
+    """
+    return F.avg_pool2d(x, x.shape[2:]).flatten(1)
+
+
 class ConvBlock(nn.Conv2d):
     """Convolution, norm, activation, dropout of whole channels, perhaps halving: [B, C, H, W] -> [B, width, h, w].
 

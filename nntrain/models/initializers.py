@@ -221,8 +221,8 @@ def initialize(network: nn.Module, initializer: Initializer, seed: int) -> list[
 
     The parameter at `position` in `network.named_parameters()` is drawn from `generator(seed, "init", position)`. A
     linear or convolutional layer tells what follows it by its attributes `family` and `gain`; without them it is
-    linear with gain 1. Norms start at 1 and 0 with fresh running statistics. A layer of any other kind with parameters
-    is a UserError.
+    linear with gain 1. Norms start at 1 (at 0 where their attribute `zero_init` says so) and 0 with fresh running
+    statistics. A layer of any other kind with parameters is a UserError.
     """
     positions = {id(p): i for i, p in enumerate(network.parameters())}
 
@@ -240,6 +240,8 @@ def initialize(network: nn.Module, initializer: Initializer, seed: int) -> list[
             module.weight.copy_(initializer.embedding(tuple(module.weight.shape), stream(module.weight)))
         elif isinstance(module, DETERMINISTIC):
             module.reset_parameters()
+            if getattr(module, "zero_init", False):
+                nn.init.zeros_(module.weight)
         elif any(True for _ in module.parameters(recurse=False)):
             raise UserError(
                 f"init: there is no rule to initialise {type(module).__name__}; a network is made of linear, "

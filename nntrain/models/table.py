@@ -8,7 +8,8 @@ from nntrain.models.cnn import CNN
 from nntrain.models.initializers import INITIALIZERS
 from nntrain.models.linear import Linear
 from nntrain.models.mlp import MLP
+from nntrain.models.resnet import ResNet
 
 __all__ = ["INITIALIZERS", "MODELS"]
 
-MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "linear": Linear, "cnn": CNN}
+MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "linear": Linear, "cnn": CNN, "resnet": ResNet}

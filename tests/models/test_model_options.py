@@ -111,6 +111,23 @@ def test_conflicts_of_a_cnn(change, key, text):
     assert text in said
 
 
+@pytest.mark.parametrize(
+    ("change", "key", "text"),
+    [
+        ({"depth": 18}, "depth", "18 is no depth of a resnet (choices: 8, 14, 20, 26, 32, 38, 44, 50, 56)"),
+        ({"depth": 62}, "depth", "62 is no depth of a resnet"),
+        ({"dropout": [0.1, 0.2]}, "dropout", "a resnet takes one number for all blocks"),
+        ({"norm": "none"}, "norm", "a resnet without norms does not train (choices: batch, group, layer)"),
+        ({"norm": "group", "width_multiplier": 0.25}, "norm", "8 groups do not divide 4 channels"),
+        ({"activation": "maxout"}, "activation", "maxout has no place after a sum"),
+    ],
+)
+def test_conflicts_of_a_resnet(change, key, text):
+    ((where, said),) = model.conflicts(option("model", "resnet") | change)
+    assert where == key
+    assert text in said
+
+
 def test_a_norm_for_pictures_is_none_of_an_mlp():
     ((key, said),) = model.conflicts(option("model", "mlp") | {"norm": "group"})
     assert (key, said) == ("norm", "group is no norm for vectors (choices: none, batch, layer, rms)")

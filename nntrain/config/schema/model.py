@@ -87,10 +87,13 @@ FIELDS: dict[str, Kind] = {
     "head_depth": Integer(low=0),
     "head_width": Integer(low=1),
     "head_dropout": PROBABILITY,
+    "width_multiplier": POSITIVE,
+    "zero_init": Boolean(),
 }
 
 VECTOR_NORMS = ("none", "batch", "layer", "rms")
 PICTURE_NORMS = ("none", "batch", "group", "layer")
+RESNET_DEPTHS = range(8, 57, 6)
 GROUPS = 8  # the default of norm group
 
 
@@ -123,6 +126,8 @@ def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _mlp_conflicts(section)
     if "growth" in section:
         yield from _cnn_conflicts(section)
+    if "width_multiplier" in section:
+        yield from _resnet_conflicts(section)
     if "norm" in section:
         norms = VECTOR_NORMS if "residual" in section else PICTURE_NORMS
         if (name := _name(section["norm"])) not in norms:
@@ -157,6 +162,20 @@ def _cnn_conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _uneven_groups(norm, [max(1, round(width * growth**stage)) for stage in range(depth)])
     if section["head_dropout"] and not section["head_depth"]:
         yield "head_dropout", "has no effect without hidden layers in the head; set model.head_depth, or it to 0"
+
+
+def _resnet_conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    depth, norm = section["depth"], section["norm"]
+    if depth not in RESNET_DEPTHS:
+        yield "depth", f"{depth} is no depth of a resnet (choices: {', '.join(map(str, RESNET_DEPTHS))})"
+    if isinstance(section["dropout"], Sequence):
+        yield "dropout", "a resnet takes one number for all blocks"
+    if _name(norm) == "none":
+        yield "norm", "a resnet without norms does not train (choices: batch, group, layer)"
+    if _name(norm) == "group":
+        yield from _uneven_groups(norm, [max(1, round(c * section["width_multiplier"])) for c in (16, 32, 64)])
+    if _name(section["activation"]) == "maxout":
+        yield "activation", "maxout has no place after a sum; choose another for a resnet"
 
 
 def _wrong_count(dropout: Any, layers: int, what: str, one: str) -> Iterator[tuple[str, str]]:
