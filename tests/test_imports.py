@@ -15,7 +15,7 @@ PACKAGE = ROOT / "nntrain"
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 
 LEAVES = {"errors", "seeding", "task"}
-PARTS = {"data", "models", "objective", "optim", "record"}  # each stands alone
+PARTS = {"augment", "data", "models", "objective", "optim", "record"}  # each stands alone
 BUILD = {"experiment", "components", "training"} | PARTS | LEAVES
 TOP = {
     "cli",

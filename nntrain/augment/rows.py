@@ -1,0 +1,98 @@
+"""Changes to the rows of a table: noise, features left out, rows mixed with others.
+
+Legend: B rows of F columns, numeric ones first and then category codes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nntrain.augment.draws import Draws
+from nntrain.augment.expand import expanded
+from nntrain.augment.mixing import Mixer, Mixing, blended
+from nntrain.errors import UserError
+
+if TYPE_CHECKING:
+    from nntrain.data.dataset import TableFeatures
+
+
+@dataclass(frozen=True)
+class RowMixing:
+    """`rows`: who is mixed with whom; codes: bool [B, categories], true where the row keeps its own category."""
+
+    rows: Mixing
+    codes: Tensor
+
+    @property
+    def partner(self) -> Tensor:
+        return self.rows.partner
+
+
+class Rows:
+    """Each setting is explained in configs/augment/table.yaml.
+
+    features: of the data. seed: the run's. Raises UserError where the data is pictures.
+    """
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        *,
+        features: TableFeatures,
+        seed: int,
+        expand: int = 1,
+        noise: float = 0.1,
+        feature_dropout: float = 0.0,
+        mixup: float = 0.0,
+        mix_p: float = 1.0,
+    ) -> None:
+        if not hasattr(features, "cardinalities"):
+            raise UserError("augment: table changes tables, and the data is pictures; use augment=pictures or a preset")
+        self.seed, self.expand = seed, expand
+        self.numeric, self.categories = features.numeric, len(features.cardinalities)
+        self.noise, self.feature_dropout = noise, feature_dropout
+        self.mixer = Mixer(mixup, 0.0, mix_p)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether rows are mixed with others, so that a row has two targets."""
+        return self.mixer.on
+
+    @torch.no_grad()
+    def __call__(self, inputs: Tensor, samples: Tensor, epoch: int) -> Tensor:
+        """Each row as this epoch shows it. inputs: float32 [B, F]; samples: int64 [B], their numbers in the training
+        split. Left out is what the preprocessing takes for unknown: 0 (the mean), and for categories code 0."""
+        draws = Draws(self.seed, epoch, samples)
+        x = inputs
+        if self.noise and self.numeric:
+            drawn = draws.normal_field("noise", self.numeric)
+            x = torch.cat((x[:, : self.numeric] + self.noise * drawn, x[:, self.numeric :]), 1)
+        if self.feature_dropout:
+            x = x * (draws.field("feature_dropout", x.shape[1]) >= self.feature_dropout)
+        return x
+
+    def mixing(self, samples: Tensor, epoch: int, count: int) -> RowMixing | None:
+        """Which row is mixed with which, of `count` rows of the training split; None where none is."""
+        if not self.mixes:
+            return None
+        draws = Draws(self.seed, epoch, samples)
+        rows = self.mixer(draws, count)
+        return RowMixing(rows, draws.field("mix_codes", self.categories) < rows.share.unsqueeze(1))
+
+    @torch.no_grad()
+    def mix(self, inputs: Tensor, others: Tensor, mixing: RowMixing) -> tuple[Tensor, Tensor]:
+        """Rows [B, F] and their partners: the mixed rows, and the share of the own target, float32 [B]. A category is
+        that of one of both, the own one with a probability of its share."""
+        share = mixing.rows.share
+        numbers = blended(inputs[:, : self.numeric], others[:, : self.numeric], share)
+        codes = torch.where(mixing.codes, inputs[:, self.numeric :], others[:, self.numeric :])
+        return torch.cat((numbers, codes), 1), share
+
+    def expanded(self, inputs: Tensor) -> Tensor:
+        """[N, F] -> [expand * N, F]: the originals, then all of them by draw 0, by draw 1, ..."""
+        return expanded(self, inputs, self.expand)
