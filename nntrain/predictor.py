@@ -22,6 +22,8 @@ from nntrain.experiment import build_network, find_device
 from nntrain.folder import RESULT, read_json
 from nntrain.model_file import features_of, task_of
 from nntrain.models.table import MODELS
+from nntrain.models.transfer import SETTINGS
+from nntrain.objective.label_metrics import THRESHOLD
 from nntrain.objective.metrics import metric_names
 from nntrain.objective.objective import Objective
 from nntrain.objective.table import LOSSES
@@ -50,16 +52,18 @@ class Predictor:
 
     def __repr__(self) -> str:
         name = self.config["model"]["name"]
+        some = ", ".join(self.classes[:3]) + (", ..." if len(self.classes) > 3 else "")
         if self.task.is_classification:
-            some = ", ".join(self.classes[:3]) + (", ..." if len(self.classes) > 3 else "")
             what = f"one of {len(self.classes)} classes ({some})"
+        elif self.task.is_multilabel:
+            what = f"any of {len(self.classes)} labels ({some})"
         else:
             what = ", ".join(self.task.targets)
         return f"Predictor {self.path}\n{name} on {self.device}; predicts {what}"
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names, in the order of the columns of `probabilities`; empty for regression."""
+        """Names of classes or labels, in the order of the columns of `probabilities`; empty for regression."""
         return self.task.classes
 
     @property
@@ -68,21 +72,25 @@ class Predictor:
         return self._program.objective.raw_targets
 
     def in_own_unit(self, targets: Tensor) -> Tensor:
-        """Targets of a split as the metrics compare them: class indices, or values in the target's own unit."""
+        """Targets of a split as the metrics compare them: class indices, labels, or values in the target's own unit."""
         return self._program.objective.own_unit(targets)
 
     def probabilities(self, raw: Any) -> NDArray[np.float32]:
-        """Probabilities [N, K] for raw inputs: a DataFrame, an array, a path, pictures. UserError for regression."""
-        if not self.task.is_classification:
+        """Probabilities [N, K] for raw inputs: a DataFrame, an array, a path, pictures. A row sums to 1 over classes;
+        each label has a probability of its own. UserError for regression."""
+        if not self.task.classes:
             raise UserError(f"{self.path} predicts values, not classes; use predict")
         return self._outputs(self.preprocessing.inputs(raw)).numpy()
 
-    def predict(self, raw: Any) -> NDArray[Any]:
-        """Class names [N], or values in the target's own unit: [N], or [N, T] for several targets. raw: as above."""
+    def predict(self, raw: Any) -> NDArray[Any] | list[list[str]]:
+        """Class names [N]; for labels a list of N lists, of the labels that are more probable than not; or values in
+        the target's own unit: [N], or [N, T] for several targets. raw: as above."""
         found: NDArray[Any] = self._outputs(self.preprocessing.inputs(raw)).numpy()
         if self.task.is_classification:
             named: NDArray[Any] = np.asarray(self.classes)[found.argmax(1)]
             return named
+        if self.task.is_multilabel:
+            return labels_of(found, self.task)
         return found[:, 0] if found.shape[1] == 1 else found
 
     def evaluate(self, raw: Any) -> dict[str, float]:
@@ -98,6 +106,11 @@ class Predictor:
 
     def _arithmetic(self) -> AbstractContextManager[None]:
         return arithmetic(self.device, self.config["precision"], self.config["deterministic"])
+
+
+def labels_of(probabilities: NDArray[np.float32], task: Task) -> list[list[str]]:
+    """The labels of each row that are more probable than not, in the order of the task's."""
+    return [[task.classes[i] for i in np.flatnonzero(row > THRESHOLD)] for row in probabilities]
 
 
 def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Predictor:
@@ -163,8 +176,9 @@ def check_size(path: Path, about: Mapping[str, Any], tensors: Mapping[str, Tenso
     """UserError where the file speaks of a network larger than its own weights: no size in it may cost time or memory
     that the weights do not account for."""
     numbers = sum(tensor.numel() for tensor in tensors.values())
-    too_deep = _largest(about["config"]["model"].get("depth")) > len(tensors)
-    if too_deep or max(_largest(about["features"]), _largest(about["config"]["model"])) > max(numbers, 1000):
+    model = {key: value for key, value in about["config"]["model"].items() if key not in SETTINGS}
+    too_deep = _largest(model.get("depth")) > len(tensors)
+    if too_deep or max(_largest(about["features"]), _largest(model)) > max(numbers, 1000):
         raise UserError(f"checkpoint: {path} describes a network larger than the weights it holds; refused")
 
 

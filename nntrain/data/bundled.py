@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
 from nntrain.data import fingerprint
@@ -37,12 +35,12 @@ class BundledSource:
     ) -> None:
         if dataset not in DATASETS:
             raise UserError(f"data.dataset: {unknown('bundled dataset', dataset, DATASETS)}")
-        if dataset == "digits" and task == "regression":
-            raise UserError("data.task: digits are pictures in classes; regression is for tables")
+        if dataset == "digits" and task in ("regression", "multilabel"):
+            raise UserError(f"data.task: digits are pictures in classes; {task} is for tables")
         self.dataset = dataset
         self.shares = Shares(val, test, split_seed, folds)
         self.stratify = stratify
-        self.task: Literal["auto", "classification", "regression"] = task
+        self.task = task
         self.numeric: Scaling = numeric
 
     def load(self, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 
 from nntrain.task import Task
@@ -119,6 +118,8 @@ class Source(Protocol):
         ...
 
 
-def class_counts(targets: torch.Tensor, classes: int) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """How often each class occurs, int64 [classes]."""
-    return torch.bincount(targets, minlength=classes).numpy()
+def class_counts(targets: torch.Tensor, task: Task) -> list[int]:
+    """How many samples each class, or each label, has."""
+    if task.is_multilabel:
+        return [int(count) for count in targets.sum(0).tolist()]
+    return [int(count) for count in torch.bincount(targets, minlength=len(task.classes)).tolist()]

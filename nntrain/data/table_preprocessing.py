@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from nntrain.data.columns import Column, Kind
+from nntrain.data.columns import Column
 from nntrain.data.dataset import Split, TableFeatures
 from nntrain.data.encoders import CategoryEncoder, NumericEncoder, encoder_from_state
 from nntrain.data.frames import Reading, missing_columns, read_frame
-from nntrain.data.targets import agree, encode_targets
+from nntrain.data.targets import agree, encode_targets, kind_of_targets
 from nntrain.errors import UserError
 from nntrain.task import Task
 
@@ -77,7 +77,7 @@ class TablePreprocessing:
         self._require(frame, self.task.targets, raw)
         targets = []
         for name in self.task.targets:
-            kind: Kind | None = None if self.task.is_classification else "numeric"
+            kind = kind_of_targets(self.task)
             targets.append(agree(to_column(frame[name], kind, boolean=False), self.task)[0])
         present = ~np.logical_or.reduce([column.missing for column in targets])
         if not present.any():

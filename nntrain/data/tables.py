@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from nntrain.data.columns import Column
-from nntrain.data.dataset import Dataset, Split
+from nntrain.data.dataset import Dataset, Split, class_counts
 from nntrain.data.encoders import CategoryEncoder, NumericEncoder, Scaling, fit_categories, fit_numeric
 from nntrain.data.frames import Reading
 from nntrain.data.splitting import Index, Rows
@@ -92,7 +92,7 @@ def table_dataset(
     )
     inputs = preprocessing.encode(columns)
     encoded = encode_targets(task, targets, standardize=standardize_target)
-    if task.is_classification:
+    if not task.is_regression:
         _require_classes(task, encoded, rows.train)
     shares = None if weights is None else torch.from_numpy((weights / preprocessing.mean_weight).astype(np.float32))
 
@@ -114,11 +114,9 @@ def table_dataset(
         "columns": described,
         "target": _describe_target(task, targets, rows.train),
     }
-    if task.is_classification:
-        count = len(task.classes)
+    if not task.is_regression:
         summary["classes"] = {
-            name: dict(zip(task.classes, torch.bincount(part.targets, minlength=count).tolist(), strict=True))
-            for name, part in parts.items()
+            name: dict(zip(task.classes, class_counts(part.targets, task), strict=True)) for name, part in parts.items()
         }
     return Dataset(train, val, test, task, preprocessing.features, preprocessing, fingerprint, summary, tuple(said))
 
@@ -174,17 +172,18 @@ def describe(seen: Column, median: float | None = None) -> dict[str, Any]:
 
 def _describe_target(task: Task, targets: Sequence[Column], rows: Index) -> dict[str, Any]:
     said: dict[str, Any] = {"task": task.kind, "names": list(task.targets)}
-    if not task.is_classification:
+    if task.is_regression:
         said["statistics"] = [describe(column.at(rows)) for column in targets]
     return said
 
 
 def _require_classes(task: Task, encoded: torch.Tensor, rows: Index) -> None:
-    counts = torch.bincount(encoded[torch.from_numpy(rows)], minlength=len(task.classes)).tolist()
+    counts = class_counts(encoded[torch.from_numpy(rows)], task)
     absent = [name for name, count in zip(task.classes, counts, strict=True) if count == 0]
     if absent:
         shown = ", ".join(repr(name) for name in absent[:5]) + (", ..." if len(absent) > 5 else "")
-        raise UserError(f"data: the training split has no sample of class {shown}; it cannot be learned")
+        what = "label" if task.is_multilabel else "class"
+        raise UserError(f"data: the training split has no sample of {what} {shown}; it cannot be learned")
 
 
 def duplicates(train: Split, val: Split) -> int:

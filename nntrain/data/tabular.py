@@ -22,7 +22,7 @@ from nntrain.data.sniffing import Header
 from nntrain.data.splitting import Rows, Shares, by_chance, by_group, by_name, by_time, check_class_sizes
 from nntrain.data.table_preprocessing import sample_weights
 from nntrain.data.tables import Encoding, table_dataset
-from nntrain.data.targets import TaskSetting, agree, decide_task, labels
+from nntrain.data.targets import TaskSetting, agree, decide_task, kind_of_targets, labels
 from nntrain.errors import UserError
 from nntrain.task import Task
 
@@ -101,7 +101,8 @@ class TableSource:
         notes = [] if header else [f"no header found; columns are named by number, 0 to {frame.width - 1}"]
         names = tuple(frame.columns)
         targets, roles, dropped = self._resolve(names, path)
-        target_columns = [to_column(frame[name], self.types.get(name), boolean=False) for name in targets]
+        words = self.task == "multilabel"  # a target of yes and no keeps them as its classes' names, labels do not
+        target_columns = [to_column(frame[name], self.types.get(name), boolean=words) for name in targets]
         task = decide_task(self.task, target_columns)
         present = ~np.logical_or.reduce([column.missing for column in target_columns])
         weight = roles.get("weight_column")
@@ -224,7 +225,7 @@ class TableSource:
             raise error
         targets, notes = [], []
         for name in task.targets:
-            kind = self.types.get(name) if task.is_classification else "numeric"
+            kind = self.types.get(name) if task.is_classification else kind_of_targets(task)
             target, note = agree(to_column(frame[name], kind, boolean=False), task)
             targets.append(target)
             notes += [f"{path.name}: {note}"] if note else []

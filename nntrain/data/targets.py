@@ -1,4 +1,4 @@
-"""Target columns: classes or real values, and their encoding."""
+"""Target columns: classes, labels or real values, and their encoding."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data.columns import Column
+from nntrain.data.columns import Column, Kind
 from nntrain.errors import UserError, nearest
 from nntrain.task import Task
 
-TaskSetting = Literal["auto", "classification", "regression"]
+TaskSetting = Literal["auto", "classification", "multilabel", "regression"]
 
 FEW = 20  # more distinct whole numbers than this are quantities, not classes
 
@@ -37,6 +37,14 @@ def is_classes(column: Column) -> bool:
     return distinct <= FEW and 2 * distinct <= len(values)
 
 
+def is_labels(columns: Sequence[Column]) -> bool:
+    """Several columns that hold nothing but 0 and 1 (or true and false) are labels."""
+    return len(columns) > 1 and all(
+        column.kind in ("numeric", "boolean") and bool(np.isin(column.values[~column.missing], (0, 1)).all())
+        for column in columns
+    )
+
+
 def decide_task(setting: TaskSetting, columns: Sequence[Column]) -> Task:
     """The task that the target columns pose, classes in sorted order (numbers by size); statistics come later, from
     the training rows. Raises UserError for targets that cannot be learned."""
@@ -47,10 +55,12 @@ def decide_task(setting: TaskSetting, columns: Sequence[Column]) -> Task:
             raise UserError(f"data.target: column '{column.name}' is missing in every row")
     if setting == "auto":
         setting = "classification" if len(columns) == 1 and is_classes(columns[0]) else "regression"
+        setting = "multilabel" if is_labels(columns) else setting
     if setting == "classification":
         if len(columns) > 1:
             raise UserError(
-                f"data.target: classification takes one target column, not {len(columns)} ({', '.join(names)})"
+                f"data.target: classification takes one target column, not {len(columns)} ({', '.join(names)}); "
+                "columns of 0 and 1 are labels: data.task=multilabel"
             )
         classes = class_names(columns[0])
         if len(classes) < 2:
@@ -63,6 +73,9 @@ def decide_task(setting: TaskSetting, columns: Sequence[Column]) -> Task:
                 "set data.task=regression"
             )
         return Task("classification", names, classes)
+    if setting == "multilabel":
+        for column in columns:
+            check_label(column)
     for column in columns:
         if column.kind == "categorical":
             raise UserError(
@@ -75,7 +88,27 @@ def decide_task(setting: TaskSetting, columns: Sequence[Column]) -> Task:
             raise UserError(
                 f"data.target: column '{column.name}' is constant (always {values[0]:g}); there is nothing to learn"
             )
-    return Task("regression", names)
+    return Task("multilabel", names, names) if setting == "multilabel" else Task("regression", names)
+
+
+def check_label(column: Column) -> None:
+    """UserError where a label's column holds anything but 0 and 1."""
+    if column.kind == "categorical":
+        wrong = repr(column.categories[0])
+    else:
+        values = column.values[~column.missing]
+        others = values[~np.isin(values, (0, 1))]
+        if not len(others):
+            return
+        wrong = f"{others[0]:g}"
+    raise UserError(
+        f"data.target: a label is 1 where the row has it and 0 where not, but column '{column.name}' holds {wrong}"
+    )
+
+
+def kind_of_targets(task: Task) -> Kind | None:
+    """The type that target columns of another file are to have; None where any may name a class."""
+    return None if task.is_classification else "boolean" if task.is_multilabel else "numeric"
 
 
 def class_names(column: Column) -> tuple[str, ...]:
@@ -145,7 +178,7 @@ def agree(column: Column, task: Task) -> tuple[Column, str | None]:
 
 def fit_scale(task: Task, columns: Sequence[Column], rows: NDArray[np.int64]) -> Task:
     """Regression: the task with mean and standard deviation of each target over the training rows."""
-    if task.is_classification:
+    if not task.is_regression:
         return task
     center, scale = [], []
     for column in columns:
@@ -161,9 +194,14 @@ def fit_scale(task: Task, columns: Sequence[Column], rows: NDArray[np.int64]) ->
 
 
 def encode_targets(task: Task, columns: Sequence[Column], *, standardize: bool = True) -> torch.Tensor:
-    """int64 [N] class indices, or float32 [N, T] in units of the task's scale; no target may be missing here."""
+    """int64 [N] class indices, float32 [N, K] of 0 and 1, or float32 [N, T] in units of the task's scale; no target may
+    be missing here."""
     if task.is_classification:
         return torch.from_numpy(labels(columns[0], task))
+    if task.is_multilabel:
+        for column in columns:
+            check_label(column)
+        return torch.from_numpy(np.stack([column.values for column in columns], 1).astype(np.float32))
     out = np.empty((len(columns[0]), len(columns)), dtype=np.float32)
     for i, column in enumerate(columns):
         if column.kind == "categorical":

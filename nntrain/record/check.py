@@ -120,7 +120,8 @@ def _data(data: Mapping[str, Any], page: Page) -> list[Text]:
     if described:
         lines += [Text(""), *_columns(described, page)]
     if classes := data.get("classes"):
-        lines += [Text(""), *_classes(classes, page)]
+        labels = target.get("task") == "multilabel"
+        lines += [Text(""), *_classes(classes, rows, "label" if labels else "class", page)]
     return lines
 
 
@@ -150,16 +151,16 @@ def _range(column: Mapping[str, Any]) -> str:
     return f"{low} to {high}, median {middle}"
 
 
-def _classes(classes: Mapping[str, Mapping[str, int]], page: Page) -> list[Text]:
+def _classes(classes: Mapping[str, Mapping[str, int]], rows_of: Mapping[str, int], what: str, page: Page) -> list[Text]:
     splits = [split for split in SPLITS if split in classes] or list(classes)
     names = list(dict.fromkeys(name for split in splits for name in classes[split]))
-    total = sum(classes[splits[0]].values()) or 1
+    total = rows_of.get(splits[0]) or sum(classes[splits[0]].values()) or 1
     rows = []
     for name in names[:CLASSES]:
         counts = [classes[split].get(name, 0) for split in splits]
         rows.append([name, *map(count, counts), f"{counts[0] / total:.1%}"])
-    lines = grid(["class", *splits, f"share of {splits[0]}"], rows, "l" + "r" * (len(splits) + 1), page)
-    return [*lines, *_more(len(names) - CLASSES, "class", page)]
+    lines = grid([what, *splits, f"share of {splits[0]}"], rows, "l" + "r" * (len(splits) + 1), page)
+    return [*lines, *_more(len(names) - CLASSES, what, page)]
 
 
 def _more(left: int, what: str, page: Page) -> list[Text]:

@@ -135,11 +135,12 @@ class RunConsole:
         per_class: rows with the keys class, precision, recall, count. commands: what to try next, each a list of words.
         """
         self._stop_live()
-        given = baselines or {}
+        given, labels = baselines or {}, result.get("task") == "multilabel"
 
         def rest(page: Page) -> list[Text]:
             chart = loss_chart(self._history, result.get("best_epoch"), page)
-            table = class_table(per_class, page, "test" if result.get("test") else "val") if per_class else []
+            split, what = "test" if result.get("test") else "val", "label" if labels else "class"
+            table = class_table(per_class, page, split, what) if per_class else []
             parts = [chart, summary(result, given, page), table, next_commands(commands, page)]
             return [line for part in parts if part for line in (Text(""), *part)]
 

@@ -210,6 +210,35 @@ def confusion_matrix(counts: ArrayLike, classes: Sequence[str], path: Path, titl
     return _save(figure, path)
 
 
+def label_scores(
+    scores: Mapping[str, ArrayLike], labels: Sequence[str], path: Path, title: str = "labels", most: int = 40
+) -> Figure:
+    """Precision and recall of each label, a bar each, the rarest label last; of more labels the `most` frequent.
+
+    scores: `precision`, `recall` and `support` (samples that have it), each [K].
+    """
+    support = np.asarray(scores["support"], dtype=float)
+    order = np.argsort(-support, kind="stable")[:most]
+    k = len(order)
+    names = [f"{_short(clean(labels[i]))} ({count(support[i])})" for i in order]
+    font = 9.0 if k <= 20 else 7.5
+    left = max(len(name) for name in names) * font * 0.58 / 72 + 0.35
+    up = max(1.0, 0.34 * k) if k <= 20 else 0.24 * k
+    figure = _figure(left + 6.4, up + 1.05)
+    some = f"the {most} most frequent of {len(labels)} {title}" if k < len(labels) else title
+    axes = _axes(figure, (left, 0.6, 4.8, up), "share", "", f"{some} (samples that have it)")
+    axes.grid(False, axis="y")
+    rows = np.arange(k)
+    for name, shift, colour in (("precision", -0.2, BLUE), ("recall", 0.2, ORANGE)):
+        axes.barh(rows + shift, np.asarray(scores[name], dtype=float)[order], 0.36, color=colour, label=name)
+    axes.set_yticks(rows, names, fontsize=font, parse_math=False)
+    axes.set_ylim(k - 0.4, -0.6)
+    axes.set_xlim(0, 1)
+    axes.tick_params(axis="y", length=0)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return _save(figure, path)
+
+
 def predicted_against_true(
     true: ArrayLike, predicted: ArrayLike, name: str, unit: str, path: Path, split: str = ""
 ) -> Figure:

@@ -73,16 +73,16 @@ def metrics_table(
     return grid(header, rows, "l" + "r" * (len(header) - 1), page, gap=2 if page.width < 70 else 3)
 
 
-def class_table(per_class: Sequence[Mapping[str, Any]], page: Page, split: str = "") -> list[Text]:
-    """Precision and recall per class; of more than 20 classes the ones with the lowest recall.
+def class_table(per_class: Sequence[Mapping[str, Any]], page: Page, split: str = "", what: str = "class") -> list[Text]:
+    """Precision and recall per class; of more than 20 classes the ones with the lowest recall. what: class or label.
 
     per_class: rows with the keys class, precision, recall, count; of `split`.
     """
     shown = list(per_class)
-    title = "class"
+    title = what
     if len(shown) > PER_CLASS:
         shown = sorted(shown, key=lambda row: -1.0 if row["recall"] is None else row["recall"])[:PER_CLASS]
-        title = f"{PER_CLASS} hardest of {len(per_class)} classes"
+        title = f"{PER_CLASS} hardest of {len(per_class)} {'classes' if what == 'class' else f'{what}s'}"
     title += f" ({split})" if split else ""
     rows = [[str(r["class"]), number(r["precision"]), number(r["recall"]), count(r["count"])] for r in shown]
     return grid([title, "precision", "recall", "rows"], rows, "lrrr", page, gap=2 if page.width < 70 else 3)

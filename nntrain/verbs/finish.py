@@ -13,9 +13,11 @@ from nntrain.data.dataset import Split
 from nntrain.experiment import Experiment
 from nntrain.folder import CONFIG, RESULT, shown
 from nntrain.model_file import about_model
+from nntrain.objective.label_metrics import per_label
 from nntrain.objective.metrics import baseline_metrics, confusion, metric_names, per_class
 from nntrain.record.console import RunConsole
 from nntrain.record.files import WriteError, write_json
+from nntrain.task import Task
 from nntrain.training.checkpoint import BEST, load_model, save_model
 from nntrain.training.course import Best
 from nntrain.training.diagnose import overfitting
@@ -76,7 +78,7 @@ def result_of(
 
 
 def baseline(experiment: Experiment, split: Split) -> dict[str, float]:
-    """What the trivial prediction (majority class, mean) scores on a split."""
+    """What the trivial prediction (majority class, labels that most have, mean) scores on a split."""
     own_unit = experiment.program.objective.own_unit
     train, targets = own_unit(experiment.dataset.train.targets), own_unit(split.targets)
     return {name: float(value) for name, value in baseline_metrics(experiment.task, train, targets).items()}
@@ -84,14 +86,21 @@ def baseline(experiment: Experiment, split: Split) -> dict[str, float]:
 
 def _class_table(experiment: Experiment, predictions: Tensor, targets: Tensor) -> list[dict[str, Any]]:
     task = experiment.task
-    if not task.is_classification:
+    if not task.classes:
         return []
-    found = per_class(predictions, targets, len(task.classes))
+    found = _class_scores(task, predictions, targets)
     columns = {"precision": "precision", "recall": "recall", "count": "support"}
     return [
         {"class": name} | {title: float(found[key][i]) for title, key in columns.items()}
         for i, name in enumerate(task.classes)
     ]
+
+
+def _class_scores(task: Task, predictions: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    """Precision, recall and so on of each class or label."""
+    if task.is_multilabel:
+        return per_label(predictions, targets)
+    return per_class(predictions, targets, len(task.classes))
 
 
 def _plot(
@@ -114,6 +123,10 @@ def _plot(
         if task.is_classification:
             counts = confusion(predictions, targets, len(task.classes)).numpy()
             plots.confusion_matrix(counts, task.classes, to / "confusion_matrix.png", f"confusion matrix of {split}")
+            return
+        if task.is_multilabel:
+            scores = {key: scores.numpy() for key, scores in _class_scores(task, predictions, targets).items()}
+            plots.label_scores(scores, task.classes, to / "label_scores.png", f"labels of {split}")
             return
         for i, name in enumerate(task.targets):
             suffix = f"_{i}" if len(task.targets) > 1 else ""

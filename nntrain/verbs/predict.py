@@ -12,7 +12,7 @@ from rich.text import Text
 
 from nntrain.errors import UserError
 from nntrain.folder import shown
-from nntrain.predictor import Predictor
+from nntrain.predictor import Predictor, labels_of
 from nntrain.record.files import write_atomic
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.screen import show
@@ -50,18 +50,22 @@ def predict_words(words: Mapping[str, str], stream: TextIO | None = None) -> dic
 
 
 def predictions_table(model: Predictor, source: Path) -> dict[str, Any]:
-    """Columns by name: `file` for pictures, `prediction` (`prediction_<target>` for several), `p_<class>`."""
+    """Columns by name: `file` for pictures, `prediction` (`prediction_<target>` for several), `p_<class>`. Labels stand
+    in one text, in which the task's separator is between them."""
     table: dict[str, Any] = {}
     names = model.preprocessing.names(source)
     if names is not None:
         table["file"] = names
-    if not model.task.is_classification:
-        values = model.predict(source)
+    if not model.task.classes:
+        values = np.asarray(model.predict(source))
         if values.ndim == 1:
             return table | {"prediction": values}
         return table | {f"prediction_{name}": values[:, i] for i, name in enumerate(model.task.targets)}
     probabilities = model.probabilities(source)
-    table["prediction"] = [model.classes[i] for i in probabilities.argmax(1)]
+    if model.task.is_multilabel:
+        table["prediction"] = [model.task.separator.join(names) for names in labels_of(probabilities, model.task)]
+    else:
+        table["prediction"] = [model.classes[i] for i in probabilities.argmax(1)]
     return table | {f"p_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
 
 

@@ -12,6 +12,7 @@ from nntrain.errors import UserError
 from nntrain.experiment import Experiment
 from nntrain.folder import CONFIG, ENVIRONMENT, RESULT, config_fingerprint, read_json, shown, write_config
 from nntrain.record.files import WriteError, write_json
+from nntrain.record.words import plural
 from nntrain.training.checkpoint import BEST, load_state
 from nntrain.training.course import Interrupted
 from nntrain.training.diagnose import NonFiniteError
@@ -97,7 +98,10 @@ def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, 
     """What is said before the first step."""
     config, dataset, course, task = experiment.config, experiment.dataset, experiment.course, experiment.task
     splits = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
-    kind = f"{len(task.classes)} classes" if task.is_classification else ", ".join(task.targets)
+    if not task.classes:
+        kind = ", ".join(task.targets)
+    else:
+        kind = plural(len(task.classes), "label") if task.is_multilabel else f"{len(task.classes)} classes"
     optimizer, lr, schedule = config["optimizer"]["name"], experiment.program.optimizer.lr, config["schedule"]["name"]
     batch = "all samples" if course.batch_size is None else f"batch {course.batch_size * course.accumulate}"
     steps = "" if schedule == "constant" else f", {schedule} schedule"

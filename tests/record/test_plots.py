@@ -128,6 +128,21 @@ def test_a_class_that_never_occurs_divides_nothing_by_zero(tmp_path: Path) -> No
     assert_drawn(plots.confusion_matrix([[0, 0], [1, 9]], ["a", "b"], tmp_path / "x.png"), tmp_path / "x.png")
 
 
+@pytest.mark.parametrize("k", [1, 3, 30, 90])
+def test_label_scores(tmp_path: Path, k: int) -> None:
+    path = tmp_path / "label_scores.png"
+    support = np.arange(k) + 1000
+    scores = {"precision": np.linspace(0, 1, k), "recall": np.ones(k), "support": support}
+    figure = plots.label_scores(scores, [f"label {i}" for i in range(k)], path, "labels of test")
+    assert_drawn(figure, path)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names[0] == f"label {k - 1} ({999 + k:,})"  # the most frequent comes first
+    assert len(names) == min(k, 40)
+    title = "the 40 most frequent of 90 labels of test" if k == 90 else "labels of test"
+    assert f"{title} (samples that have it)" in texts(figure)
+    assert figure.axes[0].patches[k - 1 if k < 40 else 39].get_width() == scores["precision"][0 if k < 40 else k - 40]
+
+
 @pytest.mark.parametrize("n", [1, 44, 20_000, 50_000])
 def test_predicted_against_true(tmp_path: Path, n: int) -> None:
     true = np.random.default_rng(0).normal(2e5, 5e4, n)

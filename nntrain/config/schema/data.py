@@ -32,7 +32,7 @@ FIELDS: dict[str, Kind] = {
     "dataset": Choice("data set", tuple(name for names in DATASETS.values() for name in names)),
     "path": optional(Path(), "null (it must be given)"),
     "target": optional(Either(COLUMN, ListOf(COLUMN, minimum=1)), "null (it must be given)"),
-    "task": Choice("task", ("auto", "classification", "regression")),
+    "task": Choice("task", ("auto", "classification", "multilabel", "regression")),
     "header": Either(Boolean(), Choice("header", ("auto",))),
     "separator": optional(Text("one character, tab or space"), "null (found out)"),
     "encoding": Text("the name of an encoding"),
@@ -84,6 +84,8 @@ def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "classes", f"{classes} is not a whole number of at least 2"
         elif dataset in ("moons", "circles") and classes != 2:
             yield "classes", f"{dataset} have 2 classes, not {classes}"
+    if name == "bundled" and section.get("task") == "multilabel":
+        yield "task", "no bundled data set has labels; use classification, regression or auto"
     if name == "idx" and isinstance(classes, int):
         yield "classes", f"{classes} is not a list of the classes' names"
     separator = section.get("separator")
