@@ -115,7 +115,7 @@ def _settings(given: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
     options = _chosen(given, cwd)
     if not equals:
         yield "config="
-        yield from (f"{top}=" for top in schema.fields("top"))
+        yield from (f"{top}=" for top in (*schema.fields("top"), *schema.SHORT))
         for group, option in options.items():
             if len(option_names(group)) > 1:
                 yield f"{group}="
@@ -125,7 +125,7 @@ def _settings(given: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
             elif settings:
                 yield f"{group}."
         return
-    kind = schema.field(key)
+    kind = schema.field(schema.SHORT.get(key, key))
     if key == "config":
         found: Iterable[str] = (*recipe_names(), *_paths(value, cwd, YAML))
     elif key in options:

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from nntrain.components import build, find
 from nntrain.data.dataset import Dataset, Features, PixelFeatures, Split, TableFeatures
 from nntrain.data.table import SOURCES
+from nntrain.data.unlabelled import without_labels
 from nntrain.errors import UserError
+from nntrain.models import autoencoder, transfer
 from nntrain.models.initializers import initialize
 from nntrain.models.inputs import PixelInput, TableInput
 from nntrain.models.mlp import MLP
 from nntrain.models.network import Network
 from nntrain.models.norms import BatchNorm
 from nntrain.models.table import INITIALIZERS, MODELS
+from nntrain.objective.corruption import Autoencoder, Layout, Supervised
 from nntrain.objective.metrics import METRICS, metric_names
 from nntrain.objective.objective import Objective, class_weight_tensor
-from nntrain.objective.table import LOSSES
+from nntrain.objective.reconstruction import Reconstruction
+from nntrain.objective.table import LOSSES, OBJECTIVES
 from nntrain.optim.duration import Duration
 from nntrain.optim.optimizer import Optimizer
 from nntrain.optim.parameters import Parameters
@@ -38,6 +42,7 @@ from nntrain.training.step import Program
 from nntrain.training.stopping import Stopping
 
 Config = Mapping[str, Any]
+RANGE_SAMPLES = 10_000  # training pictures in which the darkest and the brightest value are looked for
 
 
 @dataclass
@@ -53,23 +58,46 @@ class Experiment:
     augment: Augment | None
     notes: tuple[str, ...]
     fold: int | None = None
+    layer: int | None = None
 
     @property
     def task(self) -> Task:
         return self.dataset.task
 
 
-def build_experiment(config: Config, fold: int | None = None) -> Experiment:
-    """Raises UserError where the config does not fit the data or the machine. Nothing is written."""
+def build_experiment(
+    config: Config,
+    fold: int | None = None,
+    *,
+    dataset: Dataset | None = None,
+    start: Mapping[str, Tensor] | None = None,
+    layer: int | None = None,
+) -> Experiment:
+    """Raises UserError where the config does not fit the data or the machine. Nothing is written.
+
+    dataset: what `load_data` returned, where it is known already. start: weights by name that a training before this
+    one left. layer: of an autoencoder, the only one that is to train (see `verbs.stages`).
+    """
     device = find_device(config["device"])
     check_precision(config, device)
-    loss = build("loss", LOSSES, config["loss"])
-    dataset = load_data(config, standardize_target=not loss.raw_targets, fold=fold)
-    objective = build_objective(config, loss, dataset)
+    loss, learner = build("loss", LOSSES, config["loss"]), find_learner(config)
+    if dataset is None:
+        dataset = load_data(config, standardize_target=not loss.raw_targets, fold=fold)
+    objective: Objective | Reconstruction
+    if isinstance(learner, Autoencoder):
+        dataset = without_labels(dataset)
+        objective = build_reconstruction(config, learner, dataset, layer)
+    else:
+        dataset = replace(dataset)
+        objective = build_objective(config, loss, dataset)
     network, notes = build_network(config, dataset.features, objective.outputs), []
     notes += initialize(network, build("init", INITIALIZERS, config["init"]), config["seed"])
     if isinstance(network.body, MLP) and not network.body.hidden and config["model"]["dropout"]:
         notes.append("model.dropout has no effect without hidden layers; model.input_dropout drops inputs")
+    if start is not None:
+        transfer.take(network, start)
+    if layer is not None:
+        autoencoder.train_layer(network, layer)
     network.to(device)
     dataset.train, dataset.val = dataset.train.to(device), dataset.val.to(device)
     dataset.test = None if dataset.test is None else dataset.test.to(device)
@@ -95,7 +123,7 @@ def build_experiment(config: Config, fold: int | None = None) -> Experiment:
         clip_value=regularization["grad_clip_value"],
         input_noise=regularization["input_noise"],
         ema=regularization["ema"],
-        random=network.draws_noise or regularization["input_noise"] > 0,
+        random=network.draws_noise or regularization["input_noise"] > 0 or getattr(learner, "random", False),
         asks=device.type == "cpu",
     )
     course = build_course(config, optimizer, dataset, objective)
@@ -106,7 +134,7 @@ def build_experiment(config: Config, fold: int | None = None) -> Experiment:
         scaled=config["precision"] == "fp16",
         averaged=regularization["ema"] > 0 or course.swa_start is not None,
     )
-    return Experiment(config, device, dataset, program, state, course, None, (*dataset.notes, *notes), fold)
+    return Experiment(config, device, dataset, program, state, course, None, (*dataset.notes, *notes), fold, layer)
 
 
 def load_data(config: Config, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
@@ -116,6 +144,43 @@ def load_data(config: Config, *, standardize_target: bool = True, fold: int | No
     return dataset
 
 
+def find_learner(config: Config) -> Supervised | Autoencoder:
+    """What is learnt. Model files from before there was a choice learn their targets."""
+    learner: Supervised | Autoencoder = build("objective", OBJECTIVES, config.get("objective", {"name": "supervised"}))
+    return learner
+
+
+def build_reconstruction(
+    config: Config, learner: Autoencoder, dataset: Dataset, layer: int | None = None
+) -> Reconstruction:
+    """The objective without labels. UserError for what only targets give a meaning."""
+    name, loss = config["objective"]["name"], config["loss"]
+    if loss["name"] != "auto" or loss.get("class_weights") is not None:
+        said = "class_weights" if loss["name"] == "auto" else loss["name"]
+        raise UserError(f"loss: {said} compares with targets, and objective {name} has none; leave loss out")
+    if config["regularization"]["label_smoothing"]:
+        raise UserError(f"regularization.label_smoothing has no meaning with objective {name}; set it to 0")
+    check_monitor(config, dataset.task)
+    return Reconstruction(learner, layout_of(dataset), config["seed"], layer)
+
+
+def layout_of(dataset: Dataset) -> Layout:
+    """What there is to reconstruct, and the range of its values in the training split."""
+    features, inputs = dataset.features, dataset.train.inputs
+    if isinstance(features, PixelFeatures):
+        some = inputs[:RANGE_SAMPLES].flatten(2).transpose(0, 1).flatten(1)
+        unit = tuple(std if std > 0 else 1.0 for std in features.std)
+        shape = (features.channels, features.height, features.width)
+        ends = [
+            tuple((value - mean) / std for value, mean, std in zip(end.tolist(), features.mean, unit, strict=True))
+            for end in (some.amin(1), some.amax(1))
+        ]
+        return Layout(shape=shape, low=ends[0], high=ends[1], unit=unit)
+    numbers = inputs[:, : features.numeric]
+    low, high = (tuple(end.tolist()) for end in (numbers.amin(0), numbers.amax(0)))
+    return Layout(features.numeric, features.cardinalities, low=low, high=high)
+
+
 def build_objective(config: Config, loss: Any, dataset: Dataset) -> Objective:
     """The loss bound to the task, its weights taken from the training split."""
     weights = class_weight_tensor(loss.class_weights, dataset.task, dataset.train.targets)
@@ -123,13 +188,16 @@ def build_objective(config: Config, loss: Any, dataset: Dataset) -> Objective:
     for split in (dataset.train, dataset.val, dataset.test):
         if split is not None:
             objective.check_targets(split.targets)
-    monitor = config["early_stopping"]["monitor"]
-    if monitor != "loss" and monitor not in metric_names(dataset.task):
-        allowed = ", ".join(("loss", *metric_names(dataset.task)))
-        raise UserError(
-            f"early_stopping.monitor: {monitor} is not a metric of {dataset.task.kind} (metrics: {allowed})"
-        )
+    check_monitor(config, dataset.task)
     return objective
+
+
+def check_monitor(config: Config, task: Task) -> None:
+    """UserError where early stopping watches a metric that the task does not have."""
+    monitor = config["early_stopping"]["monitor"]
+    if monitor != "loss" and monitor not in metric_names(task):
+        allowed = ", ".join(("loss", *metric_names(task)))
+        raise UserError(f"early_stopping.monitor: {monitor} is not a metric of {task.kind} (metrics: {allowed})")
 
 
 def build_network(config: Config, features: Features, outputs: int) -> Network:
@@ -150,10 +218,16 @@ def build_network(config: Config, features: Features, outputs: int) -> Network:
             )
         table = TableInput(features.numeric, features.cardinalities, features.one_hot_max, features.embedding_dim)
         first, inputs = table, table.features
-    return Network(first, build("model", MODELS, section, inputs=inputs, outputs=outputs))
+    own = {key: value for key, value in section.items() if key not in transfer.SETTINGS}
+    body = build("model", MODELS, own, inputs=inputs, outputs=outputs)
+    if isinstance(find_learner(config), Autoencoder):
+        body.head = autoencoder.mirror(str(section["name"]), own, body, inputs, outputs)
+    return Network(first, body)
 
 
-def build_course(config: Config, optimizer: Optimizer, dataset: Dataset, objective: Objective) -> Course:
+def build_course(
+    config: Config, optimizer: Optimizer, dataset: Dataset, objective: Objective | Reconstruction
+) -> Course:
     """How long and at what rates to train."""
     schedule: Schedule = build("schedule", SCHEDULES, config["schedule"])
     batch_size = None if config["batch_size"] == "full" else config["batch_size"]

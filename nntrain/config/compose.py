@@ -22,11 +22,11 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from nntrain.components import is_own
 from nntrain.config import schema
-from nntrain.config.fields import is_path, shown
+from nntrain.config.fields import is_name, is_path, shown
 from nntrain.config.keys import Plan
 from nntrain.config.options import config_dir, option_file
 from nntrain.config.origin import Origin
-from nntrain.config.recipe import Recipe, absolute, find_recipe, read_recipe
+from nntrain.config.recipe import Recipe, absolute, exists, find_recipe, read_recipe
 from nntrain.config.validate import value_problems
 from nntrain.config.words import Word, read_words
 from nntrain.errors import UserError
@@ -80,7 +80,8 @@ def compose_recipe(recipe: Recipe, words: Sequence[Word], cwd: Path, problems: S
         kind = schema.field(path)
         if kind is not None and is_path(kind) and isinstance(value, str) and not kind.complaint(value):
             base = recipe.path.parent if origins[path].kind == "recipe" else cwd
-            values[path] = str(absolute(value, base))
+            if not is_name(kind, value) or exists(absolute(value, base)):
+                values[path] = str(absolute(value, base))
     if values.get("name", "") is None:
         values["name"] = recipe.name
     config = _nested(values)

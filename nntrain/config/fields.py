@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -125,9 +126,13 @@ class Text(_Plain):
 
 @dataclass(frozen=True)
 class Path(_Plain):
-    """A path. In a recipe it is relative to the recipe, on the command line to where the command runs."""
+    """A path. In a recipe it is relative to the recipe, on the command line to where the command runs.
+
+    names: pattern of what is a name and no path, where no file is called that.
+    """
 
     what: str = "a path"
+    names: str | None = None
 
     @property
     def words(self) -> str:
@@ -213,6 +218,28 @@ class MapOf:
 
 
 @dataclass(frozen=True)
+class Keyed:
+    """A mapping with these keys and no others, `{epochs: 3}`; those in `may` can be left out."""
+
+    kinds: Mapping[str, Kind] = field(hash=False)
+    may: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        return "{" + ", ".join(f"{key}: {kind.words}" for key, kind in self.kinds.items()) + "}"
+
+    def complaint(self, value: Any) -> str | None:
+        if not isinstance(value, Mapping) or any(key not in value for key in self.kinds if key not in self.may):
+            return f"{shown(value)} is not {self.words}"
+        for key, entry in value.items():
+            if key not in self.kinds:
+                return unknown("key", str(key), list(self.kinds))
+            if said := self.kinds[key].complaint(entry):
+                return f"{key}: {said}"
+        return None
+
+
+@dataclass(frozen=True)
 class Variant:
     """A choice with settings of its own: the bare name, or `{name: ..., setting: value}`."""
 
@@ -260,8 +287,11 @@ class Either:
         if None in said:
             return None
         for kind, one in zip(self.kinds, said, strict=True):  # the kind that fits in form explains best
-            if (isinstance(value, str) and isinstance(kind, Choice)) or (
-                isinstance(kind, ListOf | MapOf) and isinstance(value, list | dict)
+            text, listed, mapped = isinstance(value, str), isinstance(value, list), isinstance(value, dict)
+            if (
+                (text and isinstance(kind, Choice))
+                or (listed and isinstance(kind, ListOf))
+                or (mapped and isinstance(kind, MapOf | Keyed))
             ):
                 return one
         return f"{shown(value)} is not {self.words}"
@@ -275,6 +305,13 @@ def optional(kind: Kind, meaning: str = "null") -> Either:
 def is_path(kind: Kind | None) -> bool:
     """Whether a field holds a path, which is made absolute and on the command line stands as it is written."""
     return any(map(is_path, kind.kinds)) if isinstance(kind, Either) else isinstance(kind, Path)
+
+
+def is_name(kind: Kind | None, value: str) -> bool:
+    """Whether what stands in a field that holds a path has the form of a name, which is no path if no file has it."""
+    if isinstance(kind, Either):
+        return any(is_name(one, value) for one in kind.kinds)
+    return isinstance(kind, Path) and kind.names is not None and re.fullmatch(kind.names, value) is not None
 
 
 FRACTION = Number(low=0, high=1)

@@ -17,7 +17,11 @@ def value_problems(config: Mapping[str, Any], origins: Mapping[str, Origin]) -> 
             yield f"{key}: {said} ({origins[key]})"
     for group in schema.GROUPS:
         section = config.get(group, {})  # without the values that could not be resolved, which is said already
-        if not is_own(group, section.get("name", "default")):
+        if is_own(group, section.get("name", "default")):
+            for key, kind in schema.common(group).items():
+                if key in section and (said := kind.complaint(section[key])):
+                    yield f"{group}.{key}: {said} ({origins[f'{group}.{key}']})"
+        else:
             for key, said in _section_problems(group, section, origins):
                 yield f"{group}.{key}: {said} ({origins[f'{group}.{key}']})"
 

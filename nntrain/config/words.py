@@ -101,6 +101,7 @@ def read_word(text: str, cwd: Path) -> Word:
         known = text in recipe_names() or text.endswith((".yaml", ".yml"))
         hint = f"did you mean 'config={text}'?" if known else "settings are written key=value (see: nntrain fit --help)"
         raise UserError(f"'{text}' is not understood; {hint}")
+    key = schema.SHORT.get(key, key)
     path = _written_path(key, raw, cwd)
     if path is not None:
         return _single(text, key, path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Self
 
 import torch
@@ -39,6 +40,13 @@ class Network(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.compute(self.enter(x))
 
+    def hold(self, parts: Sequence[str]) -> None:
+        """Let these modules and parameters, by dotted name, stand still, and all others train."""
+        modules = {name for name, _ in self.named_modules()}
+        self.frozen = tuple(part for part in parts if part in modules)
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(not any(name == part or name.startswith(f"{part}.") for part in parts))
+
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
         for name in self.frozen:
@@ -49,6 +57,20 @@ class Network(nn.Module):
     def draws_noise(self) -> bool:
         """Whether training draws random numbers in the forward pass (dropout). Somebody's own module may, unseen."""
         return any(map(_draws, self.modules()))
+
+    @property
+    def fixed_features(self) -> bool:
+        """Whether the head takes the same for a sample in every epoch: all before it stands still and draws nothing."""
+        if not callable(getattr(self.body, "features", None)) or not isinstance(self.body.head, nn.Module):
+            return False
+        if any(p.requires_grad for name, p in self.named_parameters() if not name.startswith("body.head.")):
+            return False
+        inside = (*self.frozen, "body.head")
+        return not any(
+            _draws(module)
+            for name, module in self.named_modules()
+            if not any(name == part or name.startswith(f"{part}.") for part in inside)
+        )
 
 
 def _draws(module: nn.Module) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -33,10 +33,12 @@ class State:
     A name without a dot is a vector in the layout of the parameters (`exp_avg`) or one value for all (`mu_product`);
     `<slot>.<i>` belongs to parameter `i` alone.
     views: for the vectors, one view per parameter. own: for each parameter, the tensors that concern it, by slot.
+    since: for each parameter, after how many updates of the others it joined; empty where all are there from the start.
     """
 
-    def __init__(self, tensors: Mapping[str, Tensor], params: Parameters) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor], params: Parameters, since: Sequence[int] = ()) -> None:
         self.tensors = dict(tensors)
+        self.since = tuple(since) if any(since) else ()
         vectors = {n: t for n, t in self.tensors.items() if "." not in n and t.shape == params.flat.shape}
         self.views = {name: params.split(vector) for name, vector in vectors.items()}
         self.own: list[dict[str, Tensor]] = [
@@ -121,6 +123,15 @@ class Optimizer:
         the device; where it is 1, not 0, parameters and state stay as they are, without a sync. None: the caller has
         made sure of the gradients.
         """
+        rates = params.rates
+        before = params.flat.clone() if rates is not None else None
+        self._update(params, grads, state, h, found_inf)
+        if rates is not None and before is not None:  # what a learning rate of so much less would have done
+            params.flat.copy_(torch.lerp(before, params.flat, rates))
+
+    def _update(
+        self, params: Parameters, grads: Sequence[Tensor], state: State, h: Hyper, found_inf: Tensor | None
+    ) -> None:
         if self.has_fused(params.flat.device):
             self._update_fused(params, grads, state, h, found_inf)
         elif found_inf is None:
@@ -133,7 +144,7 @@ class Optimizer:
                 now.copy_(torch.where(found_inf == 0, now, old))
 
     def _update_by_rule(self, params: Parameters, grads: Sequence[Tensor], state: State, h: Hyper) -> None:
-        if self.elementwise:
+        if self.elementwise and not state.since:
             g = params.gather(grads)
             if self.weight_decay:
                 end = len(params.flat) if self.decay_biases_and_norms else params.decayed
@@ -142,10 +153,11 @@ class Optimizer:
             return
         decayed = self._decayed(params)
         for i, (p, g, s) in enumerate(zip(params.data, grads, state.own, strict=True)):
+            own = replace(h, step=h.step - state.since[i]) if state.since else h
             if i < decayed and self.weight_decay:
                 g = g.clone()
-                self._decay(p, g, self.decay_rate(s, h))
-            p.sub_(self.rule(p, g, s, h))
+                self._decay(p, g, self.decay_rate(s, own))
+            p.sub_(self.rule(p, g, s, own))
 
     def _decay(self, p: Tensor, g: Tensor, lr: float) -> None:
         if self.decoupled_weight_decay:
@@ -159,12 +171,26 @@ class Optimizer:
         # The kernels walk raw memory: a gradient that autograd left expanded or transposed must be laid out first.
         g = [grad if grad.is_contiguous() else grad.contiguous() for grad in grads]
         decayed = self._decayed(params) if self.weight_decay else 0
+        if state.since:
+            self._update_joined(params, g, state, h, decayed, found_inf)
+            return
         if decayed == 0 or decayed == len(g):
             self.fused(params.data, g, state.views, h, self.weight_decay if decayed else 0.0, found_inf)
             return
         for part, decay in ((slice(0, decayed), self.weight_decay), (slice(decayed, None), 0.0)):
             chosen = {name: slot[part] for name, slot in state.views.items()}
             self.fused(params.data[part], g[part], chosen, h, decay, found_inf)
+
+    def _update_joined(
+        self, params: Parameters, g: list[Tensor], state: State, h: Hyper, decayed: int, found_inf: Tensor | None
+    ) -> None:
+        """The fused update where some parameters joined later, whose own steps are fewer."""
+        kinds = [(i < decayed, since) for i, since in enumerate(state.since)]
+        for kind in dict.fromkeys(kinds):
+            part = [i for i, other in enumerate(kinds) if other == kind]
+            chosen = {name: [slot[i] for i in part] for name, slot in state.views.items()}
+            own, decay = replace(h, step=h.step - kind[1]), self.weight_decay if kind[0] else 0.0
+            self.fused([params.data[i] for i in part], [g[i] for i in part], chosen, own, decay, found_inf)
 
     def _decayed(self, params: Parameters) -> int:
         """How many of the parameters, in layout order, weight decay applies to."""

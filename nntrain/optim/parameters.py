@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,10 @@ class Parameters:
     data: the same views as plain tensors, which autograd does not know: these are what an update writes to.
     weights: how many of `views` are weights (matrices and larger, embeddings included), which weight decay applies to.
     decayed: length of the leading part of `flat` that holds them.
+    rates: float32 [P], factors on the learning rate; None where all are 1.
     """
 
-    def __init__(self, named: Iterable[tuple[str, nn.Parameter]]) -> None:
+    def __init__(self, named: Iterable[tuple[str, nn.Parameter]], rates: Mapping[str, float] | None = None) -> None:
         trainable = [(name, p) for name, p in named if p.requires_grad]
         ordered = [item for item in trainable if item[1].ndim >= 2] + [item for item in trainable if item[1].ndim < 2]
         self.names = tuple(name for name, _ in ordered)
@@ -39,6 +40,11 @@ class Parameters:
         for p, view in zip(self.views, self.data, strict=True):
             view.copy_(p.data)
             p.data = view
+        self.rates: Tensor | None = None
+        if rates:
+            self.rates = torch.ones_like(self.flat)
+            for name, view in zip(self.names, self.split(self.rates), strict=True):
+                view.fill_(rates[name])
 
     def __len__(self) -> int:
         return len(self.views)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,22 @@ def save_state(run: Path, state: TrainState, loop: LoopState, losses: Tensor) ->
     _save(run / LAST, STATE, {**state.tensors(), "losses": losses}, {"loop": asdict(loop)})
 
 
-def load_state(run: Path, state: TrainState, *, grows: bool = False) -> tuple[LoopState, Tensor]:
+def load_state(
+    run: Path, state: TrainState, *, grows: bool = False, prepare: Callable[[LoopState], object] | None = None
+) -> tuple[LoopState, Tensor]:
     """Copy a saved state into `state`; the loop state and the losses of the epoch under way.
 
-    grows: whether the optimizer's state changes its shape while it trains (L-BFGS).
+    grows: whether the optimizer's state changes its shape while it trains (L-BFGS). prepare: gives `state` the layout
+    of where the loop stood, where that changes as layers begin to train.
     """
     path = run / LAST
     if not path.is_file():
         raise UserError(f"resume: {run} has no {LAST}; there is nothing to go on from (checkpoint.resumable=false?)")
     tensors, about = _load(path, STATE)
+    known = {field.name for field in fields(LoopState)}
+    loop = LoopState(**{key: value for key, value in about["loop"].items() if key in known})
+    if prepare is not None:
+        prepare(loop)
     own = state.tensors()
     memory = [name for name in {*own, *tensors} if name.startswith("optimizer.")] if grows else []
     fixed = [name for name in {*own, *tensors} if name not in memory and name != "losses"]
@@ -68,8 +75,7 @@ def load_state(run: Path, state: TrainState, *, grows: bool = False) -> tuple[Lo
         device = state.params.flat.device
         kept = {n.removeprefix("optimizer."): tensors[n].to(device, copy=True) for n in memory if n in tensors}
         state.optimizer = State(kept, state.params)
-    known = {field.name for field in fields(LoopState)}
-    return LoopState(**{key: value for key, value in about["loop"].items() if key in known}), tensors["losses"]
+    return loop, tensors["losses"]
 
 
 def _save(path: Path, kind: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from nntrain.optim.schedule import Plan
 from nntrain.training.state import LoopState, Row, TrainState
 from nntrain.training.stopping import Stopping
+from nntrain.training.thaw import Thawing
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Course:
     step. metrics: validation metrics of every epoch. swa_start: first step whose weights are averaged. watch: of a
     schedule that follows the monitored metric, from its state (None at first) and the epoch's value to the new state.
     time_limit: seconds. every_seconds: how often state and best model are saved at most, in seconds; 0: every epoch.
+    thawing: when frozen layers begin to train.
     """
 
     seed: int
@@ -34,6 +36,7 @@ class Course:
     watch: Callable[[dict[str, Any] | None, float], dict[str, Any]] | None = None
     time_limit: float | None = None
     every_seconds: float = 30.0
+    thawing: Thawing | None = None
 
     def out_of_time(self, seconds: float) -> bool:
         return self.time_limit is not None and seconds > self.time_limit
@@ -55,6 +58,7 @@ class Screen(Protocol):
 
     def epoch_begin(self, epoch: int, steps: int) -> None: ...
     def epoch_end(self, row: Row, best: bool) -> None: ...
+    def note(self, text: str) -> None: ...
     def warn(self, text: str) -> None: ...
 
 

@@ -20,7 +20,8 @@ class TrainState:
 
     found_inf: float32 scalar; not 0 once a loss or gradient was not finite, and from then on the parameters stand
     still. skipped: float32 scalar, steps that left them so. loss_scale, growth: fp16 loss scaling, float32 and int32
-    scalars. average: the running average of the parameters (EMA, SWA), laid out like `params.flat`.
+    scalars. average: the running average of the parameters (EMA, SWA), laid out like `params.flat`. frozen: parameters
+    that do not train, by name.
     """
 
     params: Parameters
@@ -31,6 +32,7 @@ class TrainState:
     loss_scale: Tensor | None = None
     growth: Tensor | None = None
     average: Tensor | None = None
+    frozen: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def initial(
@@ -46,12 +48,14 @@ class TrainState:
             loss_scale=torch.full((), 2.0**16, device=device) if scaled else None,
             growth=torch.zeros((), dtype=torch.int32, device=device) if scaled else None,
             average=params.flat.clone() if averaged else None,
+            frozen={name: p.data for name, p in network.named_parameters() if not p.requires_grad},
         )
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything by name, for saving; loading copies into the same tensors."""
         named = {"params": self.params.flat, "found_inf": self.found_inf, "skipped": self.skipped}
         named |= {f"buffers.{name}": value for name, value in self.buffers.items()}
+        named |= {f"frozen.{name}": value for name, value in self.frozen.items()}
         named |= {f"optimizer.{name}": value for name, value in self.optimizer.tensors.items()}
         for name in ("loss_scale", "growth", "average"):
             value = getattr(self, name)

@@ -19,6 +19,7 @@ from nntrain.training.diagnose import SAMPLES, NonFiniteError, gradient_problem,
 from nntrain.training.evaluate import evaluate
 from nntrain.training.state import LoopState, Row, TrainState
 from nntrain.training.step import Batch, Program, train_step
+from nntrain.training.thaw import Thawing, thaw
 
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
@@ -84,6 +85,8 @@ class Trainer:
         loop, course = self.loop, self.course
         order = epoch_order(self.train, course, loop.epoch)
         self.screen.epoch_begin(loop.epoch, len(order))
+        if course.thawing is not None and loop.position == 0:
+            self.thaw(course.thawing)
         self.program.network.train()
         batches = upcoming(self.train, order, loop.position, self.augment, loop.epoch)
         for position, step in enumerate(batches, loop.position):
@@ -103,6 +106,12 @@ class Trainer:
                 break
         self.check_device(order)
         return course.rates(loop.step)[0] * loop.rate_factor, step_sizes(self.train, order[: loop.position])
+
+    def thaw(self, thawing: Thawing) -> None:
+        """Let the layers train that begin to with this epoch, and say so."""
+        if thawing.still(self.loop.epoch) != thawing.still(self.loop.epoch - 1):
+            layers = thaw(self.program, self.state, thawing, self.loop.epoch)
+            self.screen.note(f"epoch {self.loop.epoch}: {', '.join(layers)} begin{'s' * (len(layers) == 1)} to train")
 
     def step(self, batches: Sequence[Batch]) -> Tensor:
         """The next step; its loss, on the device."""

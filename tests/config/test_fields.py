@@ -11,6 +11,7 @@ from nntrain.config.fields import (
     Choice,
     Either,
     Integer,
+    Keyed,
     Kind,
     ListOf,
     MapOf,
@@ -19,6 +20,7 @@ from nntrain.config.fields import (
     Path,
     Text,
     Variant,
+    is_name,
     is_path,
     optional,
     shown,
@@ -26,6 +28,7 @@ from nntrain.config.fields import (
 
 COLOURS = Choice("colour", ("red", "green"))
 SHAPE = Variant("shape", {"dot": {}, "line": {"width": Number(above=0)}})
+PLACE = Keyed({"x": Integer(), "y": Integer()}, may=("y",))
 
 ALLOWED: list[tuple[Kind, Any]] = [
     (Number(), -1.5),
@@ -39,6 +42,8 @@ ALLOWED: list[tuple[Kind, Any]] = [
     (ListOf(Integer()), []),
     (ListOf(Integer(), length=2), (1, 2)),
     (MapOf("column", COLOURS), {"a": "red", 1: "green"}),
+    (PLACE, {"x": 1}),
+    (PLACE, {"x": 1, "y": 2}),
     (SHAPE, "dot"),
     (SHAPE, {"name": "line", "width": 2}),
     (optional(Integer()), None),
@@ -73,6 +78,12 @@ WRONG: list[tuple[Kind, Any, str]] = [
     (ListOf(Integer()), [1, "a", None], "entry 1: 'a' is not a whole number; entry 2: null is not a whole number"),
     (MapOf("column", COLOURS), [1], "[1] is not a mapping from column to one of red, green"),
     (MapOf("column", COLOURS), {"a": "rd"}, "a: unknown colour 'rd'; did you mean 'red'? (choices: red, green)"),
+    (PLACE, 3, "3 is not {x: a whole number, y: a whole number}"),
+    (PLACE, {"y": 3}, "{'y': 3} is not {x: a whole number, y: a whole number}"),
+    (PLACE, {"x": "a"}, "x: 'a' is not a whole number"),
+    (PLACE, {"x": 1, "z": 2}, "unknown key 'z' (choices: x, y)"),
+    (Either(COLOURS, PLACE, ListOf(COLOURS)), {"x": None}, "x: null is not a whole number"),
+    (Either(COLOURS, PLACE, ListOf(COLOURS)), [3], "entry 0: 3 is not one of red, green"),
     (SHAPE, "lin", "unknown shape 'lin'; did you mean 'line'? (choices: dot, line)"),
     (SHAPE, {"width": 2}, "{'width': 2} has no 'name'; it must be one of dot, line"),
     (SHAPE, {"name": "lin"}, "unknown shape 'lin'; did you mean 'line'? (choices: dot, line)"),
@@ -102,3 +113,10 @@ def test_paths_are_known_inside_alternatives() -> None:
     assert is_path(optional(Path()))
     assert not is_path(optional(Text()))
     assert not is_path(None)
+
+
+def test_a_name_is_told_from_a_path_by_its_form() -> None:
+    kind = optional(Path(names="[A-Z]+"))
+    assert is_name(kind, "DEFAULT")
+    assert not is_name(kind, "runs/mine")
+    assert not is_name(optional(Path()), "DEFAULT")

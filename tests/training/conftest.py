@@ -31,6 +31,7 @@ class Recorder:
 
     done: int = 0
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     models: list[Best] = field(default_factory=list)
     states: list[int] = field(default_factory=list)
 
@@ -39,6 +40,9 @@ class Recorder:
     def rows(self, history: Any) -> None: ...
     def warn(self, text: str) -> None:
         self.warnings.append(text)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
     def model(self, best: Best) -> bool:
         self.models.append(best)

@@ -19,6 +19,8 @@ GROUPS = (
     "augment",
     "model",
     "init",
+    "objective",
+    "pretrain",
     "loss",
     "optimizer",
     "schedule",
@@ -27,12 +29,21 @@ GROUPS = (
     "checkpoint",
 )
 
+# Words of the command line that stand for a longer key.
+SHORT = {"reuse": "model.reuse", "freeze": "model.freeze", "unfreeze_at": "model.unfreeze_at"}
+
 Conflicts = Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]]
 
 
 def fields(group: str) -> Mapping[str, Kind]:
     """The fields of a group, or of the top level for `top`."""
     found: Mapping[str, Kind] = import_module(f"{__name__}.{group}").FIELDS
+    return found
+
+
+def common(group: str) -> Mapping[str, Kind]:
+    """The fields that every choice of a group has, somebody's own class too."""
+    found: Mapping[str, Kind] = getattr(import_module(f"{__name__}.{group}"), "COMMON", {})
     return found
 
 
