@@ -1,0 +1,177 @@
+"""Pictures as pixels: from the cache, or decoded once and kept there."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nntrain.data import picture_cache
+from nntrain.data.picture_cache import Entry
+from nntrain.data.picture_decoding import MAX_PIXELS, Fit, Look, UnreadableError, facts, pillow
+from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing
+from nntrain.data.picture_pool import FEW_BYTES, MOST_WORKERS, Decoded, Progress, Target, cores, decode_all
+from nntrain.errors import UserError
+
+Colour = Literal["auto", "grey", "rgb"]
+Supply = FolderSupply | ArchiveSupply
+LOOKED_AT = 20_000  # pictures whose sizes are counted where they differ
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for. size: (height, width), or None: the one that all have. patient: broken pictures are left
+    out."""
+
+    size: tuple[int, int] | None = None
+    colour: Colour = "auto"
+    fit: Fit = "crop"
+    max_pixels: int = MAX_PIXELS
+    patient: bool = False
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Decoded pictures in the order they are stored. pixels: uint8 [N, C, H, W], mapped from the cache's file; rows in
+    `broken` (row -> why) are nothing. sums: a checksum of each one's pixels. seconds: that decoding took, None: it was
+    done before. entry: where they are kept."""
+
+    listing: Listing
+    pixels: NDArray[np.uint8]
+    broken: Mapping[int, str]
+    sums: NDArray[np.int64]
+    seconds: float | None
+    entry: Entry
+
+
+def read_pictures(supply: Supply, wanted: Wanted, what: Path, key: str, progress: Progress | None = None) -> Pictures:
+    """The pictures of a supply, decoded if the cache does not have them.
+
+    what: the folder or file that people know them by. key: tells their files from all others; the look is added to it.
+    Raises UserError for a picture that cannot be read, unless patient, and where sizes differ and none was asked for.
+    """
+    asked = asdict(wanted)
+    del asked["patient"]
+    name = picture_cache.folder_name(_label(what, wanted), picture_cache.key_of(key, asked))
+    entry = picture_cache.find(name)
+    seconds = None
+    if entry is None:
+        began = time.monotonic()
+        entry = picture_cache.make(name, lambda file: _decoded(supply, wanted, what, file, progress))
+        seconds = time.monotonic() - began
+    entry.used()
+    about = entry.about
+    broken = {int(row): str(said) for row, said in about["broken"]}
+    names = about["names"]
+    if broken and not wanted.patient:
+        row, said = min(broken.items())
+        raise _refusal(what, str(names[row]), said, len(broken) - 1)
+    listing = Listing(names, about["sizes"], [], about["folders"], about["others"])
+    return Pictures(listing, entry.pixels(), broken, np.array(about["sums"], dtype=np.int64), seconds, entry)
+
+
+def _label(what: Path, wanted: Wanted) -> str:
+    size = "" if wanted.size is None else f"-{wanted.size[1]}x{wanted.size[0]}"
+    return f"{what.name.partition('.')[0]}{size}" + ("" if wanted.colour == "auto" else f"-{wanted.colour}")
+
+
+def _decoded(supply: Supply, wanted: Wanted, what: Path, file: Path, progress: Progress | None) -> dict[str, Any]:
+    """Decode into the file; what the cache is to remember."""
+    look = _first_look(supply, wanted, what)
+    workers = 0 if supply.bytes < FEW_BYTES else min(cores(), MOST_WORKERS)
+
+    def run(look: Look) -> Decoded:
+        root = supply.root if isinstance(supply, FolderSupply) else what
+        return decode_all(
+            supply.chunks(look),
+            Target(file, picture_cache.HEADER, root, look),
+            total=supply.total,
+            workers=workers,
+            patient=wanted.patient,
+            progress=progress,
+        )
+
+    found = run(look)
+    if any(problem.kind == "colour" for problem in found.problems):
+        look = replace(look, channels=3, all_grey=False)
+        found = run(look)
+    problems = sorted(found.problems, key=lambda problem: problem.row)
+    if other := next((problem for problem in problems if problem.kind == "size"), None):
+        raise _sizes_differ(supply, look, what, f"{other.name} {other.said}")
+    if problems and not wanted.patient:
+        raise _refusal(what, problems[0].name, problems[0].said, len(problems) - 1)
+    listing = supply.listing
+    return {
+        "what": str(what),
+        "pictures": len(listing.names),
+        "channels": look.channels,
+        "height": look.height,
+        "width": look.width,
+        "fit": None if look.exact else look.fit,
+        "names": listing.names,
+        "sizes": listing.sizes,
+        "folders": listing.folders,
+        "others": listing.others,
+        "broken": [[problem.row, problem.said] for problem in problems],
+        "sums": found.checksums(),
+    }
+
+
+def _first_look(supply: Supply, wanted: Wanted, what: Path) -> Look:
+    """What all pictures become, as far as the first that can be read says it."""
+    height, width = wanted.size or (1, 1)
+    exact = wanted.size is None
+    channels = 1 if wanted.colour == "grey" else 3
+    look = Look(height, width, channels, wanted.fit, exact, max_pixels=wanted.max_pixels)
+    if wanted.size is not None and wanted.colour != "auto":
+        return look
+    with pillow():
+        for name, content in supply.heads(look):
+            try:
+                if isinstance(content, UnreadableError):
+                    raise content
+                own_height, own_width, grey = facts(content, wanted.max_pixels, name)
+            except UnreadableError as error:
+                if not wanted.patient:
+                    raise _refusal(what, name, str(error), 0) from None
+                continue
+            if exact:
+                look = replace(look, height=own_height, width=own_width)
+            return replace(look, channels=1, all_grey=True) if grey and wanted.colour == "auto" else look
+    raise UserError(f"data.path: {what}: no picture can be read" if supply.total else f"{what}: holds no pictures")
+
+
+def _refusal(what: Path, name: str, said: str, others: int) -> UserError:
+    more = f" (and {others} more)" if others > 0 else ""
+    return UserError(
+        f"{what / name}: {said}{more}; mend it or take it away, or leave such pictures out: data.on_broken=skip"
+    )
+
+
+def _sizes_differ(supply: Supply, look: Look, what: Path, first: str) -> UserError:
+    """Says which sizes there are, and proposes one."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    with pillow():
+        for i, (name, content) in enumerate(supply.heads(look)):
+            if i == LOOKED_AT:
+                break
+            try:
+                if isinstance(content, bytes):
+                    sizes[facts(content, look.max_pixels, name)[:2]] += 1
+            except UnreadableError:
+                continue  # it has no size to count; where it matters it is said
+    listed = ", ".join(f"{width} x {height} ({count})" for (height, width), count in sizes.most_common(5))
+    more = f" and {len(sizes) - 5} more sizes" if len(sizes) > 5 else ""
+    shorter = sorted(min(size) for size in sizes.elements())
+    middle = shorter[len(shorter) // 2]
+    proposed = min((32, 64, 96, 128, 160, 192, 224), key=lambda size: abs(size - middle)) if middle > 32 else middle
+    return UserError(
+        f"data.size: the pictures of {what} differ in size: {listed}{more}; {first}; "
+        f"say which size they are to have: data.size={proposed}"
+    )
