@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 import torch
 
 from nntrain.config.compose import Composed, compose
+from nntrain.errors import UserError, unknown
 from nntrain.experiment import Experiment, build_experiment
+from nntrain.folder import shown
 from nntrain.models.summary import layer_table
 from nntrain.record.check import check_report
+from nntrain.record.layout import facts
 from nntrain.record.screen import show
+from nntrain.verbs.sheet import sheet_path, write_sheet
 
 
 def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str, Any]:
-    """Build everything, train nothing, write nothing; the report, which is also shown."""
+    """Build everything, train nothing; the report, which is also shown. Nothing is written, but for the contact sheet
+    that `show=augment` asks for, to `output=`."""
+    sheet, words = _sheet(words)
     composed = compose(words)
     folds = composed.config["data"].get("folds")
     experiment = build_experiment(composed.config, fold=0 if folds else None)
@@ -24,6 +31,8 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
     count = sum(p.numel() for p in experiment.program.network.parameters())
     memory = memory_of(experiment)
     dataset = experiment.dataset
+    if sheet is not None:
+        write_sheet(composed.config, dataset, sheet)
     show(
         lambda page: check_report(
             page,
@@ -36,6 +45,8 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
         ),
         stream,
     )
+    if sheet is not None:
+        show(lambda page: facts([("contact sheet", shown(str(sheet)))], page), stream)
     return {
         "config": composed.config,
         "origins": {key: origin.where for key, origin in composed.origins.items()},
@@ -44,7 +55,19 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
         "memory_bytes": memory,
         "data": dict(dataset.summary),
         "notes": list(experiment.notes),
+        "sheet": None if sheet is None else str(sheet.resolve()),
     }
+
+
+def _sheet(words: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """Where the contact sheet goes, None for none, and the words that are the config's."""
+    own = dict(word.split("=", 1) for word in words if word.startswith(("show=", "output=")))
+    rest = [word for word in words if not word.startswith(("show=", "output="))]
+    if "show" in own and own["show"] != "augment":
+        raise UserError(f"check: show: {unknown('thing to show', own['show'], ['augment'])}")
+    if "output" in own and "show" not in own:
+        raise UserError("check: output names the file of a contact sheet; add show=augment")
+    return (sheet_path(own.get("output")) if "show" in own else None), rest
 
 
 def _settings(composed: Composed) -> Iterator[tuple[str, Any, str, str]]:
