@@ -44,8 +44,8 @@ class Entry:
         return self.folder.name
 
     @property
-    def bytes(self) -> int:
-        """On disk."""
+    def size(self) -> int:
+        """Bytes on disk."""
         return sum(file.stat().st_size for file in self.folder.iterdir())
 
     @property
@@ -55,7 +55,8 @@ class Entry:
 
     def pixels(self) -> NDArray[np.uint8]:
         """uint8 [N, C, H, W], mapped into memory; what is written to it stays with us."""
-        return np.load(self.folder / PIXELS, mmap_mode="c", allow_pickle=False)
+        mapped: NDArray[np.uint8] = np.load(self.folder / PIXELS, mmap_mode="c", allow_pickle=False)
+        return mapped
 
     def used(self) -> None:
         """Note that it was used now."""

@@ -87,7 +87,7 @@ def decode(content: bytes, look: Look, name: str | None = None) -> NDArray[np.ui
 
 
 def facts(content: bytes, max_pixels: int, name: str | None = None) -> tuple[int, int, bool]:
-    """Height and width as it is to be looked at, and whether it is grey, by the head of a file. Raises UnreadableError."""
+    """Height and width as it is to be looked at, and whether it is grey, by a file's head. Raises UnreadableError."""
     with _opened(content, max_pixels, name) as picture:
         height, width = upright_size(picture)
         return height, width, is_grey(picture)
@@ -164,8 +164,8 @@ def _opened(content: bytes, max_pixels: int, name: str | None) -> Iterator[Image
     except UnreadableError:
         raise
     except UnidentifiedImageError:
-        said = "is empty" if not content else f"is none of {', '.join(FORMATS)}, by what it holds"
-        raise UnreadableError(said) from None
+        said = f"what it holds is none of {', '.join(FORMATS)}" if content else "it is empty"
+        raise UnreadableError(f"cannot be read as a picture: {said}") from None
     except Exception as error:  # a damaged file can make PIL's decoders raise nearly anything; all of it is said
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UnreadableError(f"cannot be read as a picture: {said}") from None
@@ -217,7 +217,9 @@ def _plain(picture: Image.Image, mode: str) -> Image.Image:
     if picture.mode.startswith("I"):
         values = np.asarray(picture).astype(np.int64)
         if values.size and (values.min() < 0 or values.max() > 65535):
-            raise UnreadableError("has whole numbers beyond 16 bits as pixels, whose range is not known; save it with 8")
+            raise UnreadableError(
+                "has whole numbers beyond 16 bits as pixels, whose range is not known; save it with 8"
+            )
         picture = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
     elif picture.mode == "F":
         raise UnreadableError("has real numbers as pixels, whose range is not known; save it with 8 bits")

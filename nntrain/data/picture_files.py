@@ -102,7 +102,8 @@ class FolderSupply:
         return len(self.listing.names)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
+        """Bytes of the files."""
         return sum(self.listing.sizes)
 
     def heads(self, look: Look) -> Iterator[tuple[str, bytes | UnreadableError]]:
@@ -136,7 +137,8 @@ class ArchiveSupply:
     total: int | None = None
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
+        """Bytes of the file."""
         return self.path.stat().st_size
 
     def heads(self, look: Look) -> Iterator[tuple[str, bytes | UnreadableError]]:
@@ -194,7 +196,7 @@ Member = tuple[str, int, bytes | UnreadableError | None]  # name (folders end wi
 def _tar_members(path: Path, look: Look, wanted: Keep) -> Iterator[Member]:
     with tarfile.open(path, "r|*") as archive:
         for member in archive:
-            archive.members.clear()  # the archive would remember every one
+            archive.members = []  # type: ignore[attr-defined]  # it would remember every one
             if member.isdir():
                 yield f"{member.name}/", 0, None
             elif not member.isreg():

@@ -47,7 +47,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Target:
-    """Where pixels go: byte `start` of `file` is the first of row 0, and rows lie behind one another. root: of names."""
+    """Where pixels go: byte `start` of `file` is the first of row 0, and rows follow it. root: of the names."""
 
     file: Path
     start: int

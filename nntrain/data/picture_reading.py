@@ -84,7 +84,7 @@ def _label(what: Path, wanted: Wanted) -> str:
 def _decoded(supply: Supply, wanted: Wanted, what: Path, file: Path, progress: Progress | None) -> dict[str, Any]:
     """Decode into the file; what the cache is to remember."""
     look = _first_look(supply, wanted, what)
-    workers = 0 if supply.bytes < FEW_BYTES else min(cores(), MOST_WORKERS)
+    workers = 0 if supply.size < FEW_BYTES else min(cores(), MOST_WORKERS)
 
     def run(look: Look) -> Decoded:
         root = supply.root if isinstance(supply, FolderSupply) else what

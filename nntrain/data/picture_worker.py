@@ -27,7 +27,7 @@ Problem = tuple[int, str, str]
 
 
 def read_file(path: Path, look: Look) -> bytes:
-    """The bytes of a picture's file. Raises UnreadableError; a file that no allowed picture can fill is not read at all."""
+    """The bytes of a picture's file. Raises UnreadableError; one that no allowed picture can fill is not read."""
     try:
         with path.open("rb", buffering=0) as file:
             refuse_large(os.fstat(file.fileno()).st_size, look)
@@ -43,7 +43,12 @@ def refuse_large(size: int, look: Look) -> None:
 
 
 def decode_chunk(
-    root: Path, names: Sequence[str], contents: Iterable[bytes | UnreadableError] | None, look: Look, out: BinaryIO, at: int
+    root: Path,
+    names: Sequence[str],
+    contents: Iterable[bytes | UnreadableError] | None,
+    look: Look,
+    out: BinaryIO,
+    at: int,
 ) -> tuple[list[Problem], list[int]]:
     """Decode pictures and write them to `out` from byte `at` on; zeros where one cannot be read.
 

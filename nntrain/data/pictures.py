@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data.dataset import Dataset, PixelFeatures, Split
+from nntrain.data.dataset import Dataset, PixelFeatures, Split, class_counts
+from nntrain.data.picture_decoding import Fit
 from nntrain.data.pixel_preprocessing import PixelPreprocessing
-from nntrain.data.splitting import Rows, Shares, by_chance, check_class_sizes
+from nntrain.data.splitting import Index, Shares, by_chance, check_class_sizes, generator, take
 from nntrain.errors import UserError
 from nntrain.task import Task
+
+BLOCK = 64 << 20  # bytes of pixels that are looked at at once
 
 
 def picture_dataset(
@@ -22,60 +26,135 @@ def picture_dataset(
     shares: Shares,
     fingerprint: str,
     *,
+    val: tuple[NDArray[np.uint8], NDArray[np.int64]] | None = None,
     test: tuple[NDArray[np.uint8], NDArray[np.int64]] | None = None,
+    unlabelled: NDArray[np.uint8] | None = None,
+    keep_labels: int | None = None,
     fold: int | None = None,
     target: str = "label",
     stratify: bool = True,
+    notes: Sequence[str] = (),
 ) -> Dataset:
-    """pixels: [N, C, H, W]; labels: [N]. `test` holds the test pictures where they are apart, else some are drawn."""
-    if stratify:
+    """pixels: [N, C, H, W]; labels: [N]. val, test: their pictures where they are apart, else some are drawn.
+
+    unlabelled: [U, C, H, W], pictures without a label. keep_labels: how many training pictures keep their label, with
+    their share for each class; the others join the unlabelled ones.
+    """
+    if stratify and (val is None or test is None):
         check_class_sizes(labels, classes)
-    rows = by_chance(np.arange(len(labels)), shares, labels if stratify else None, fold, test=test is None)
-    rows.require_samples()
-    features = pixel_features(pixels, rows)
+    known = labels if stratify else None
+    rows = by_chance(np.arange(len(labels)), shares, known, fold, test=test is None, val=val is None)
+    if val is None:
+        rows.require_samples()
+    features = pixel_features(pixels, rows.train)
     task = Task("classification", (target,), classes)
-    train, val = (_split(pixels, labels, chosen) for chosen in (rows.train, rows.val))
+    said = list(notes)
+    trained, rest = rows.train, rows.train[:0]
+    if keep_labels is not None:
+        trained, rest = with_labels(rows.train, keep_labels, labels, classes, shares.seed)
+        said.append(labels_note(len(trained), len(rows.train)))
+    train = _split(pixels, labels, trained)
+    chosen = _split(pixels, labels, rows.val) if val is None else _split(*val, slice(None))
     held_out: Split | None
     if test is None:
         held_out = _split(pixels, labels, rows.test) if len(rows.test) else None
     else:
         held_out = _split(*test, slice(None))
-    named = {"train": train, "val": val, "test": held_out}
+    others = [torch.from_numpy(np.ascontiguousarray(part)) for part in (pixels[rest], unlabelled) if part is not None]
+    without = torch.cat(others) if sum(map(len, others)) else None
+    top = int(train.inputs.max())
+    levels = 255 if top > 64 else max(1, top)
+    return assembled(
+        train, chosen, held_out, task, features, fingerprint, unlabelled=without, levels=levels, notes=said
+    )
+
+
+def assembled(
+    train: Split,
+    val: Split,
+    test: Split | None,
+    task: Task,
+    features: PixelFeatures,
+    fingerprint: str,
+    *,
+    unlabelled: torch.Tensor | None = None,
+    levels: int = 255,
+    fit: Fit = "stretch",
+    notes: Sequence[str] = (),
+    about: Mapping[str, Any] | None = None,
+) -> Dataset:
+    """The dataset of splits that are there. levels, fit: see PixelPreprocessing. about: more for the summary."""
+    named = {"train": train, "val": val, "test": test}
     parts = {name: part for name, part in named.items() if part is not None}
+    size = {"channels": features.channels, "height": features.height, "width": features.width}
     summary: dict[str, Any] = {
         "rows": {name: len(part) for name, part in parts.items()},
-        "pictures": {"channels": features.channels, "height": features.height, "width": features.width},
+        "pictures": {**size, **(about or {})},
         "pixels": {"mean": list(features.mean), "std": list(features.std)},
         "columns": [],
-        "classes": {name: _counts(part, classes) for name, part in parts.items()},
     }
-    top = int(train.inputs.max())
-    preprocessing = PixelPreprocessing(features, task, levels=255 if top > 64 else max(1, top))
-    return Dataset(train, val, held_out, task, features, preprocessing, fingerprint, summary)
+    if unlabelled is not None:
+        summary["unlabelled"] = len(unlabelled)
+    if task.is_regression or task.is_multilabel:
+        summary["target"] = {"task": task.kind, "names": list(task.targets)}
+    if not task.is_regression:
+        summary["classes"] = {
+            name: dict(zip(task.classes, class_counts(part.targets, task), strict=True)) for name, part in parts.items()
+        }
+    preprocessing = PixelPreprocessing(features, task, levels, fit)
+    return Dataset(
+        train, val, test, task, features, preprocessing, fingerprint, summary, tuple(notes), unlabelled=unlabelled
+    )
 
 
 def _split(pixels: NDArray[np.uint8], labels: NDArray[np.int64], rows: NDArray[np.int64] | slice) -> Split:
     return Split(torch.from_numpy(np.require(pixels[rows], requirements=("C", "W"))), torch.from_numpy(labels[rows]))
 
 
-def _counts(split: Split, classes: tuple[str, ...]) -> dict[str, int]:
-    counts = torch.bincount(split.targets, minlength=len(classes))
-    return {name: int(count) for name, count in zip(classes, counts.tolist(), strict=True)}
+def with_labels(
+    rows: Index, count: int, labels: Index | None, classes: Sequence[str], seed: int
+) -> tuple[Index, Index]:
+    """Training rows that keep their label, `count` of them drawn by the seed of the splits, and the rest.
+
+    labels: of all rows of the data, for its share to each class; None: drawn regardless.
+    """
+    if count > len(rows):
+        raise UserError(f"data.labels: {count} is more than the {len(rows)} training pictures that have a label")
+    if labels is not None and count < len(classes):
+        raise UserError(f"data.labels: {count} labels cannot show {len(classes)} classes; give at least one for each")
+    if count == len(rows):
+        return rows, rows[:0]
+    rest, kept = take(rows, count, generator(seed), labels)
+    if labels is not None:
+        absent = np.flatnonzero(np.bincount(labels[kept], minlength=len(classes)) == 0)
+        if len(absent):
+            raise UserError(
+                f"data.labels: {count} of {len(rows)} labels, shared out by size, leave none to class "
+                f"'{classes[absent[0]]}'; give more"
+            )
+    return kept, rest
 
 
-def pixel_features(pixels: NDArray[np.uint8], rows: Rows) -> PixelFeatures:
+def labels_note(kept: int, rows: int) -> str:
+    return f"{kept:,} of {rows:,} training pictures keep their label (data.labels); the rest is for pre-training alone"
+
+
+def pixel_features(pixels: NDArray[np.uint8], rows: Index) -> PixelFeatures:
     """Size, and mean and standard deviation of each channel over the training pictures, on the pixels' scale."""
     _, channels, height, width = pixels.shape
-    mean, std = [], []
-    for channel in range(channels):
-        histogram = np.zeros(256, dtype=np.int64)
-        for start in range(0, len(rows.train), 8192):  # in blocks: no second copy of the pictures
-            block = torch.from_numpy(pixels[rows.train[start : start + 8192], channel].ravel())
+    histograms = np.zeros((channels, 256), dtype=np.int64)
+    most = max(1, BLOCK // (channels * height * width))
+    for start in range(0, len(rows), most):  # in blocks: no second copy of the pictures
+        block = pixels[rows[start : start + most]]
+        for channel in range(channels):
+            values = torch.from_numpy(np.ascontiguousarray(block[:, channel]).ravel())
             # NumPy's bincount would first widen every pixel to 8 bytes
-            histogram += torch.bincount(block, minlength=256).numpy()
-        values = np.arange(256)
-        center = float((histogram * values).sum() / histogram.sum())
-        variance = float((histogram * (values - center) ** 2).sum() / histogram.sum())
+            histograms[channel] += torch.bincount(values, minlength=256).numpy()
+    mean, std = [], []
+    for histogram in histograms:
+        levels = np.arange(256)
+        center = float((histogram * levels).sum() / histogram.sum())
+        variance = float((histogram * (levels - center) ** 2).sum() / histogram.sum())
         mean.append(center)
         std.append(variance**0.5 or 1.0)
     return PixelFeatures(channels, height, width, tuple(mean), tuple(std))

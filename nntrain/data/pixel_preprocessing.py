@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -14,11 +14,19 @@ from numpy.typing import NDArray
 from nntrain.data.dataset import PixelFeatures, Split
 from nntrain.data.files import existing_file
 from nntrain.data.npz import read_npy, read_npz
+from nntrain.data.picture_decoding import (
+    IMAGE_ENDINGS,
+    Fit,
+    Look,
+    UnreadableError,
+    decode,
+    fitted,
+    pillow,
+)
+from nntrain.data.picture_worker import read_file
 from nntrain.data.table_preprocessing import task_from_state
 from nntrain.errors import UserError
 from nntrain.task import Task
-
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 
 @dataclass(frozen=True)
@@ -27,14 +35,22 @@ class PixelPreprocessing:
 
     levels: the greatest grey value of the training pictures (255; 16 for scikit-learn's digits). Files, whose greys run
     to 255, are scaled to it; arrays and rows of numbers are taken as they are.
+    fit: how files of another size are made to fit, see Look.
     """
 
     features: PixelFeatures
     task: Task
     levels: int = 255
+    fit: Fit = "stretch"
 
     def state(self) -> dict[str, Any]:
-        return {"kind": "pixels", "features": asdict(self.features), "task": asdict(self.task), "levels": self.levels}
+        features, task = asdict(self.features), asdict(self.task)
+        return {"kind": "pixels", "features": features, "task": task, "levels": self.levels, "fit": self.fit}
+
+    @property
+    def look(self) -> Look:
+        """What a file becomes."""
+        return Look(self.features.height, self.features.width, self.features.channels, self.fit)
 
     def inputs(self, raw: Any) -> torch.Tensor:
         """Raw pictures -> uint8 [N, C, H, W].
@@ -144,15 +160,12 @@ class PixelPreprocessing:
         return self.features.channels * self.features.height * self.features.width
 
     def _from_file(self, path: Path) -> NDArray[np.uint8]:
-        from PIL import Image, UnidentifiedImageError
-
         existing_file(path, "input")
         try:
-            with Image.open(path) as picture:
-                picture.load()
-                return self._from_picture(picture)
-        except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-            raise UserError(f"{path}: cannot be read as a picture: {str(error).splitlines()[0]}") from None
+            with pillow():
+                return self._levelled(decode(read_file(path, self.look), self.look))
+        except UnreadableError as error:
+            raise UserError(f"{path}: {error}") from None
 
     def _from_picture(self, picture: Any) -> NDArray[np.uint8]:
         """A PIL image (or one array) -> uint8 [C, H, W]."""
@@ -163,14 +176,14 @@ class PixelPreprocessing:
             return pixels
         if not isinstance(picture, Image.Image):
             raise UserError(f"input: pictures are files, folders, arrays or PIL images, not a {type(picture).__name__}")
-        features = self.features
-        fitting = picture.convert("L" if features.channels == 1 else "RGB")
-        if fitting.size != (features.width, features.height):
-            fitting = fitting.resize((features.width, features.height), Image.Resampling.BILINEAR)
-        pixels = np.asarray(fitting, dtype=np.uint8)
-        if self.levels != 255:
-            pixels = np.rint(pixels * (self.levels / 255)).astype(np.uint8)
-        return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+        try:
+            return self._levelled(fitted(picture, self.look))
+        except UnreadableError as error:
+            raise UserError(f"input: a picture {error}") from None
+
+    def _levelled(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Greys up to 255 -> up to those of training."""
+        return pixels if self.levels == 255 else np.rint(pixels * (self.levels / 255)).astype(np.uint8)
 
     def _from_array(self, array: NDArray[Any]) -> NDArray[np.uint8]:
         """Pixel values as they were in training, any number type, 0 to 255."""
@@ -214,7 +227,7 @@ class PixelPreprocessing:
         from PIL import Image
 
         picture = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-        return PixelPreprocessing(self.features, self.task)._from_picture(picture)
+        return PixelPreprocessing(self.features, self.task, fit=self.fit)._from_picture(picture)
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -254,4 +267,7 @@ def pixel_preprocessing_from_state(state: Mapping[str, Any]) -> PixelPreprocessi
         tuple(map(float, given["mean"])),
         tuple(map(float, given["std"])),
     )
-    return PixelPreprocessing(features, task_from_state(state["task"]), int(state["levels"]))
+    fit = state.get("fit", "stretch")  # not in files of the first release
+    if fit not in get_args(Fit):
+        raise ValueError(f"fit {fit!r}")
+    return PixelPreprocessing(features, task_from_state(state["task"]), int(state["levels"]), fit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from nntrain.data.arrays import ArraysSource
 from nntrain.data.bundled import BundledSource
 from nntrain.data.dataset import Source
+from nntrain.data.folder import FolderSource
 from nntrain.data.idx import IdxSource
 from nntrain.data.synthetic import SyntheticSource
 from nntrain.data.tabular import TableSource
@@ -13,6 +14,7 @@ from nntrain.data.vision import VisionSource
 SOURCES: dict[str, type[Source]] = {
     "bundled": BundledSource,
     "table": TableSource,
+    "folder": FolderSource,
     "idx": IdxSource,
     "vision": VisionSource,
     "arrays": ArraysSource,

@@ -55,6 +55,14 @@ FIELDS: dict[str, Kind] = {
     "group_column": optional(COLUMN),
     "time_column": optional(COLUMN),
     "classes": optional(Either(Integer(low=2), ListOf(Either(Text("a class's name"), Integer()), minimum=2)), "null"),
+    "size": optional(Either(Integer(low=1), ListOf(Integer(low=1), length=2)), "null (the size that all have)"),
+    "fit": Choice("fit", ("crop", "stretch", "pad")),
+    "colour": Choice("colour", ("auto", "grey", "rgb")),
+    "on_broken": Choice("choice", ("stop", "skip")),
+    "max_pixels": Integer(low=1),
+    "memory_limit": optional(Number(above=0), "null (half of the memory)"),
+    "label_separator": optional(Text("a character"), "null (one label)"),
+    "labels": optional(Integer(low=1), "null (all keep theirs)"),
     "root": Path(),
     "download": Boolean(),
     "y_path": optional(Path()),
@@ -86,7 +94,7 @@ def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "classes", f"{dataset} have 2 classes, not {classes}"
     if name == "bundled" and section.get("task") == "multilabel":
         yield "task", "no bundled data set has labels; use classification, regression or auto"
-    if name == "idx" and isinstance(classes, int):
+    if name in ("idx", "folder") and isinstance(classes, int):
         yield "classes", f"{classes} is not a list of the classes' names"
     separator = section.get("separator")
     if separator is not None and len(separator) > 1 and separator not in ("tab", "space", "\\t"):

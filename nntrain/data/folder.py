@@ -1,0 +1,421 @@
+"""Pictures in class folders, in an archive of them, or listed in a table: decoded once, split, and kept in a cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nntrain.data import picture_cache
+from nntrain.data.dataset import Dataset, PixelFeatures, Split, class_counts
+from nntrain.data.files import existing_file, existing_folder
+from nntrain.data.picture_cache import Entry
+from nntrain.data.picture_decoding import MAX_PIXELS, Fit
+from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing, is_archive, is_picture, list_folder
+from nntrain.data.picture_layout import SPLIT_OF_WORD, SPLITS, Layout, lay_out
+from nntrain.data.picture_pool import Progress
+from nntrain.data.picture_reading import Colour, Pictures, Wanted, read_pictures
+from nntrain.data.picture_table import (
+    PictureTable,
+    Target,
+    is_table,
+    labelled_rows,
+    read_table,
+    targets_of,
+    task_of_table,
+)
+from nntrain.data.pictures import assembled, labels_note, pixel_features, with_labels
+from nntrain.data.splitting import Index, Rows, Shares, by_chance, check_class_sizes
+from nntrain.data.targets import TaskSetting, labels
+from nntrain.errors import UserError
+from nntrain.task import Task
+
+GIB = 1 << 30
+NAMED = 5  # pictures that a note names
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Pictures with what is known of them.
+
+    stored: row of each one's pixels, int64 [S]. splits: "train", "val", "test" or "unlabelled" each. known: whether it
+    has a label. divided: splits that are told apart already. labels: its class, [S], or None where there are none.
+    table: which lists them, if one does.
+    """
+
+    stored: Index
+    splits: NDArray[np.str_]
+    known: NDArray[np.bool_]
+    divided: tuple[str, ...]
+    task: Task
+    labels: Index | None
+    table: PictureTable | None = None
+
+    def at(self, kept: NDArray[np.bool_]) -> Samples:
+        """Some of them."""
+        table = self.table
+        if table is not None:
+            names = [name for name, keep in zip(table.names, kept, strict=True) if keep]
+            columns = tuple(column.at(kept) for column in table.columns)
+            table = PictureTable(table.path, names, columns, None)
+        classes = None if self.labels is None else self.labels[kept]
+        return replace(
+            self,
+            stored=self.stored[kept],
+            splits=self.splits[kept],
+            known=self.known[kept],
+            labels=classes,
+            table=table,
+        )
+
+
+class FolderSource:
+    """Pictures of any size as uint8 [N, C, H, W]: folders named by their classes, with train/, val/ and test/ above
+    them or without; a tar or zip of that; or a CSV of path and label.
+
+    progress: is told how far decoding is, where set.
+    """
+
+    progress: Progress | None = None
+
+    def __init__(
+        self,
+        *,
+        path: str | None = None,
+        classes: Sequence[str] | None = None,
+        size: int | Sequence[int] | None = None,
+        fit: Fit = "crop",
+        colour: Colour = "auto",
+        target: Target = None,
+        label_separator: str | None = None,
+        task: TaskSetting = "auto",
+        labels: int | None = None,
+        val: float | int = 0.15,
+        test: float | int = 0.15,
+        split_seed: int = 0,
+        stratify: bool = True,
+        folds: int | None = None,
+        on_broken: str = "stop",
+        max_pixels: int = MAX_PIXELS,
+        memory_limit: float | None = None,
+    ) -> None:
+        self.path = path
+        self.classes = None if classes is None else tuple(map(str, classes))
+        pair = None if size is None else (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
+        self.wanted = Wanted(pair, colour, fit, max_pixels, patient=on_broken == "skip")
+        self.target = target
+        self.label_separator = label_separator
+        self.task: TaskSetting = task
+        self.labels = labels
+        self.shares = Shares(val, test, split_seed, folds)
+        self.stratify = stratify
+        self.memory_limit = memory_limit
+
+    def load(self, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
+        """Find the pictures, decode them or take them from the cache, and split them."""
+        path = self._path()
+        if is_table(path):
+            pictures, samples = self._from_table(path)
+        else:
+            pictures, samples = self._from_tree(path)
+        notes = _notes(pictures, samples, self.wanted)
+        if pictures.broken:
+            samples = samples.at(~np.isin(samples.stored, list(pictures.broken)))
+        rows, unlabelled, said = self._rows(samples, fold, path)
+        targets, task = _targets(samples, rows, standardize=standardize_target)
+        _check_training(task, targets, rows.train)
+        return self._dataset(pictures, samples, rows, unlabelled, targets, task, (*notes, *said))
+
+    def _path(self) -> Path:
+        if self.path is not None and Path(self.path).expanduser().is_file():
+            path = existing_file(self.path, "data.path")
+            if is_archive(path) or is_table(path):
+                return path
+            raise UserError(
+                f"data.path: '{path}' is neither a folder of pictures, nor a tar or zip of one, nor a CSV of path,label"
+            )
+        return existing_folder(self.path, "data.path")
+
+    def _from_tree(self, path: Path) -> tuple[Pictures, Samples]:
+        for key, value in (("target", self.target), ("label_separator", self.label_separator)):
+            if value is not None:
+                raise UserError(f"data.{key}: is for a CSV of path,label; in '{path}' the folders name the classes")
+        if self.task not in ("auto", "classification"):
+            raise UserError(f"data.task: folders are classes; {self.task} takes a CSV of path,label")
+        if path.is_dir():
+            listing = list_folder(path)
+            layout = lay_out(listing.names, listing.folders, path, self.classes)
+            some = listing.chosen(layout.kept.tolist())
+            key = picture_cache.key_of("folder", str(path.resolve()), some.names, some.sizes, some.times)
+            pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key, self.progress)
+            pictures.listing.others[:] = listing.others
+            stored = np.arange(len(some.names))
+        else:
+            about, wanted = path.stat(), None if self.classes is None else set(self.classes)
+            key = picture_cache.key_of(
+                "archive", str(path.resolve()), about.st_size, about.st_mtime_ns, sorted(wanted or ())
+            )
+
+            def keep(name: str) -> bool:
+                return wanted is None or not wanted.isdisjoint(name.split("/"))
+
+            pictures = read_pictures(ArchiveSupply(path, keep), self.wanted, path, key, self.progress)
+            names = pictures.listing.names
+            order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+            layout = lay_out([names[i] for i in order], pictures.listing.folders, path, self.classes)
+            stored = order[layout.kept]
+        return pictures, _of_layout(layout, stored)
+
+    def _from_table(self, path: Path) -> tuple[Pictures, Samples]:
+        if self.classes is not None:
+            raise UserError("data.classes: chooses class folders; leave rows out of the table instead")
+        if self.task == "multilabel" and self.label_separator is None and isinstance(self.target, str | int | None):
+            raise UserError("data.label_separator: the character between the labels of a picture, such as ';' or '|'")
+        table = read_table(path, self.target, self.label_separator)
+        task = task_of_table(table, self.task, self.label_separator)
+        unique = sorted(set(table.names))
+        listing = Listing()
+        for name in unique:
+            listing.names.append(name)
+            size, changed = _stat(path, name, patient=self.wanted.patient)
+            listing.sizes.append(size)
+            listing.times.append(changed)
+        root = path.parent
+        key = picture_cache.key_of("files", str(root.resolve()), listing.names, listing.sizes, listing.times)
+        pictures = read_pictures(FolderSupply(root, listing), self.wanted, path, key, self.progress)
+        place = {name: i for i, name in enumerate(unique)}
+        stored = np.array([place[name] for name in table.names], dtype=np.int64)
+        splits, divided = _splits_of(table)
+        known = labelled_rows(table)
+        classes = labels(table.columns[0], task) if task.is_classification else None
+        return pictures, Samples(stored, splits, known, divided, task, classes, table)
+
+    def _rows(self, samples: Samples, fold: int | None, path: Path) -> tuple[Rows, Index, list[str]]:
+        """The rows of each split, those without a label that training may see, and what is to be said."""
+        said = []
+        of = {split: np.flatnonzero((samples.splits == split) & samples.known) for split in SPLITS}
+        aside = {split: int(((samples.splits == split) & ~samples.known).sum()) for split in ("val", "test")}
+        for split, count in aside.items():
+            if count:
+                said.append(f"{count} pictures of {split} have no label and are left out")
+        known = samples.labels if self.stratify else None
+        if "val" in samples.divided:
+            if self.shares.folds is not None:
+                raise UserError(
+                    f"data.folds: {path} has a validation split of its own; with k-fold every picture validates once"
+                )
+            rows = Rows(of["train"], of["val"], of["test"])
+            if "test" not in samples.divided:
+                said.append("there is train and val, but no test: nothing is scored at the end")
+        else:
+            if known is not None:
+                check_class_sizes(known[of["train"]], samples.task.classes)
+            apart = "test" in samples.divided
+            drawn = by_chance(of["train"], self.shares, known, fold, test=not apart)
+            rows = Rows(drawn.train, drawn.val, of["test"]) if apart else drawn
+        rows.require_samples()
+        without = np.flatnonzero(~samples.known & ~np.isin(samples.splits, ("val", "test")))
+        if len(without):
+            said.append(f"{len(without)} pictures have no label; they are for pre-training alone")
+        if self.labels is not None:
+            kept, rest = with_labels(rows.train, self.labels, samples.labels, samples.task.classes, self.shares.seed)
+            said.append(labels_note(len(kept), len(rows.train)))
+            rows, without = Rows(kept, rows.val, rows.test), np.sort(np.concatenate([without, rest]))
+        return rows, without, said
+
+    def _dataset(
+        self,
+        pictures: Pictures,
+        samples: Samples,
+        rows: Rows,
+        unlabelled: Index,
+        targets: torch.Tensor,
+        task: Task,
+        notes: Sequence[str],
+    ) -> Dataset:
+        stored = samples.stored
+        train = stored[rows.train]
+        parts = {"train": train, "val": stored[rows.val], "test": stored[rows.test], "unlabelled": stored[unlabelled]}
+        used = sum(map(len, parts.values()))
+        limit = (machine_memory() / 2) if self.memory_limit is None else self.memory_limit * GIB
+        _, channels, height, width = pictures.pixels.shape
+        needed = used * channels * height * width
+        streamed = needed > limit
+        inputs = _streamed(pictures, parts) if streamed else {name: _taken(pictures, of) for name, of in parts.items()}
+        if streamed:
+            notes = [*notes, _streaming_note(needed, limit)]
+
+        def split(name: str, of: Index) -> Split:
+            return Split(inputs[name], targets[torch.from_numpy(of)], streamed=streamed)
+
+        seen = np.concatenate([train, parts["unlabelled"]]) if len(unlabelled) else train
+        return assembled(
+            split("train", rows.train),
+            split("val", rows.val),
+            split("test", rows.test) if len(rows.test) else None,
+            task,
+            _features(pictures, seen),
+            _fingerprint(pictures, samples, targets),
+            unlabelled=inputs["unlabelled"] if len(unlabelled) else None,
+            fit=self.wanted.fit,
+            notes=notes,
+            about={"files": len(pictures.listing.names), "read": _how(pictures), "streamed": streamed},
+        )
+
+
+def _of_layout(layout: Layout, stored: Index) -> Samples:
+    kept = layout.kept
+    labels = layout.labels[kept]
+    task = Task("classification", ("class",), layout.classes)
+    return Samples(stored, layout.splits[kept], labels >= 0, layout.divided, task, labels)
+
+
+def _stat(table: Path, name: str, *, patient: bool) -> tuple[int, int]:
+    """Size and time of a picture that a table lists."""
+    try:
+        about = (table.parent / name).stat()
+    except OSError as error:
+        if patient:
+            return 0, 0
+        row = f"{table}: lists '{name}', which is not there ({error.strerror or error})"
+        raise UserError(f"{row}; paths are relative to the table; data.on_broken=skip leaves such rows out") from None
+    return about.st_size, about.st_mtime_ns
+
+
+def _splits_of(table: PictureTable) -> tuple[NDArray[np.str_], tuple[str, ...]]:
+    """The split of each row, and which splits the table tells apart."""
+    if table.splits is None:
+        return np.full(len(table.names), "train"), ()
+    column = table.splits
+    meant = []
+    for name in column.categories:
+        split = SPLIT_OF_WORD.get(name.strip().lower())
+        if split is None:
+            raise UserError(f"{table.path}: column 'split': {name!r} is none of train, val, test")
+        meant.append(split)
+    if column.missing.any():
+        row = int(np.flatnonzero(column.missing)[0]) + 1
+        raise UserError(f"{table.path}: column 'split': row {row} says nothing; it must say train, val or test")
+    splits = np.array(meant)[column.values]
+    return splits, tuple(split for split in SPLITS if split in set(splits.tolist()))
+
+
+def _targets(samples: Samples, rows: Rows, *, standardize: bool) -> tuple[torch.Tensor, Task]:
+    if samples.table is None:
+        assert samples.labels is not None
+        return torch.from_numpy(samples.labels), samples.task
+    return targets_of(samples.table, samples.task, rows.train, standardize=standardize)
+
+
+def _check_training(task: Task, targets: torch.Tensor, rows: Index) -> None:
+    """UserError for a class that no training picture has."""
+    if task.is_regression:
+        return
+    counts = class_counts(targets[torch.from_numpy(rows)], task)
+    if absent := [name for name, count in zip(task.classes, counts, strict=True) if count == 0]:
+        what = "label" if task.is_multilabel else "class"
+        raise UserError(f"data: the training split has no picture of {what} '{absent[0]}'; it cannot be learned")
+
+
+def _taken(pictures: Pictures, rows: Index) -> torch.Tensor:
+    """In memory."""
+    return torch.from_numpy(np.ascontiguousarray(pictures.pixels[rows]))
+
+
+def _streamed(pictures: Pictures, parts: dict[str, Index]) -> dict[str, torch.Tensor]:
+    """Mapped from the cache's file; where the splits do not lie there one after another, from a copy in their order."""
+    rows = np.concatenate(list(parts.values()))
+    pixels = pictures.pixels
+    begins = np.cumsum([0, *map(len, parts.values())])
+    if all(len(of) == 0 or (of[-1] - of[0] == len(of) - 1 and (np.diff(of) == 1).all()) for of in parts.values()):
+        starts = {name: int(of[0]) if len(of) else 0 for name, of in parts.items()}
+    else:
+        pixels = _in_order(pictures, rows).pixels()
+        starts = {name: int(begin) for name, begin in zip(parts, begins, strict=False)}
+    whole = torch.from_numpy(pixels)
+    return {name: whole[starts[name] : starts[name] + len(of)] for name, of in parts.items()}
+
+
+def _in_order(pictures: Pictures, rows: Index) -> Entry:
+    """A copy of the decoded pictures on disk, in the order of `rows`."""
+    digest = hashlib.blake2b(rows.tobytes(), digest_size=6).hexdigest()
+    entry, pixels = pictures.entry, pictures.pixels
+    most = max(1, (64 << 20) // int(np.prod(pixels.shape[1:])))
+
+    def build(file: Path) -> dict[str, Any]:
+        with file.open("r+b") as out:
+            out.seek(picture_cache.HEADER)
+            for start in range(0, len(rows), most):
+                out.write(np.ascontiguousarray(pixels[rows[start : start + most]]).data)
+        size = {key: entry.about[key] for key in ("channels", "height", "width")}
+        return {"what": f"{entry.about['what']}, in the order of its splits", "pictures": len(rows), **size}
+
+    return picture_cache.make(f"{entry.name}-{digest}", build)
+
+
+def _features(pictures: Pictures, rows: Index) -> PixelFeatures:
+    """Mean and standard deviation over some of the pictures, computed once."""
+    digest = hashlib.blake2b(rows.tobytes(), digest_size=6).hexdigest()
+
+    def compute() -> dict[str, Any]:
+        features = pixel_features(pictures.pixels, rows)
+        return {"mean": features.mean, "std": features.std}
+
+    known = pictures.entry.remember(f"statistics-{digest}", compute)
+    _, channels, height, width = pictures.pixels.shape
+    return PixelFeatures(channels, height, width, tuple(known["mean"]), tuple(known["std"]))
+
+
+def _fingerprint(pictures: Pictures, samples: Samples, targets: torch.Tensor) -> str:
+    """Of the pixels, the targets and the splits, wherever the files lie."""
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(repr((pictures.pixels.shape[1:], samples.task.classes)).encode())
+    for array in (pictures.sums[samples.stored], samples.splits.astype("S12"), samples.known, targets.numpy()):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def machine_memory() -> float:
+    """Bytes of memory this machine has."""
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return 8.0 * GIB
+
+
+def _how(pictures: Pictures) -> str:
+    name = pictures.entry.name
+    if pictures.seconds is None:
+        return f"decoded before, from the cache ({name})"
+    return f"decoded in {pictures.seconds:.1f} s, kept in the cache ({name})"
+
+
+def _streaming_note(needed: float, limit: float) -> str:
+    return (
+        f"the pictures take {needed / GIB:.2g} GiB, more than data.memory_limit ({limit / GIB:.2g} GiB): "
+        "they are read from disk while training"
+    )
+
+
+def _notes(pictures: Pictures, samples: Samples, wanted: Wanted) -> list[str]:
+    """What is to be said of the files."""
+    _, channels, height, width = pictures.pixels.shape
+    colour = "in colour" if channels == 3 else "in grey"
+    count = len(np.unique(samples.stored))
+    said = [f"{count:,} pictures of {width} x {height} {colour}, {_how(pictures)}"]
+    if broken := [pictures.listing.names[row] for row in sorted(pictures.broken)]:
+        rows = sorted(pictures.broken)
+        shown = "; ".join(f"{pictures.listing.names[row]} {pictures.broken[row]}" for row in rows[:NAMED])
+        more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+        said.append(f"data.on_broken: {len(broken)} pictures are left out: {shown}{more}")
+    others = [name for name in pictures.listing.others if not is_picture(name)]
+    if others:
+        named = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
+        said.append(f"{len(others)} files are no pictures by their endings and are ignored: {named}")
+    return said
