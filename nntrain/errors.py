@@ -31,3 +31,9 @@ def unknown(what: str, word: str, allowed: Sequence[str], *, show: int = 24) -> 
     hint = f"; did you mean '{guess}'?" if guess else ""
     listed = ", ".join(allowed[:show]) + (", ..." if len(allowed) > show else "")
     return f"unknown {what} '{word}'{hint} (choices: {listed})"
+
+
+def unknown_of_many(what: str, word: str, allowed: Sequence[str]) -> str:
+    """`unknown backbone 'resnt18' (nearest: resnet18, resnet34, resnet152; 80 in all)`, where a list would be long."""
+    near = difflib.get_close_matches(word.lower(), allowed, n=5, cutoff=0.5)
+    return f"unknown {what} '{word}' (nearest: {', '.join(near or allowed[:5])}; {len(allowed)} in all)"

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from nntrain.errors import UserError
 from nntrain.models.activations import Family
-from nntrain.seeding import generator
+from nntrain.seeding import derive, generator
 
 EMBEDDING_STD = 0.1
 Size = tuple[int, ...]
@@ -103,7 +103,8 @@ class LeCunUniform(HeUniform):
 
 
 class Auto(Initializer):
-    """He before rectifiers, Xavier before tanh, sigmoid and their like, LeCun before SELU and in the last layer."""
+    """He before rectifiers, Xavier before tanh, sigmoid and their like, LeCun before SELU and in the last layer; a
+    network's own scheme where it has one (see `OwnScheme`)."""
 
     def __init__(self, distribution: str = "normal", gain: float | str = "auto", bias: float = 0.0) -> None:
         super().__init__(gain, bias)
@@ -211,6 +212,21 @@ INITIALIZERS: dict[str, type[Initializer]] = {
     "torch": Torch,
 }
 
+
+class OwnScheme(nn.Module):
+    """A network that has initial weights of its own, which `init: auto` leaves it: those of `own_parts`.
+
+    With another choice its linear, convolutional, embedding and norm layers follow that choice, and its other
+    parameters (class tokens, layer scales, tables of positions) still start as it says.
+    """
+
+    own_parts: ClassVar[tuple[str, ...]]
+
+    def draw(self, seed: int) -> None:
+        """Set all parameters of `own_parts`, and nothing else, from a seed."""
+        raise NotImplementedError
+
+
 WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 DETERMINISTIC = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.PReLU)
 
@@ -222,14 +238,22 @@ def initialize(network: nn.Module, initializer: Initializer, seed: int) -> list[
     The parameter at `position` in `network.named_parameters()` is drawn from `generator(seed, "init", position)`. A
     linear or convolutional layer tells what follows it by its attributes `family` and `gain`; without them it is
     linear with gain 1. Norms start at 1 (at 0 where their attribute `zero_init` says so) and 0 with fresh running
-    statistics. A layer of any other kind with parameters is a UserError.
+    statistics. A network with a scheme of its own comes first: see `OwnScheme`. Any other layer with parameters is a
+    UserError.
     """
     positions = {id(p): i for i, p in enumerate(network.parameters())}
+    drawn: set[nn.Module] = set()
+    for module in network.modules():
+        if isinstance(module, OwnScheme):
+            module.draw(derive(seed, "init"))
+            drawn |= {inner for part in module.own_parts for inner in module.get_submodule(part).modules()}
 
     def stream(p: Tensor) -> Generator:
         return generator(seed, "init", positions[id(p)])
 
     for module in network.modules():
+        if module in drawn and isinstance(initializer, Auto):
+            continue
         if isinstance(module, WEIGHTED):
             w, b = module.weight, module.bias
             family: Family = getattr(module, "family", "linear")
@@ -242,7 +266,7 @@ def initialize(network: nn.Module, initializer: Initializer, seed: int) -> list[
             module.reset_parameters()
             if getattr(module, "zero_init", False):
                 nn.init.zeros_(module.weight)
-        elif any(True for _ in module.parameters(recurse=False)):
+        elif module not in drawn and any(True for _ in module.parameters(recurse=False)):
             raise UserError(
                 f"init: there is no rule to initialise {type(module).__name__}; a network is made of linear, "
                 "convolutional, embedding and norm layers, and PReLU"

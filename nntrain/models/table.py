@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from nntrain.models.backbone import Backbone
 from nntrain.models.cnn import CNN
 from nntrain.models.initializers import INITIALIZERS
 from nntrain.models.linear import Linear
@@ -12,4 +13,4 @@ from nntrain.models.resnet import ResNet
 
 __all__ = ["INITIALIZERS", "MODELS"]
 
-MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "linear": Linear, "cnn": CNN, "resnet": ResNet}
+MODELS: dict[str, type[nn.Module]] = {"mlp": MLP, "linear": Linear, "cnn": CNN, "resnet": ResNet, "backbone": Backbone}

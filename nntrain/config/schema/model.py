@@ -22,6 +22,7 @@ from nntrain.config.fields import (
     Variant,
     optional,
 )
+from nntrain.errors import unknown_of_many
 
 ACTIVATION_SETTINGS: dict[str, dict[str, Kind]] = {
     "relu": {},
@@ -52,6 +53,24 @@ NORM_SETTINGS: dict[str, dict[str, Kind]] = {
     "rms": {"eps": POSITIVE},
     "group": {"groups": Integer(low=1), "eps": POSITIVE},
 }
+
+
+class Architecture(Text):
+    """The name of a classification model of torchvision, which is asked for the names that it has."""
+
+    def __init__(self) -> None:
+        super().__init__("a classification model of torchvision, such as resnet18")
+
+    def complaint(self, value: Any) -> str | None:
+        if said := super().complaint(value):
+            return said
+        try:
+            from torchvision import models
+        except (ImportError, RuntimeError):  # without a working torchvision it is said when the network is built
+            return None
+        names = models.list_models(module=models)
+        return None if value in names else unknown_of_many("backbone", value, names)
+
 
 PUBLISHED = r"(\w+_Weights\.)?[A-Z][A-Z0-9_]*"  # torchvision's published weights: IMAGENET1K_V1, DEFAULT
 FIRST = Keyed({"first": Integer(low=1)})
@@ -89,6 +108,7 @@ FIELDS: dict[str, Kind] = {
     "head_dropout": PROBABILITY,
     "width_multiplier": POSITIVE,
     "zero_init": Boolean(),
+    "architecture": Architecture(),
 }
 
 VECTOR_NORMS = ("none", "batch", "layer", "rms")
