@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nntrain.augment.pictures import Pictures
+from nntrain.augment.rows import Rows
+from nntrain.augment.table import AUGMENTATIONS
 from nntrain.components import build, find
 from nntrain.data.dataset import Dataset, Features, PixelFeatures, Split, TableFeatures
 from nntrain.data.table import SOURCES
+from nntrain.data.tabular import TableSource
 from nntrain.data.unlabelled import without_labels
 from nntrain.errors import UserError
 from nntrain.models import autoencoder, transfer
@@ -27,6 +31,8 @@ from nntrain.objective.metrics import METRICS, metric_names
 from nntrain.objective.objective import Objective, class_weight_tensor
 from nntrain.objective.reconstruction import Reconstruction
 from nntrain.objective.table import LOSSES, OBJECTIVES
+from nntrain.optim.adam_variants import NAdam
+from nntrain.optim.asgd import ASGD
 from nntrain.optim.duration import Duration
 from nntrain.optim.optimizer import Optimizer
 from nntrain.optim.parameters import Parameters
@@ -34,6 +40,7 @@ from nntrain.optim.plateau import Plateau
 from nntrain.optim.rprop import Rprop
 from nntrain.optim.schedule import Schedule
 from nntrain.optim.table import OPTIMIZERS, SCHEDULES
+from nntrain.source_weights import Beginning, begin
 from nntrain.task import Task
 from nntrain.training.batches import Augment
 from nntrain.training.course import Course
@@ -59,10 +66,18 @@ class Experiment:
     notes: tuple[str, ...]
     fold: int | None = None
     layer: int | None = None
+    part: bool = False  # of a run that goes on afterwards
+    beginning: Beginning = field(default_factory=Beginning)
 
     @property
     def task(self) -> Task:
         return self.dataset.task
+
+    @property
+    def fixed_features(self) -> bool:
+        """Whether what the head takes is the same for a sample in every epoch."""
+        still = self.augment is None and not self.program.input_noise and self.course.thawing is None
+        return still and self.program.network.fixed_features and isinstance(self.program.objective, Objective)
 
 
 def build_experiment(
@@ -72,28 +87,32 @@ def build_experiment(
     dataset: Dataset | None = None,
     start: Mapping[str, Tensor] | None = None,
     layer: int | None = None,
+    resumed: Mapping[str, Any] | None = None,
 ) -> Experiment:
     """Raises UserError where the config does not fit the data or the machine. Nothing is written.
 
     dataset: what `load_data` returned, where it is known already. start: weights by name that a training before this
-    one left. layer: of an autoencoder, the only one that is to train (see `verbs.stages`).
+    one left. layer: of an autoencoder, the only one that is to train (see `verbs.stages`). resumed: of a run that goes
+    on, what it noted of `model.init_from`, which is not opened again.
     """
     device = find_device(config["device"])
     check_precision(config, device)
     loss, learner = build("loss", LOSSES, config["loss"]), find_learner(config)
     if dataset is None:
         dataset = load_data(config, standardize_target=not loss.raw_targets, fold=fold)
-    objective: Objective | Reconstruction
-    if isinstance(learner, Autoencoder):
-        dataset = without_labels(dataset)
-        objective = build_reconstruction(config, learner, dataset, layer)
     else:
         dataset = replace(dataset)
+    objective: Objective | Reconstruction
+    if isinstance(learner, Autoencoder):
+        objective = build_reconstruction(config, learner, dataset, layer)
+    else:
         objective = build_objective(config, loss, dataset)
     network, notes = build_network(config, dataset.features, objective.outputs), []
     notes += initialize(network, build("init", INITIALIZERS, config["init"]), config["seed"])
     if isinstance(network.body, MLP) and not network.body.hidden and config["model"]["dropout"]:
         notes.append("model.dropout has no effect without hidden layers; model.input_dropout drops inputs")
+    beginning = begin(network, dataset, config["model"], resumed)
+    notes += beginning.notes
     if start is not None:
         transfer.take(network, start)
     if layer is not None:
@@ -101,11 +120,13 @@ def build_experiment(
     network.to(device)
     dataset.train, dataset.val = dataset.train.to(device), dataset.val.to(device)
     dataset.test = None if dataset.test is None else dataset.test.to(device)
+    augment = build_augment(config, dataset, objective)
+    notes += [] if augment is None else augment.notes
     check_batches(config, network, dataset.train)
 
     optimizer: Optimizer = build("optimizer", OPTIMIZERS, config["optimizer"])
-    params = Parameters(network.named_parameters())
-    check_optimizer(config, optimizer)
+    params = Parameters(network.named_parameters(), beginning.rates)
+    check_optimizer(config, optimizer, beginning)
     if config["schedule"].get("cycle_momentum") and optimizer.base_momentum is None:
         notes.append(f"schedule.cycle_momentum: optimizer {config['optimizer']['name']} has no momentum to move")
     if isinstance(optimizer, Rprop) and config["schedule"]["name"] != "constant":
@@ -126,7 +147,7 @@ def build_experiment(
         random=network.draws_noise or regularization["input_noise"] > 0 or getattr(learner, "random", False),
         asks=device.type == "cpu",
     )
-    course = build_course(config, optimizer, dataset, objective)
+    course = build_course(config, optimizer, dataset, objective, beginning)
     state = TrainState.initial(
         network,
         params,
@@ -134,14 +155,21 @@ def build_experiment(
         scaled=config["precision"] == "fp16",
         averaged=regularization["ema"] > 0 or course.swa_start is not None,
     )
-    return Experiment(config, device, dataset, program, state, course, None, (*dataset.notes, *notes), fold, layer)
+    said = (*dataset.notes, *notes)
+    return Experiment(
+        config, device, dataset, program, state, course, augment, said, fold, layer, beginning=beginning
+    )
 
 
 def load_data(config: Config, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
-    """The splits, on the CPU."""
+    """The splits, on the CPU; without labels where none are learnt."""
     source = build("data", SOURCES, config["data"])
-    dataset: Dataset = source.load(standardize_target=standardize_target, fold=fold)
-    return dataset
+    if not isinstance(find_learner(config), Autoencoder):
+        dataset: Dataset = source.load(standardize_target=standardize_target, fold=fold)
+        return dataset
+    if isinstance(source, TableSource):
+        source.needs_target = False
+    return without_labels(source.load(standardize_target=standardize_target, fold=fold))
 
 
 def find_learner(config: Config) -> Supervised | Autoencoder:
@@ -225,8 +253,49 @@ def build_network(config: Config, features: Features, outputs: int) -> Network:
     return Network(first, body)
 
 
+def build_augment(config: Config, dataset: Dataset, objective: Objective | Reconstruction) -> Pictures | Rows | None:
+    """The changes to each epoch's training samples, or None. With `expand` they are made here, once: the training split
+    of `dataset` becomes that many times as large, and stays as it is."""
+    if config["augment"]["name"] == "none":
+        return None
+    augment: Pictures | Rows = build(
+        "augment", AUGMENTATIONS, config["augment"], features=dataset.features, seed=config["seed"]
+    )
+    if augment.mixes:
+        check_mixing(config, objective)
+    if augment.expand == 1:
+        return augment
+    train, times = dataset.train, augment.expand
+    if train.streamed:
+        raise UserError(
+            f"augment.expand: {times} times the training pictures do not fit data.memory_limit; use expand=1, which "
+            "draws anew in every epoch and takes no memory"
+        )
+    weights = None if train.weights is None else train.weights.repeat(times)
+    targets = train.targets.repeat(times, *(1 for _ in train.targets.shape[1:]))
+    dataset.train = Split(augment.expanded(train.inputs), targets, weights)
+    return None
+
+
+def check_mixing(config: Config, objective: Objective | Reconstruction) -> None:
+    """UserError where two targets in one sample have no meaning."""
+    keys = [key for key in ("mixup", "cutmix") if config["augment"].get(key)]
+    where = " and ".join(f"augment.{key}" for key in keys)
+    if isinstance(objective, Reconstruction):
+        raise UserError(f"{where}: mixes targets, and objective {config['objective']['name']} has none; set it to 0")
+    if objective.task.kind != "regression" and not objective.criterion.smooths:
+        raise UserError(
+            f"{where}: a mixed sample belongs to two classes, which loss {objective.criterion.name} cannot take; use "
+            "loss=cross_entropy, binary_cross_entropy or focal, or set it to 0"
+        )
+
+
 def build_course(
-    config: Config, optimizer: Optimizer, dataset: Dataset, objective: Objective | Reconstruction
+    config: Config,
+    optimizer: Optimizer,
+    dataset: Dataset,
+    objective: Objective | Reconstruction,
+    beginning: Beginning,
 ) -> Course:
     """How long and at what rates to train."""
     schedule: Schedule = build("schedule", SCHEDULES, config["schedule"])
@@ -257,6 +326,7 @@ def build_course(
         swa_start=swa_start(config["regularization"], steps, total),
         time_limit=None if limit is None else limit * 60.0,
         every_seconds=config["checkpoint"]["every_seconds"],
+        thawing=beginning.thawing(steps),
     )
 
 
@@ -303,11 +373,19 @@ def check_batches(config: Config, network: Network, train: Split) -> None:
         )
 
 
-def check_optimizer(config: Config, optimizer: Optimizer) -> None:
+def check_optimizer(config: Config, optimizer: Optimizer, beginning: Beginning) -> None:
     """UserError where an optimizer cannot run as the rest of the config asks."""
+    name = config["optimizer"]["name"]
+    if beginning.rates and (optimizer.needs_closure or isinstance(optimizer, ASGD)):
+        keys = "lr_decay" if config["model"].get("lr_decay", 1.0) != 1 else "lr_multipliers"
+        raise UserError(f"model.{keys}: optimizer {name} has one learning rate for all layers; use another optimizer")
+    if beginning.stages and (optimizer.needs_closure or isinstance(optimizer, NAdam)):
+        raise UserError(
+            f"model.unfreeze_at: the state of optimizer {name} belongs to all parameters at once, so none can join "
+            "later; use another optimizer, such as adamw"
+        )
     if not optimizer.needs_closure:
         return
-    name = config["optimizer"]["name"]
     if config["batch_size"] != "full":
         raise UserError(f"optimizer {name} needs the whole training split in every step: add batch_size=full")
     if config["precision"] == "fp16":

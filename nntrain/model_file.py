@@ -9,19 +9,22 @@ from typing import Any
 from nntrain.data.dataset import Features, PixelFeatures, TableFeatures
 from nntrain.data.table_preprocessing import task_from_state
 from nntrain.experiment import Experiment
+from nntrain.objective.corruption import Layout
+from nntrain.objective.reconstruction import Reconstruction
 from nntrain.task import Task
 
 
 def about_model(experiment: Experiment, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON-able: config, task, features, preprocessing, class weights and metrics."""
-    features = experiment.dataset.features
-    weights = experiment.program.objective.class_weights
+    """JSON-able: config, task, features, preprocessing, class weights, what is reconstructed, and metrics."""
+    features, objective = experiment.dataset.features, experiment.program.objective
+    weights = objective.class_weights
     return {
         "config": dict(experiment.config),
         "task": asdict(experiment.task),
         "features": {"kind": "pixels" if isinstance(features, PixelFeatures) else "table", **asdict(features)},
         "preprocessing": experiment.dataset.preprocessing.state(),
         "class_weights": None if weights is None else weights.tolist(),
+        "layout": asdict(objective.layout) if isinstance(objective, Reconstruction) else None,
         "data_fingerprint": experiment.dataset.fingerprint,
         "fold": experiment.fold,
         "metrics": dict(metrics),
@@ -39,3 +42,14 @@ def features_of(about: Mapping[str, Any]) -> Features:
             saved["channels"], saved["height"], saved["width"], tuple(saved["mean"]), tuple(saved["std"])
         )
     return TableFeatures(saved["numeric"], tuple(saved["cardinalities"]), saved["one_hot_max"], saved["embedding_dim"])
+
+
+def layout_of(about: Mapping[str, Any]) -> Layout:
+    """What an autoencoder reconstructs."""
+    saved = about["layout"]
+    low, high, unit = (tuple(map(float, saved[key])) for key in ("low", "high", "unit"))
+    shape = None
+    if saved["shape"] is not None:
+        channels, height, width = map(int, saved["shape"])
+        shape = (channels, height, width)
+    return Layout(int(saved["numeric"]), tuple(map(int, saved["cardinalities"])), shape, low, high, unit)

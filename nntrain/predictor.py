@@ -17,21 +17,23 @@ from nntrain.components import build
 from nntrain.data.dataset import Preprocessing, Split
 from nntrain.data.preprocessing import from_state
 from nntrain.data.table import SOURCES
-from nntrain.errors import UserError, nearest
-from nntrain.experiment import build_network, find_device
-from nntrain.folder import RESULT, read_json
-from nntrain.model_file import features_of, task_of
+from nntrain.errors import UserError
+from nntrain.experiment import build_network, find_device, find_learner
+from nntrain.model_file import features_of, layout_of, task_of
 from nntrain.models.table import MODELS
-from nntrain.models.transfer import SETTINGS
+from nntrain.models.transfer import SETTINGS, features_module
+from nntrain.objective.corruption import Autoencoder
 from nntrain.objective.label_metrics import THRESHOLD
-from nntrain.objective.metrics import metric_names
+from nntrain.objective.metrics import baseline_metrics, metric_names
 from nntrain.objective.objective import Objective
+from nntrain.objective.reconstruction import Reconstruction
 from nntrain.objective.table import LOSSES
 from nntrain.optim.sgd import SGD
+from nntrain.source_weights import model_path
 from nntrain.task import Task
 from nntrain.training.arithmetic import arithmetic
-from nntrain.training.checkpoint import BEST, load_model
-from nntrain.training.evaluate import evaluate, outputs_of
+from nntrain.training.checkpoint import load_model
+from nntrain.training.evaluate import codes_of, evaluate, outputs_of
 from nntrain.training.step import Program
 
 
@@ -58,7 +60,7 @@ class Predictor:
         elif self.task.is_multilabel:
             what = f"any of {len(self.classes)} labels ({some})"
         else:
-            what = ", ".join(self.task.targets)
+            what = "the code of each sample" if self.task.is_reconstruction else ", ".join(self.task.targets)
         return f"Predictor {self.path}\n{name} on {self.device}; predicts {what}"
 
     @property
@@ -71,20 +73,34 @@ class Predictor:
         """Whether the loss takes regression targets in their own unit, not standardised."""
         return self._program.objective.raw_targets
 
-    def in_own_unit(self, targets: Tensor) -> Tensor:
-        """Targets of a split as the metrics compare them: class indices, labels, or values in the target's own unit."""
-        return self._program.objective.own_unit(targets)
+    def baseline(self, train: Split, split: Split) -> dict[str, float]:
+        """What the trivial prediction, made from the training split, scores on another."""
+        objective = self._program.objective
+        if isinstance(objective, Reconstruction):
+            return objective.mean_prediction(train.inputs, split.inputs)
+        targets = objective.own_unit(train.targets), objective.own_unit(split.targets)
+        return {name: float(value) for name, value in baseline_metrics(self.task, *targets).items()}
+
+    def labelled(self, raw: Any) -> Split:
+        """Raw inputs with their targets; the inputs alone where these are what the model reconstructs."""
+        if not self.task.is_reconstruction:
+            return self.preprocessing.labelled(raw)
+        inputs = self.preprocessing.inputs(raw)
+        return Split(inputs, inputs.new_zeros((len(inputs), 0)))
 
     def probabilities(self, raw: Any) -> NDArray[np.float32]:
         """Probabilities [N, K] for raw inputs: a DataFrame, an array, a path, pictures. A row sums to 1 over classes;
         each label has a probability of its own. UserError for regression."""
         if not self.task.classes:
-            raise UserError(f"{self.path} predicts values, not classes; use predict")
+            what = "gives codes" if self.task.is_reconstruction else "predicts values"
+            raise UserError(f"{self.path} {what}, not classes; use predict")
         return self._outputs(self.preprocessing.inputs(raw)).numpy()
 
     def predict(self, raw: Any) -> NDArray[Any] | list[list[str]]:
-        """Class names [N]; for labels a list of N lists, of the labels that are more probable than not; or values in
-        the target's own unit: [N], or [N, T] for several targets. raw: as above."""
+        """Class names [N]; for labels a list of N lists, of the labels that are more probable than not; values in the
+        target's own unit: [N], or [N, T] for several targets; or an autoencoder's codes [N, F]. raw: as above."""
+        if self.task.is_reconstruction:
+            return self.codes(raw)
         found: NDArray[Any] = self._outputs(self.preprocessing.inputs(raw)).numpy()
         if self.task.is_classification:
             named: NDArray[Any] = np.asarray(self.classes)[found.argmax(1)]
@@ -93,16 +109,25 @@ class Predictor:
             return labels_of(found, self.task)
         return found[:, 0] if found.shape[1] == 1 else found
 
+    def codes(self, raw: Any) -> NDArray[np.float32]:
+        """What the last layer is given [N, F]: features of each sample, an autoencoder's code. UserError for a model
+        that has no such layer."""
+        if not features_module(self._program.network.body):
+            raise UserError(f"{self.path}: model {self.config['model']['name']} has no layer before its outputs")
+        with self._arithmetic():
+            return codes_of(self._program, self.preprocessing.inputs(raw).to(self.device)).cpu().numpy()
+
     def evaluate(self, raw: Any) -> dict[str, float]:
         """Loss and metrics on raw inputs that carry their targets, or on a split."""
-        split = raw if isinstance(raw, Split) else self.preprocessing.labelled(raw)
+        split = raw if isinstance(raw, Split) else self.labelled(raw)
         with self._arithmetic():
             return evaluate(self._program, split.to(self.device), metric_names(self.task))
 
     def _outputs(self, inputs: Tensor) -> Tensor:
         with self._arithmetic():
-            outputs = outputs_of(self._program, inputs.to(self.device))
-            return self._program.objective.predictions(outputs).cpu()
+            objective = self._program.objective
+            assert not isinstance(objective, Reconstruction)
+            return objective.predictions(outputs_of(self._program, inputs.to(self.device))).cpu()
 
     def _arithmetic(self) -> AbstractContextManager[None]:
         return arithmetic(self.device, self.config["precision"], self.config["deterministic"])
@@ -139,7 +164,12 @@ def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Pred
 def _predictor(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any], where: torch.device) -> Predictor:
     config, task, features, weights = about["config"], task_of(about), features_of(about), about["class_weights"]
     class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
-    objective = Objective(task, build("loss", LOSSES, config["loss"]), 0.0, class_weights)
+    objective: Objective | Reconstruction
+    learner = find_learner(config)
+    if isinstance(learner, Autoencoder):
+        objective = Reconstruction(learner, layout_of(about), config["seed"])
+    else:
+        objective = Objective(task, build("loss", LOSSES, config["loss"]), 0.0, class_weights)
     with torch.device("meta"):  # its size is known before any memory is taken for it
         wanted = build_network(config, features, objective.outputs).state_dict()
     if unlike := _differences(wanted, tensors):
@@ -189,19 +219,3 @@ def _largest(value: Any) -> int:
     if isinstance(value, list):
         return max(map(_largest, value), default=0)
     return value if isinstance(value, int) else 0
-
-
-def model_path(path: Path) -> Path:
-    """The model file that a path stands for: itself, the best model of a run folder, or of the best fold of one."""
-    if not path.is_dir():
-        return path
-    if (path / BEST).is_file():
-        return path / BEST
-    if (path / RESULT).is_file() and (best := read_json(path / RESULT).get("checkpoint")):
-        inside = path / Path(best).parent.name / BEST  # the run may have been moved since
-        if inside.is_file():
-            return inside
-    inner = sorted(path.rglob(BEST), key=lambda found: found.stat().st_mtime)
-    guess = inner[-1].parent if inner else nearest(path.name, [p.name for p in path.parent.iterdir() if p != path])
-    hint = f"; did you mean '{guess}'?" if guess else ""
-    raise UserError(f"checkpoint: {path} has no {BEST}{hint}")

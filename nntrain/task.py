@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-TaskKind = Literal["classification", "multilabel", "regression"]
+TaskKind = Literal["classification", "multilabel", "regression", "reconstruction"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Task:
     Classification targets are int64 class indices, shape [N]. Multilabel targets are float32, shape [N, K], 1 where the
     sample has the label and 0 where not; `classes` names the labels, and `separator` stands between those of a sample
     where they are one text. Regression targets are float32, shape [N, T], standardised: value in the target's own
-    unit = center + scale * standardised, per column.
+    unit = center + scale * standardised, per column. A reconstruction has no targets but its inputs: they are [N, 0].
     """
 
     kind: TaskKind
@@ -36,3 +36,7 @@ class Task:
     @property
     def is_regression(self) -> bool:
         return self.kind == "regression"
+
+    @property
+    def is_reconstruction(self) -> bool:
+        return self.kind == "reconstruction"

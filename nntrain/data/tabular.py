@@ -72,6 +72,7 @@ class TableSource:
     ) -> None:
         self.path = path
         self.target = target
+        self.needs_target = True
         self.task: TaskSetting = task
         self.header = header
         self.separator = {"tab": "\t", "space": " ", "\\t": "\t"}.get(separator, separator) if separator else None

@@ -131,6 +131,8 @@ METRICS: dict[str, Metric] = {
 
 def metric_names(task: Task) -> tuple[str, ...]:
     """The metrics that are reported for the task, without `loss`."""
+    if task.is_reconstruction:
+        return ("rmse", "r2")  # as `reconstruction.Totals` has them
     return tuple(name for name, metric in METRICS.items() if task.kind in metric.functions)
 
 

@@ -1,7 +1,8 @@
-"""Every loss that a recipe can name."""
+"""Every loss and every objective that a recipe can name."""
 
 from __future__ import annotations
 
+from nntrain.objective.corruption import Autoencoder, Denoising, Masked, Supervised
 from nntrain.objective.loss import Loss
 from nntrain.objective.losses import (
     Absolute,
@@ -29,4 +30,11 @@ LOSSES: dict[str, type[Loss]] = {
     "log_cosh": LogCosh,
     "quantile": Quantile,
     "poisson": Poisson,
+}
+
+OBJECTIVES: dict[str, type[Supervised | Autoencoder]] = {
+    "supervised": Supervised,
+    "autoencoder": Autoencoder,
+    "denoising": Denoising,
+    "masked": Masked,
 }

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from nntrain.objective.reconstruction import Reconstruction
 from nntrain.optim.parameters import Parameters
 from nntrain.training.evaluate import evaluation_batch
 from nntrain.training.state import LoopState, TrainState
@@ -66,8 +67,12 @@ def refresh_norms(program: Program, inputs: Tensor) -> None:
         norm.train()
     with program.autocast(program.device):
         # equal parts, for they weigh alike: two samples left over would make up half of the statistics of 2050
+        fixed = program.objective.fixed(program.device) if isinstance(program.objective, Reconstruction) else None
         for part in torch.tensor_split(inputs, -(-len(inputs) // evaluation_batch(inputs))):
-            network(part.to(program.device))
+            if isinstance(program.objective, Reconstruction):  # of what its layers are given, not of clean inputs
+                program.objective.look(network, part.to(program.device), fixed)
+            else:
+                network(part.to(program.device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.train(was_training)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from nntrain.objective.metrics import compute
+from nntrain.objective.reconstruction import Reconstruction, Totals
 from nntrain.training.step import Program
 
 if TYPE_CHECKING:
@@ -25,21 +27,40 @@ def evaluation_batch(inputs: Tensor) -> int:
 
 def outputs_of(program: Program, inputs: Tensor) -> Tensor:
     """Outputs float32 [N, K] of the network in evaluation mode, which it leaves as it found it."""
+    return _in_parts(program, inputs, program.network)
+
+
+def codes_of(program: Program, inputs: Tensor) -> Tensor:
+    """What the head is given, float32 [N, F], in evaluation mode: the code of an autoencoder."""
+    network = program.network
+    features: Callable[[Tensor], Tensor] = network.body.features  # type: ignore[assignment]
+    return _in_parts(program, inputs, lambda part: features(network.enter(part)))
+
+
+def _in_parts(program: Program, inputs: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    with evaluating(program) as device:
+        parts = [function(part.to(device)) for part in torch.split(inputs, evaluation_batch(inputs))]
+    return torch.cat(parts).float()
+
+
+@contextmanager
+def evaluating(program: Program) -> Iterator[torch.device]:
+    """The network in evaluation mode, without gradients, on the device that is given; it is left as it was found."""
     network, device = program.network, program.device
     was_training = network.training
     network.eval()
     try:
         with torch.no_grad(), program.autocast(device):
-            parts = [network(part.to(device)) for part in torch.split(inputs, evaluation_batch(inputs))]
+            yield device
     finally:
         network.train(was_training)
-    return torch.cat(parts).float()
 
 
 @torch.no_grad()
 def scores_of(program: Program, outputs: Tensor, split: Split, names: Sequence[str]) -> dict[str, float]:
     """`loss` and the named metrics of a split's outputs; one sync with the device."""
     objective = program.objective
+    assert not isinstance(objective, Reconstruction), "whose outputs are not kept: see totals_of"
     found = {"loss": objective.evaluation_loss(outputs, split.targets, split.weights)}
     wanted = [name for name in names if name != "loss"]
     found |= compute(wanted, objective.task, objective.predictions(outputs), objective.own_unit(split.targets))
@@ -49,4 +70,21 @@ def scores_of(program: Program, outputs: Tensor, split: Split, names: Sequence[s
 
 def evaluate(program: Program, split: Split, names: Sequence[str]) -> dict[str, float]:
     """`loss` and the named metrics of a split."""
+    if isinstance(program.objective, Reconstruction):
+        return reconstruction_scores(totals_of(program, program.objective, split.inputs), names)
     return scores_of(program, outputs_of(program, split.inputs), split, names)
+
+
+def totals_of(program: Program, objective: Reconstruction, inputs: Tensor) -> Totals:
+    """What the reconstructions of all inputs add up to; they themselves would take the memory of another data set."""
+    with evaluating(program) as device:
+        fixed, parts = objective.fixed(device), torch.split(inputs, evaluation_batch(inputs))
+        first, *rest = (objective.totals(program.network, part.to(device), fixed) for part in parts)
+        return sum(rest, first)
+
+
+def reconstruction_scores(totals: Totals, names: Sequence[str]) -> dict[str, float]:
+    """`loss` and the named scores; one sync with the device."""
+    scores = totals.scores()
+    wanted = ["loss", *(name for name in names if name != "loss")]
+    return dict(zip(wanted, torch.stack([scores[name] for name in wanted]).tolist(), strict=True))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nntrain.objective.objective import Objective
 from nntrain.objective.penalties import add_penalty_gradients, clip_by_norm, clip_by_value, max_norm_, penalty
+from nntrain.objective.reconstruction import Reconstruction
 from nntrain.optim.lbfgs import LBFGS
 from nntrain.optim.optimizer import Hyper, Optimizer
 from nntrain.training.state import TrainState
@@ -36,7 +37,7 @@ class Program:
     """
 
     network: Network
-    objective: Objective
+    objective: Objective | Reconstruction
     optimizer: Optimizer
     precision: str = "fp32"
     l1: float = 0.0
@@ -79,6 +80,8 @@ class Batch:
 def forward(program: Program, batch: Batch) -> Tensor:
     """The mean training loss of a batch, a scalar with its graph."""
     network = program.network
+    if isinstance(program.objective, Reconstruction):
+        return program.objective.loss(network, batch.inputs, program.input_noise)
     x = network.enter(batch.inputs)
     if program.input_noise:
         x = x + program.input_noise * torch.randn_like(x)

@@ -87,8 +87,3 @@ def copy_views(vector: Tensor, old: Parameters, to: Tensor, new: Parameters) -> 
     places = dict(zip(new.names, new.split(to), strict=True))
     for name, view in zip(old.names, old.split(vector), strict=True):
         places[name].copy_(view)
-
-
-def can_join(state: State, params: Parameters) -> bool:
-    """Whether an optimizer keeps all of its state by parameter, so that more of them can join."""
-    return all("." in name or tensor.shape == params.flat.shape for name, tensor in state.tensors.items())

@@ -9,11 +9,13 @@ from typing import Any, TextIO
 import torch
 
 from nntrain.config.compose import Composed, compose
+from nntrain.data.progress import watched
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import Experiment, build_experiment
 from nntrain.folder import shown
 from nntrain.models.summary import layer_table
 from nntrain.record.check import check_report
+from nntrain.record.decoding import decoding_bar
 from nntrain.record.layout import facts
 from nntrain.record.screen import show
 from nntrain.verbs.sheet import sheet_path, write_sheet
@@ -25,7 +27,8 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
     sheet, words = _sheet(words)
     composed = compose(words)
     folds = composed.config["data"].get("folds")
-    experiment = build_experiment(composed.config, fold=0 if folds else None)
+    with decoding_bar(stream) as bar, watched(bar):
+        experiment = build_experiment(composed.config, fold=0 if folds else None)
     rows = [vars(row) for row in layer_table(experiment.program.network, experiment.dataset.train.inputs[:1])]
     settings = list(_settings(composed))
     count = sum(p.numel() for p in experiment.program.network.parameters())
@@ -42,6 +45,7 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
             memory=memory,
             data=dataset.summary,
             notes=experiment.notes,
+            beginning=experiment.beginning.table,
         ),
         stream,
     )
@@ -55,6 +59,7 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
         "memory_bytes": memory,
         "data": dict(dataset.summary),
         "notes": list(experiment.notes),
+        "beginning": [dict(row) for row in experiment.beginning.table],
         "sheet": None if sheet is None else str(sheet.resolve()),
     }
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
-import torch
 import yaml
 from rich.text import Text
 
@@ -16,7 +15,6 @@ from nntrain.data.dataset import Split, TableFeatures
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import load_data
 from nntrain.folder import shown
-from nntrain.objective.metrics import baseline_metrics
 from nntrain.predictor import Predictor, refuse_own_code
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.result import metrics_table
@@ -45,13 +43,11 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
     baseline: dict[str, float] | None = None
     path = Path(str(changes.get("path", "")))
     if name is None and "path" in changes and path.is_file():
-        shown_as, split = str(path), model.preprocessing.labelled(path)
+        shown_as, split = str(path), model.labelled(path)
     else:
         refuse_own_code(model.path, model.config, ("data",), trust=trusted(words))
-        shown_as, split, train_targets = _own_split(model, changes, name, notes)
-        targets = model.in_own_unit(split.targets)
-        found = baseline_metrics(model.task, model.in_own_unit(train_targets), targets)
-        baseline = {key: float(value) for key, value in found.items()}
+        shown_as, split, train = _own_split(model, changes, name, notes)
+        baseline = model.baseline(train, split)
     result = {
         "checkpoint": str(model.path.resolve()),
         "task": model.task.kind,
@@ -88,8 +84,8 @@ def _changes(given: Mapping[str, str], section: Mapping[str, Any]) -> dict[str, 
 
 def _own_split(
     model: Predictor, changes: Mapping[str, Any], name: str | None, notes: list[str]
-) -> tuple[str, Split, torch.Tensor]:
-    """A split of the data that the config names: the name, the samples, and the training targets for the baseline."""
+) -> tuple[str, Split, Split]:
+    """A split of the data that the config names: the name, the samples, and the training split for the baseline."""
     config = {**model.config, "data": {**model.config["data"], **changes}}
     dataset = load_data(config, standardize_target=not model.raw_targets, fold=model.fold)
     if dataset.task.classes != model.task.classes or dataset.task.targets != model.task.targets:
@@ -107,7 +103,7 @@ def _own_split(
     split = {"train": dataset.train, "val": dataset.val, "test": dataset.test}[name]
     if split is None:
         raise UserError("eval: this data has no test split (splits: train, val)")
-    return name, split, dataset.train.targets
+    return name, split, dataset.train
 
 
 def _lines(result: Mapping[str, Any], notes: list[str], page: Page) -> list[Text]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,23 @@ from nntrain.folder import CONFIG, RESULT, shown
 from nntrain.model_file import about_model
 from nntrain.objective.label_metrics import per_label
 from nntrain.objective.metrics import baseline_metrics, confusion, metric_names, per_class
+from nntrain.objective.reconstruction import Reconstruction
 from nntrain.record.console import RunConsole
 from nntrain.record.files import WriteError, write_json
 from nntrain.task import Task
 from nntrain.training.checkpoint import BEST, load_model, save_model
 from nntrain.training.course import Best
 from nntrain.training.diagnose import overfitting
-from nntrain.training.evaluate import outputs_of, scores_of
+from nntrain.training.evaluate import outputs_of, reconstruction_scores, scores_of, totals_of
 from nntrain.training.state import LoopState
+from nntrain.verbs.reconstructions import draw_reconstructions
 from nntrain.verbs.run import Run, Session
 
 
 def finish(experiment: Experiment, folder: Path, loop: LoopState, best: Best, session: Session) -> Run:
     """Restore the best weights, evaluate every split once, and write the result, the model and the plots."""
     program, dataset, console = experiment.program, experiment.dataset, session.console
+    objective = program.objective
     # where the best epoch was before this session, its weights are on disk alone
     weights = best.weights or load_model(folder / BEST)[0]
     program.network.load_state_dict(weights)
@@ -36,23 +40,30 @@ def finish(experiment: Experiment, folder: Path, loop: LoopState, best: Best, se
     if loop.best_epoch == 0:
         console.warn(f"val_{monitor} was never a number; the weights of the last epoch are kept")
     splits = {"train": dataset.train, "val": dataset.val} | ({} if dataset.test is None else {"test": dataset.test})
-    outputs = {name: outputs_of(program, split.inputs) for name, split in splits.items()}
-    names = metric_names(dataset.task)
-    scores = {name: scores_of(program, outputs[name], split, names) for name, split in splits.items()}
+    names, last = metric_names(dataset.task), "val" if dataset.test is None else "test"
+    if isinstance(objective, Reconstruction):
+        totals = {name: totals_of(program, objective, split.inputs) for name, split in splits.items()}
+        scores = {name: reconstruction_scores(total, names) for name, total in totals.items()}
+        draw: Callable[[Path], None] = partial(draw_reconstructions, experiment, splits[last], totals[last], last)
+        classes: list[dict[str, Any]] = []
+    else:
+        outputs = {name: outputs_of(program, split.inputs) for name, split in splits.items()}
+        scores = {name: scores_of(program, outputs[name], split, names) for name, split in splits.items()}
+        predictions = objective.predictions(outputs[last]).cpu()
+        targets = objective.own_unit(splits[last].targets).cpu()
+        draw = partial(_draw_predictions, dataset.task, last, predictions, targets)
+        classes = _class_table(experiment, predictions, targets)
     result = result_of(experiment, folder, loop, scores)
     save_model(folder / BEST, weights, about_model(experiment, {"best_epoch": loop.best_epoch, **scores}))
     write_json(folder / RESULT, result)
 
-    last = "val" if dataset.test is None else "test"
-    predictions = program.objective.predictions(outputs[last]).cpu()
-    targets = program.objective.own_unit(splits[last].targets).cpu()
-    _plot(experiment, folder, loop, last, predictions, targets, console)
+    _plot(experiment, folder, loop, draw, console)
     if said := overfitting(loop.history, _remedies(experiment.config)):
         console.note(said)
     console.finish(
         result | {"checkpoint": shown(folder / BEST)},
         baselines={name: baseline(experiment, split) for name, split in splits.items() if name != "train"},
-        per_class=_class_table(experiment, predictions, targets),
+        per_class=classes,
         commands=_next_commands(experiment, folder, session.source),
     )
     return Run(folder, loop.history, result)
@@ -79,7 +90,10 @@ def result_of(
 
 def baseline(experiment: Experiment, split: Split) -> dict[str, float]:
     """What the trivial prediction (majority class, labels that most have, mean) scores on a split."""
-    own_unit = experiment.program.objective.own_unit
+    objective = experiment.program.objective
+    if isinstance(objective, Reconstruction):
+        return {} if objective.layer else objective.mean_prediction(experiment.dataset.train.inputs, split.inputs)
+    own_unit = objective.own_unit
     train, targets = own_unit(experiment.dataset.train.targets), own_unit(split.targets)
     return {name: float(value) for name, value in baseline_metrics(experiment.task, train, targets).items()}
 
@@ -104,36 +118,37 @@ def _class_scores(task: Task, predictions: Tensor, targets: Tensor) -> dict[str,
 
 
 def _plot(
-    experiment: Experiment,
-    folder: Path,
-    loop: LoopState,
-    split: str,
-    predictions: Tensor,
-    targets: Tensor,
-    console: RunConsole,
+    experiment: Experiment, folder: Path, loop: LoopState, draw: Callable[[Path], None], console: RunConsole
 ) -> None:
-    """Draw `plots/`; predictions, targets: of `split`. A disk that refuses a picture does not fail the run."""
+    """Draw `plots/`; draw: what shows the predictions. A disk that refuses a picture does not fail the run."""
     from nntrain.record import plots
 
-    to, course, task = folder / "plots", experiment.course, experiment.task
+    to, course = folder / "plots", experiment.course
     try:
         monitor = course.stopping.monitor
         plots.learning_curves(loop.history, monitor, loop.best_epoch or None, to / "learning_curves.png")
         plots.learning_rate(*_rates(experiment, loop), to / "learning_rate.png")
-        if task.is_classification:
-            counts = confusion(predictions, targets, len(task.classes)).numpy()
-            plots.confusion_matrix(counts, task.classes, to / "confusion_matrix.png", f"confusion matrix of {split}")
-            return
-        if task.is_multilabel:
-            scores = {key: scores.numpy() for key, scores in _class_scores(task, predictions, targets).items()}
-            plots.label_scores(scores, task.classes, to / "label_scores.png", f"labels of {split}")
-            return
-        for i, name in enumerate(task.targets):
-            suffix = f"_{i}" if len(task.targets) > 1 else ""
-            path = to / f"predicted_against_true{suffix}.png"
-            plots.predicted_against_true(targets[:, i].numpy(), predictions[:, i].numpy(), name, "", path, split)
+        draw(to)
     except WriteError as error:
         console.warn(str(error))
+
+
+def _draw_predictions(task: Task, split: str, predictions: Tensor, targets: Tensor, to: Path) -> None:
+    """predictions, targets: of `split`."""
+    from nntrain.record import plots
+
+    if task.is_classification:
+        counts = confusion(predictions, targets, len(task.classes)).numpy()
+        plots.confusion_matrix(counts, task.classes, to / "confusion_matrix.png", f"confusion matrix of {split}")
+        return
+    if task.is_multilabel:
+        scores = {key: scores.numpy() for key, scores in _class_scores(task, predictions, targets).items()}
+        plots.label_scores(scores, task.classes, to / "label_scores.png", f"labels of {split}")
+        return
+    for i, name in enumerate(task.targets):
+        suffix = f"_{i}" if len(task.targets) > 1 else ""
+        path = to / f"predicted_against_true{suffix}.png"
+        plots.predicted_against_true(targets[:, i].numpy(), predictions[:, i].numpy(), name, "", path, split)
 
 
 def _rates(experiment: Experiment, loop: LoopState) -> tuple[list[int], list[float]]:
@@ -157,10 +172,17 @@ def _remedies(config: Mapping[str, Any]) -> list[str]:
 
 
 def _next_commands(experiment: Experiment, folder: Path, source: str) -> list[list[str]]:
+    if experiment.part:
+        return []
     raw = experiment.config["data"].get("path") or "FILE"
     rate = experiment.program.optimizer.lr
+    recipe = f"config={source or shown(folder / CONFIG)}"
+    if experiment.task.is_reconstruction:
+        codes = ["nntrain", "predict", shown(folder), f"input={shown(raw)}", "output=codes.csv"]
+        use = ["nntrain", "fit", recipe, "objective=supervised", f"model.init_from={shown(folder)}", "reuse=encoder"]
+        return [["nntrain", "eval", shown(folder)], codes, use]
     return [
         ["nntrain", "eval", shown(folder)],
         ["nntrain", "predict", shown(folder), f"input={shown(raw)}", "output=predictions.csv"],
-        ["nntrain", "fit", f"config={source or shown(folder / CONFIG)}", f"optimizer.lr={rate / 3:.2g}"],
+        ["nntrain", "fit", recipe, f"optimizer.lr={rate / 3:.2g}"],
     ]

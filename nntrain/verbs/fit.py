@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.experiment import build_experiment, find_device
-from nntrain.folder import new_run_folder, write_setup
+from nntrain.folder import beginning_of, new_run_folder, write_setup
 from nntrain.record.lock import locked
 from nntrain.training.arithmetic import arithmetic
 from nntrain.verbs.folds import fit_folds
@@ -37,6 +37,6 @@ def resume(folder: Path, config: Mapping[str, Any], session: Session) -> Run:
     with arithmetic(find_device(config["device"]), config["precision"], config["deterministic"]):
         if config["data"].get("folds"):
             return fit_folds(config, folder, session)
-        experiment = build_experiment(config)
+        experiment = build_experiment(config, resumed=beginning_of(folder))
         with locked(folder):
             return resume_training(experiment, folder, session)

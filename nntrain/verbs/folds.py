@@ -10,7 +10,16 @@ from typing import Any
 from rich.text import Text
 
 from nntrain.experiment import Experiment, build_experiment
-from nntrain.folder import CONFIG, RESULT, new_run_folder, read_json, shown, write_config, write_setup
+from nntrain.folder import (
+    CONFIG,
+    RESULT,
+    beginning_of,
+    new_run_folder,
+    read_json,
+    shown,
+    write_config,
+    write_setup,
+)
 from nntrain.objective.metrics import METRICS
 from nntrain.record.files import write_json
 from nntrain.record.layout import Page, facts, grid, heading
@@ -35,7 +44,12 @@ def fit_folds(config: Mapping[str, Any], folder: Path | None, session: Session) 
         if folder is not None and (done := _finished(folder / f"fold_{i}")):
             results.append(done)
             continue
-        experiment = build_experiment({**config, "name": f"{config['name']}, fold {i + 1} of {count}"}, fold=i)
+        resumed = None if folder is None or not (folder / f"fold_{i}" / LAST).is_file() else folder / f"fold_{i}"
+        experiment = build_experiment(
+            {**config, "name": f"{config['name']}, fold {i + 1} of {count}"},
+            fold=i,
+            resumed=None if resumed is None else beginning_of(resumed),
+        )
         if folder is None:  # now that the data is known to be sound
             folder = new_run_folder(config)
         write_config(folder, config)

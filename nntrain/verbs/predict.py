@@ -51,7 +51,7 @@ def predict_words(words: Mapping[str, str], stream: TextIO | None = None) -> dic
 
 def predictions_table(model: Predictor, source: Path) -> dict[str, Any]:
     """Columns by name: `file` for pictures, `prediction` (`prediction_<target>` for several), `p_<class>`. Labels stand
-    in one text, in which the task's separator is between them."""
+    in one text, in which the task's separator is between them. An autoencoder's: its code, `z_0`, `z_1` and so on."""
     table: dict[str, Any] = {}
     names = model.preprocessing.names(source)
     if names is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from rich.text import Text
@@ -12,15 +13,20 @@ from nntrain.errors import UserError
 from nntrain.experiment import Experiment
 from nntrain.folder import CONFIG, ENVIRONMENT, RESULT, config_fingerprint, read_json, shown, write_config
 from nntrain.record.files import WriteError, write_json
-from nntrain.record.words import plural
+from nntrain.record.layers import beginning_table
+from nntrain.record.words import duration, plural, size
 from nntrain.training.checkpoint import BEST, load_state
 from nntrain.training.course import Interrupted
 from nntrain.training.diagnose import NonFiniteError
+from nntrain.training.features import SHARE, feature_bytes, free_bytes, with_features
 from nntrain.training.state import LoopState
+from nntrain.training.thaw import epoch_of, thaw
 from nntrain.training.trainer import Trainer
 from nntrain.verbs.finish import finish, result_of
 from nntrain.verbs.keeper import FolderKeeper
 from nntrain.verbs.run import Run, Session
+
+CACHES_FEATURES = True  # False in tests alone, which compare the two ways
 
 
 def train(experiment: Experiment, folder: Path, session: Session) -> Run:
@@ -42,8 +48,13 @@ def resume_training(experiment: Experiment, folder: Path, session: Session) -> R
             f"resume: the data has changed since {shown(folder)} was started; start a new run: "
             f"nntrain fit config={session.source}"
         )
-    grows = experiment.program.optimizer.needs_closure
-    loop, losses = load_state(folder, experiment.state, grows=grows)
+    grows, thawing = experiment.program.optimizer.needs_closure, experiment.course.thawing
+
+    def prepare(loop: LoopState) -> None:
+        if thawing is not None:
+            thaw(experiment.program, experiment.state, thawing, epoch_of(loop))
+
+    loop, losses = load_state(folder, experiment.state, grows=grows, prepare=prepare)
     write_config(folder, experiment.config, None if experiment.fold is None else folder.parent)  # with what was changed
     loop.stop_reason = experiment.course.reason_to_stop(loop)  # more epochs, time or patience may have been asked for
     if loop.stop_reason is not None and (folder / RESULT).is_file():
@@ -61,6 +72,9 @@ def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[T
     console.start(**_header(experiment, folder, loop))
     for note in experiment.notes:
         console.note(note)
+    console.tell(lambda page: beginning_table(experiment.beginning.table, page))
+    if CACHES_FEATURES and experiment.fixed_features:
+        console.note(cache_features(experiment))
     if loop.step:
         so_far = f", the best so far being epoch {loop.best_epoch}" if loop.best_epoch else ""
         console.note(f"resumed in epoch {loop.epoch}, after {loop.step} steps{so_far}")
@@ -94,11 +108,29 @@ def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[T
     return finish(experiment, folder, loop, trainer.best, session)
 
 
+def cache_features(experiment: Experiment) -> str:
+    """Put what the head takes in place of every split's inputs, for it does not change; a sentence on it. Features that
+    do not fit in memory are computed in every step, as otherwise."""
+    program, dataset, device = experiment.program, experiment.dataset, experiment.device
+    splits = {"train": dataset.train, "val": dataset.val} | ({} if dataset.test is None else {"test": dataset.test})
+    count, began = sum(map(len, splits.values())), perf_counter()
+    needed = feature_bytes(program, count, dataset.train.inputs)
+    if needed > SHARE * free_bytes(device):
+        return f"the features of {plural(count, 'sample')} would take {size(needed)}: computed in every step instead"
+    for name, split in splits.items():
+        setattr(dataset, name, with_features(program, split))
+    program.network.from_features = True
+    took = duration(perf_counter() - began)
+    return f"only the head trains: features of {plural(count, 'sample')} computed once, in {took}"
+
+
 def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, Any]:
     """What is said before the first step."""
     config, dataset, course, task = experiment.config, experiment.dataset, experiment.course, experiment.task
     splits = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
-    if not task.classes:
+    if task.is_reconstruction:
+        kind = " ".join(map(str, [value for value in config["objective"].values() if not isinstance(value, bool)]))
+    elif not task.classes:
         kind = ", ".join(task.targets)
     else:
         kind = plural(len(task.classes), "label") if task.is_multilabel else f"{len(task.classes)} classes"

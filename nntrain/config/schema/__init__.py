@@ -19,14 +19,14 @@ GROUPS = (
     "augment",
     "model",
     "init",
-    "objective",
-    "pretrain",
     "loss",
     "optimizer",
     "schedule",
     "regularization",
     "early_stopping",
     "checkpoint",
+    "objective",
+    "pretrain",
 )
 
 # Words of the command line that stand for a longer key.

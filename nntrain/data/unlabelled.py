@@ -1,0 +1,40 @@
+"""A data set for learning without labels: its inputs alone, with those that have no label among the training rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from nntrain.data.dataset import Dataset, Split
+from nntrain.task import Task
+
+
+def without_labels(dataset: Dataset) -> Dataset:
+    """The same splits without targets and weights; unlabelled inputs train with the others."""
+    train, notes = _inputs(dataset.train), list(dataset.notes)
+    more = 0 if dataset.unlabelled is None else len(dataset.unlabelled)
+    if dataset.unlabelled is not None:
+        inputs = torch.cat((dataset.train.inputs, dataset.unlabelled.to(dataset.train.inputs.device)))
+        train = _inputs(replace(dataset.train, inputs=inputs, streamed=False))
+        rows = f"{more} row{'s' * (more != 1)} without a label {'is' if more == 1 else 'are'}"
+        notes.append(f"{rows} among the {len(train)} training rows: nothing but inputs is learnt here")
+    if dataset.train.weights is not None:
+        notes.append("data.weight_column has no effect: every row counts alike where no target is learnt")
+    held_out = None if dataset.test is None else _inputs(dataset.test)
+    counts = {"train": len(train), "val": len(dataset.val)} | ({} if held_out is None else {"test": len(held_out)})
+    summary = {key: value for key, value in dataset.summary.items() if key not in ("target", "classes")}
+    return replace(
+        dataset,
+        train=train,
+        val=_inputs(dataset.val),
+        test=held_out,
+        task=Task("reconstruction", ()),
+        summary={**summary, "rows": counts},
+        notes=tuple(notes),
+        unlabelled=None,
+    )
+
+
+def _inputs(split: Split) -> Split:
+    return replace(split, targets=torch.empty((len(split), 0), device=split.device), weights=None)
