@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, TextIO
@@ -63,8 +64,10 @@ def train_composed(
     resumed: the run folder to go on with. silent: say nothing at all but in log.txt.
     """
     # torch is imported once the config is known to be sound: a typo costs no second
+    from nntrain.data.progress import watched
     from nntrain.folder import shown
     from nntrain.record.console import RunConsole
+    from nntrain.record.decoding import decoding_bar
     from nntrain.training.course import Interrupted
     from nntrain.verbs.fit import fit, resume
     from nntrain.verbs.run import Run, Session
@@ -74,6 +77,8 @@ def train_composed(
         catching_signals() as stop,
         Path(os.devnull).open("w") if silent else nullcontext(stream) as people,
         RunConsole(people, quiet=quiet or config["quiet"]) as console,
+        decoding_bar(people, quiet=quiet or config["quiet"], before=partial(_end_if, stop)) as bar,
+        watched(bar),
     ):
         session = Session(console, stop, command, source)
         try:
@@ -84,6 +89,12 @@ def train_composed(
             if not config["checkpoint"]["resumable"]:
                 went = f"stopped; checkpoint.resumable=false, so there is no state to go on from in {shown(folder)}"
             return Run(folder, stopped=went), 128 + (stop.signal or signal.SIGINT)
+
+
+def _end_if(stop: Stop) -> None:
+    """Ctrl-C while data is still being read: there is no state to save."""
+    if stop.signal is not None:
+        raise KeyboardInterrupt
 
 
 @contextmanager

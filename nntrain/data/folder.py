@@ -20,7 +20,6 @@ from nntrain.data.picture_cache import Entry
 from nntrain.data.picture_decoding import MAX_PIXELS, Fit
 from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing, is_archive, is_picture, list_folder
 from nntrain.data.picture_layout import SPLIT_OF_WORD, SPLITS, Layout, lay_out
-from nntrain.data.picture_pool import Progress
 from nntrain.data.picture_reading import Colour, Pictures, Wanted, read_pictures
 from nntrain.data.picture_table import (
     PictureTable,
@@ -79,11 +78,7 @@ class Samples:
 class FolderSource:
     """Pictures of any size as uint8 [N, C, H, W]: folders named by their classes, with train/, val/ and test/ above
     them or without; a tar or zip of that; or a CSV of path and label.
-
-    progress: is told how far decoding is, where set.
     """
-
-    progress: Progress | None = None
 
     def __init__(
         self,
@@ -154,7 +149,7 @@ class FolderSource:
             layout = lay_out(listing.names, listing.folders, path, self.classes)
             some = listing.chosen(layout.kept.tolist())
             key = picture_cache.key_of("folder", str(path.resolve()), some.names, some.sizes, some.times)
-            pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key, self.progress)
+            pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key)
             pictures.listing.others[:] = listing.others
             stored = np.arange(len(some.names))
         else:
@@ -166,7 +161,7 @@ class FolderSource:
             def keep(name: str) -> bool:
                 return wanted is None or not wanted.isdisjoint(name.split("/"))
 
-            pictures = read_pictures(ArchiveSupply(path, keep), self.wanted, path, key, self.progress)
+            pictures = read_pictures(ArchiveSupply(path, keep), self.wanted, path, key)
             names = pictures.listing.names
             order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
             layout = lay_out([names[i] for i in order], pictures.listing.folders, path, self.classes)
@@ -189,7 +184,7 @@ class FolderSource:
             listing.times.append(changed)
         root = path.parent
         key = picture_cache.key_of("files", str(root.resolve()), listing.names, listing.sizes, listing.times)
-        pictures = read_pictures(FolderSupply(root, listing), self.wanted, path, key, self.progress)
+        pictures = read_pictures(FolderSupply(root, listing), self.wanted, path, key)
         place = {name: i for i, name in enumerate(unique)}
         stored = np.array([place[name] for name in table.names], dtype=np.int64)
         splits, divided = _splits_of(table)

@@ -8,21 +8,20 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nntrain.data.picture_decoding import Look, UnreadableError, pillow
 from nntrain.data.picture_worker import decode_chunk
+from nntrain.data.progress import Progress
 from nntrain.errors import UserError
 
 CHUNK, CHUNK_BYTES = 512, 4 << 20  # pictures in one message, and the bytes of their files
 FEW_BYTES = 2 << 20  # what is decoded sooner than a process starts
 MOST_WORKERS = 16
 REFRESH = 0.1  # seconds between two looks at how far it is
-
-Progress = Callable[[int, int | None], None]  # pictures done, of how many (None: not known)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from nntrain.data import picture_cache
 from nntrain.data.picture_cache import Entry
 from nntrain.data.picture_decoding import MAX_PIXELS, Fit, Look, UnreadableError, facts, pillow
 from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing
-from nntrain.data.picture_pool import FEW_BYTES, MOST_WORKERS, Decoded, Progress, Target, cores, decode_all
+from nntrain.data.picture_pool import FEW_BYTES, MOST_WORKERS, Decoded, Target, cores, decode_all
+from nntrain.data.progress import watcher
 from nntrain.errors import UserError
 
 Colour = Literal["auto", "grey", "rgb"]
@@ -50,7 +51,7 @@ class Pictures:
     entry: Entry
 
 
-def read_pictures(supply: Supply, wanted: Wanted, what: Path, key: str, progress: Progress | None = None) -> Pictures:
+def read_pictures(supply: Supply, wanted: Wanted, what: Path, key: str) -> Pictures:
     """The pictures of a supply, decoded if the cache does not have them.
 
     what: the folder or file that people know them by. key: tells their files from all others; the look is added to it.
@@ -63,7 +64,7 @@ def read_pictures(supply: Supply, wanted: Wanted, what: Path, key: str, progress
     seconds = None
     if entry is None:
         began = time.monotonic()
-        entry = picture_cache.make(name, lambda file: _decoded(supply, wanted, what, file, progress))
+        entry = picture_cache.make(name, lambda file: _decoded(supply, wanted, what, file))
         seconds = time.monotonic() - began
     entry.used()
     about = entry.about
@@ -81,9 +82,9 @@ def _label(what: Path, wanted: Wanted) -> str:
     return f"{what.name.partition('.')[0]}{size}" + ("" if wanted.colour == "auto" else f"-{wanted.colour}")
 
 
-def _decoded(supply: Supply, wanted: Wanted, what: Path, file: Path, progress: Progress | None) -> dict[str, Any]:
+def _decoded(supply: Supply, wanted: Wanted, what: Path, file: Path) -> dict[str, Any]:
     """Decode into the file; what the cache is to remember."""
-    look = _first_look(supply, wanted, what)
+    look, progress = _first_look(supply, wanted, what), watcher()
     workers = 0 if supply.size < FEW_BYTES else min(cores(), MOST_WORKERS)
 
     def run(look: Look) -> Decoded:
@@ -101,6 +102,8 @@ def _decoded(supply: Supply, wanted: Wanted, what: Path, file: Path, progress: P
     if any(problem.kind == "colour" for problem in found.problems):
         look = replace(look, channels=3, all_grey=False)
         found = run(look)
+    if progress is not None:
+        progress(found.done, found.done)
     problems = sorted(found.problems, key=lambda problem: problem.row)
     if other := next((problem for problem in problems if problem.kind == "size"), None):
         raise _sizes_differ(supply, look, what, f"{other.name} {other.said}")
