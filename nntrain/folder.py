@@ -68,7 +68,14 @@ def write_setup(folder: Path, experiment: Experiment, command: Sequence[str]) ->
     config = experiment.config
     write_config(folder, config, None if experiment.fold is None else folder.parent)
     about = environment(config["seed"], str(experiment.device), experiment.dataset.fingerprint, command)
-    write_json(folder / ENVIRONMENT, {**about, "config_fingerprint": config_fingerprint(config)})
+    begun = {"beginning": dict(experiment.beginning.record)} if experiment.beginning.record else {}
+    write_json(folder / ENVIRONMENT, {**about, "config_fingerprint": config_fingerprint(config), **begun})
+
+
+def beginning_of(folder: Path) -> dict[str, Any]:
+    """What a run noted of the weights it began with (see `source_weights.begin`)."""
+    noted = read_json(folder / ENVIRONMENT).get("beginning", {})
+    return dict(noted)
 
 
 def config_fingerprint(config: Mapping[str, Any]) -> str:

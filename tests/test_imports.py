@@ -16,7 +16,7 @@ MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"
 
 LEAVES = {"errors", "seeding", "task"}
 PARTS = {"augment", "data", "models", "objective", "optim", "record"}  # each stands alone
-BUILD = {"experiment", "components", "training"} | PARTS | LEAVES
+BUILD = {"experiment", "components", "training", "source_weights"} | PARTS | LEAVES
 TOP = {
     "cli",
     "api",
@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "components": {"config"} | LEAVES,
     "experiment": BUILD,
     "folder": {"record"} | LEAVES,
+    "source_weights": {"data", "models", "training", "folder"} | LEAVES,
     "model_file": BUILD,
     "predictor": {"model_file", "folder"} | BUILD,
     "verbs": TOP,

@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nntrain.errors import UserError, unknown
 from nntrain.models.columns import Columns, by_column
@@ -127,6 +127,8 @@ def reused(network: Network, source: Source, reuse: Selection, columns: Columns 
         found: dict[str, Tensor] = {}
         said[layer.name] = "taken"
         if layer is layers[0] and columns is not None and source.columns is not None:
+            if not set(columns.reads) & set(source.columns.reads):
+                raise UserError(f"model.init_from: {source.name} and this table have no column in common")
             found, said[layer.name] = by_column(own, here, source.tensors, columns, source.columns)
             there = [name for name in there if not name.startswith("input.")]  # found by column, or not wanted here
             here = [name for name in here if name in found or not name.startswith("input.")]
@@ -188,3 +190,8 @@ def rates(network: Network, decay: float, multipliers: Mapping[str, float]) -> d
         factor = given[-1] if given else decay**depth
         found |= dict.fromkeys(layer.of(names), float(factor))
     return found if any(factor != 1 for factor in found.values()) else {}
+
+
+def features_module(body: nn.Module) -> bool:
+    """Whether a body says what its head takes."""
+    return callable(getattr(body, "features", None)) and isinstance(getattr(body, "head", None), nn.Module)

@@ -9,6 +9,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
+from nntrain.record.layers import beginning_table
 from nntrain.record.layout import FAINT, GOOD, LABEL, Page, facts, grid, heading
 from nntrain.record.words import clean, count, measured, plural, size
 
@@ -26,17 +27,19 @@ def check_report(
     memory: Mapping[str, float],
     data: Mapping[str, Any],
     notes: Sequence[str] = (),
+    beginning: Sequence[Mapping[str, str]] = (),
 ) -> list[Text]:
     """The lines of the report.
 
     settings: (dotted key, value, kind of origin: "default", "recipe", ..., where exactly), in the order to show.
     layers: rows with the keys name, kind, output (shape for one sample), parameters and multiply_adds.
     memory: bytes by what they are for, such as {"parameters": ..., "optimizer state": ...}.
-    data: `Dataset.summary`. notes: `Dataset.notes`.
+    data: `Dataset.summary`. notes: `Dataset.notes`. beginning: where the weights come from, see `beginning_table`.
     """
     parts = [
         [heading("config", page), *_settings(settings, page)],
         [heading("model", page), *_layers(layers, page), Text(""), *_totals(layers, parameters, memory, page)],
+        [heading("weights", page), *beginning_table(beginning, page)] if beginning else [],
         [heading("data", page), *_data(data, page)],
         [line for note in notes for line in facts([("note", note)], page)],
     ]

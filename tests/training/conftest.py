@@ -76,6 +76,7 @@ def build_trainer(
     points = torch.randn(samples, 4, generator=draw) if inputs is None else inputs
     labels = torch.randint(0, 3, (samples,), generator=draw)
     network, rule = Network(nn.Identity(), body), optimizer or SGD(lr)
+    network.hold(settings.pop("frozen", []))
     params = Parameters(network.named_parameters())
     task = Task("classification", ("y",), ("a", "b", "c"))
     chosen = {name: settings.pop(name) for name in list(settings) if name in Program.__dataclass_fields__}
