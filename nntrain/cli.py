@@ -79,6 +79,7 @@ def _run(words: list[str]) -> int:
         "predict": _predict,
         "check": _check,
         "configs": _configs,
+        "cache": _cache,
         "completion": _completion,
     }
     return actions[verb](arguments, flags)
@@ -148,6 +149,12 @@ def _configs(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.configs import configs_words
 
     return _answer(configs_words(words, _people(flags)), flags)
+
+
+def _cache(words: list[str], flags: set[str]) -> int:
+    from nntrain.verbs.cache import cache_words
+
+    return _answer(cache_words(words, _people(flags)), flags)
 
 
 def _completion(words: list[str], flags: set[str]) -> int:

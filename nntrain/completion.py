@@ -105,6 +105,8 @@ def _possible(before: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
         yield from _of_model(verb, given, current, cwd)
     elif verb == "configs":
         yield from _of_configs(given, current, cwd)
+    elif verb == "cache" and not given:
+        yield "clear"
     elif verb == "completion" and not given:
         yield from SCRIPTS
 

@@ -15,6 +15,7 @@ commands
   predict     predictions with probabilities for new inputs
   check       validate a config without training: settings and their origin, layers, memory, data
   configs     what can be chosen: recipes, models, optimizers, ...; start a recipe of your own
+  cache       the decoded pictures that are kept on disk; clear them
   completion  tab completion for bash, zsh and fish
 
 nntrain COMMAND --help says more of a command. --json: the result as one JSON object on the last line of
@@ -83,6 +84,16 @@ What can be chosen, each with one line and its hyperparameters.
   nntrain configs digits                  a recipe as it is written
   nntrain configs copy digits mine.yaml   start a recipe of your own"""
 
+_CACHE = """\
+nntrain cache [clear [NAME ...]] [--json]
+
+Pictures are decoded once and kept on disk for all later runs: in $NNTRAIN_CACHE, else where the system keeps what
+can be made again (~/.cache/nntrain). List them, with what they are of, their size and when they were last used.
+
+  nntrain cache               list what is kept
+  nntrain cache clear         delete all of it
+  nntrain cache clear NAME    delete one entry"""
+
 _COMPLETION = """\
 nntrain completion bash | zsh | fish
 
@@ -98,5 +109,6 @@ VERBS: dict[str, str] = {
     "predict": _PREDICT,
     "check": _CHECK,
     "configs": _CONFIGS,
+    "cache": _CACHE,
     "completion": _COMPLETION,
 }
