@@ -160,4 +160,6 @@ def resample(x: Tensor, canvas: Canvas, planar: Tensor, displacement: Tensor | N
         pixels = pixels - canvas.color(pixels)
     grid = torch.stack((at_x, at_y), 3)
     out = F.grid_sample(pixels, grid, "bilinear", PADDING[canvas.fill], align_corners=False)
-    return out + canvas.color(out) if canvas.fill == "mean" else out
+    if canvas.fill == "mean":
+        out += canvas.color(out)
+    return out.clamp_(0, 255)  # the weights of neighbours sum to 1 but for rounding
