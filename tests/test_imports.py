@@ -116,6 +116,7 @@ QUICK = {
     "import nntrain": SLOW | {"hydra", "omegaconf", "rich"},
     "from nntrain.cli import main; main(['--help'])": SLOW | {"hydra", "omegaconf", "rich"},
     "from nntrain.cli import main; main(['fit', '--help'])": SLOW | {"hydra", "omegaconf", "rich"},
+    "from nntrain.cli import main; main(['cache'])": SLOW | {"hydra", "omegaconf"},
     "from nntrain.cli import main; main(['configs'])": SLOW | {"hydra", "omegaconf"},
     "from nntrain.cli import main; main(['configs', 'optimizer'])": SLOW | {"hydra", "omegaconf"},
     "from nntrain.cli import main; main(['fit', 'optimizer.lrr=1'])": SLOW,
