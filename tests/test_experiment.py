@@ -28,10 +28,12 @@ VALUES = {"name": "synthetic", "dataset": "sinusoid", "samples": 60}
 COUNTS = {"name": "table", "path": "counts.csv", "target": "n", "task": "regression"}
 RECIPE: dict[str, Any] = {"model": {"name": "mlp", "widths": [6]}, "batch_size": 16, "epochs": 2, "seed": 3}
 
+PICTURE_MODELS = [name for name, model in MODELS.items() if getattr(model, "takes_pictures", False)]
+SMALL = {"resnet": {"depth": 8}, "backbone": {"architecture": "shufflenet_v2_x0_5"}}
 BY_LOSS = {"binary_cross_entropy": TWO_CLASSES, "poisson": COUNTS}
 CHOICES = [
     *({"loss": {"name": name}} for name in LOSSES),
-    *({"model": {"name": name}} for name in MODELS),
+    *({"model": {"name": name}} for name in MODELS if name not in PICTURE_MODELS),
     *({"model": {"name": "mlp", "widths": [6], "activation": name}} for name in ACTIVATIONS),
     *({"model": {"name": "mlp", "widths": [6], "norm": name}} for name in NORMS),
     *({"init": {"name": name}} for name in INITIALIZERS),
@@ -69,6 +71,29 @@ def test_every_choice_trains_is_evaluated_and_predicts(choice: dict[str, dict[st
     assert model.predict(inputs).shape == (4,)
     if served == "classification":
         np.testing.assert_allclose(model.probabilities(inputs).sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", PICTURE_MODELS)
+def test_every_picture_model_trains_is_evaluated_and_predicts(name: str, channels: int) -> None:
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(256, size=(60, 8, 8, channels), dtype=np.uint8)
+    np.savez("pictures.npz", x=pixels, y=draw.integers(3, size=60))
+    recipe = RECIPE | {
+        "data": {"name": "arrays", "path": "pictures.npz"},
+        "model": {"name": name} | SMALL.get(name, {}),
+    }
+    run = nntrain.fit(recipe, "batch_size=41", quiet=True)  # 42 pictures to train on: the last batch is one of them
+    assert run.result["epochs_run"] == 2
+    assert evaluate_words({"checkpoint": str(run.dir)}, io.StringIO())["metrics"] == run.result["test"]
+    probabilities = nntrain.load(run.dir).probabilities(pixels[:4])
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", PICTURE_MODELS)
+def test_a_picture_model_on_a_table_names_those_for_tables(name: str) -> None:
+    with pytest.raises(UserError, match=rf"{name} takes pictures, and the data is a table \(for tables: mlp, linear\)"):
+        build_experiment(config(f"model={name}"))
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
