@@ -83,6 +83,7 @@ class IdxSource:
         *,
         path: str | None = None,
         classes: Sequence[str] | None = None,
+        labels: int | None = None,
         val: float | int = 0.15,
         split_seed: int = 0,
         stratify: bool = True,
@@ -90,6 +91,7 @@ class IdxSource:
     ) -> None:
         self.path = path
         self.classes = None if classes is None else tuple(map(str, classes))
+        self.labels = labels
         self.shares = Shares(val, 0, split_seed, folds)
         self.stratify = stratify
 
@@ -111,6 +113,7 @@ class IdxSource:
             self.shares,
             fingerprint.of_files(*paths),
             test=(test_pixels, check_labels(test_labels, len(classes), str(paths[3]))),
+            keep_labels=self.labels,
             fold=fold,
             stratify=self.stratify,
         )

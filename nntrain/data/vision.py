@@ -1,69 +1,46 @@
-"""torchvision's MNIST family, read from its folder layout without importing torchvision (which only downloads)."""
+"""torchvision's data sets for classification, read from its folders without torchvision, which only downloads."""
 
 from __future__ import annotations
 
-import string
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from nntrain.data import fingerprint
+import numpy as np
+
+from nntrain.data import fingerprint, picture_cache
 from nntrain.data.dataset import Dataset
-from nntrain.data.idx import FILES, find_files, read_pairs
-from nntrain.data.pictures import check_labels, picture_dataset
+from nntrain.data.folder import FolderSource, Samples
+from nntrain.data.idx import find_files
+from nntrain.data.picture_decoding import MAX_PIXELS, Fit
+from nntrain.data.picture_files import FolderSupply, Listing, list_folder
+from nntrain.data.picture_reading import Colour, Pictures, read_pictures
+from nntrain.data.pictures import picture_dataset
 from nntrain.data.splitting import Shares
+from nntrain.data.vision_arrays import ARRAYS
+from nntrain.data.vision_cifar import CIFAR10, cifar100
+from nntrain.data.vision_lists import LISTS
+from nntrain.data.vision_mnist import FAMILY, as_array_set
+from nntrain.data.vision_sets import Arrays, ArraySet, Download, Labelled, ListSet, selected
 from nntrain.errors import UserError, unknown
+from nntrain.task import Task
 
-
-@dataclass(frozen=True)
-class Family:
-    """A data set as torchvision lays it out: root/<folder>/raw/<files>. transposed: pictures lie on their side."""
-
-    folder: str
-    classes: tuple[str, ...]
-    files: tuple[str, ...] = FILES
-    split: str | None = None
-    transposed: bool = False
-    first_label: int = 0
-
-
-DIGITS = tuple(string.digits)
-CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-KANA = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
-MERGED = tuple(c for c in string.digits + string.ascii_uppercase + string.ascii_lowercase if c not in "cijklmopsuvwxyz")
-QMNIST = (
-    "qmnist-train-images-idx3-ubyte",
-    "qmnist-train-labels-idx2-int",
-    "qmnist-test-images-idx3-ubyte",
-    "qmnist-test-labels-idx2-int",
-)
-
-
-def _emnist(split: str, classes: tuple[str, ...], first_label: int = 0) -> Family:
-    files = tuple(
-        f"emnist-{split}-{part}"
-        for part in (
-            "train-images-idx3-ubyte",
-            "train-labels-idx1-ubyte",
-            "test-images-idx3-ubyte",
-            "test-labels-idx1-ubyte",
-        )
-    )
-    return Family("EMNIST", classes, files, split, transposed=True, first_label=first_label)
-
-
-FAMILY = {
-    "mnist": Family("MNIST", DIGITS),
-    "fashion_mnist": Family("FashionMNIST", CLOTHES),
-    "kmnist": Family("KMNIST", KANA),
-    "qmnist": Family("QMNIST", DIGITS, QMNIST),
-    "emnist_balanced": _emnist("balanced", MERGED),
-    "emnist_letters": _emnist("letters", tuple(string.ascii_lowercase), first_label=1),
-    "emnist_digits": _emnist("digits", DIGITS),
+VISION: dict[str, ArraySet | ListSet] = {
+    **{name: as_array_set(family) for name, family in FAMILY.items()},
+    "cifar10": CIFAR10,
+    "cifar100": cifar100("fine"),
+    "cifar100_coarse": cifar100("coarse"),
+    **ARRAYS,
+    **LISTS,
 }
 
 
 class VisionSource:
-    """uint8 pictures [N, 1, 28, 28]; the published test set is test, validation is drawn from the training set."""
+    """uint8 pictures [N, C, H, W]; the published splits, validation drawn from the training pictures where none is.
+
+    size, fit, colour, on_broken, max_pixels, memory_limit: of data sets made of picture files, as `FolderSource` has
+    them.
+    """
 
     def __init__(
         self,
@@ -71,51 +48,167 @@ class VisionSource:
         dataset: str = "mnist",
         root: str = "data",
         download: bool = False,
+        classes: Sequence[str] | None = None,
+        size: int | Sequence[int] | None = None,
+        fit: Fit = "crop",
+        colour: Colour = "auto",
+        on_broken: str = "stop",
+        max_pixels: int = MAX_PIXELS,
+        memory_limit: float | None = None,
+        labels: int | None = None,
         val: float | int = 0.15,
+        test: float | int = 0.15,
         split_seed: int = 0,
         stratify: bool = True,
         folds: int | None = None,
     ) -> None:
-        if dataset not in FAMILY:
-            raise UserError(f"data.dataset: {unknown('data set', dataset, list(FAMILY))}")
+        if dataset not in VISION:
+            raise UserError(f"data.dataset: {unknown('data set', dataset, list(VISION))}")
         self.dataset = dataset
         self.root = Path(root).expanduser()
         self.download = download
-        self.shares = Shares(val, 0, split_seed, folds)
+        self.classes = None if classes is None else tuple(map(str, classes))
+        self.labels = labels
+        self.shares = Shares(val, test, split_seed, folds)
         self.stratify = stratify
+        self.reading = {
+            "size": size,
+            "fit": fit,
+            "colour": colour,
+            "on_broken": on_broken,
+            "max_pixels": max_pixels,
+            "memory_limit": memory_limit,
+        }
 
     def load(self, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
         """Find (or download), read and split. `standardize_target` has no meaning here."""
         del standardize_target
-        family = FAMILY[self.dataset]
-        folders = [self.root / family.folder / "raw", self.root / family.folder, self.root]
-        paths = find_files(folders, family.files)
-        if paths is None and self.download:
-            _download(family, self.root)
-            paths = find_files(folders, family.files)
-        if paths is None:
-            looked = ", ".join(f"'{folder}'" for folder in folders)
-            raise UserError(
-                f"data.root: the files of {self.dataset} ({family.files[0]} and so on, with .gz or without) "
-                f"are in none of {looked}; set data.download=true to get them, or data.root to where they are"
-            )
-        (pixels, labels), (test_pixels, test_labels) = read_pairs(paths)
-        if family.transposed:
-            pixels, test_pixels = pixels.swapaxes(2, 3), test_pixels.swapaxes(2, 3)
-        count = len(family.classes)
+        known = VISION[self.dataset]
+        if isinstance(known, ListSet):
+            return self._load_files(known, fold)
+        arrays = self._arrays(known)
+        train, test, classes = arrays.train, arrays.test, arrays.classes
+        if self.classes is not None:
+            train, _ = _of_classes(train, classes, self.classes)
+            test = None if test is None else _of_classes(test, classes, self.classes)[0]
+            classes = self.classes
         return picture_dataset(
-            pixels,
-            check_labels(labels - family.first_label, count, str(paths[1])),
-            family.classes,
+            *train,
+            classes,
             self.shares,
-            fingerprint.of_files(*paths),
-            test=(test_pixels, check_labels(test_labels - family.first_label, count, str(paths[3]))),
+            fingerprint.of_files(*arrays.files),
+            test=test,
+            unlabelled=arrays.unlabelled,
+            keep_labels=self.labels,
             fold=fold,
             stratify=self.stratify,
         )
 
+    def _arrays(self, known: ArraySet) -> Arrays:
+        if (found := self._read_first(known)) is not None:
+            return found
+        if self.download and known.download is not None:
+            download(known.download, self.root)
+            if (found := self._read_first(known)) is not None:
+                return found
+        first = known.layouts[0]
+        several = f"{first.files[0]} and so on" if len(first.files) > 1 else first.files[0]
+        zipped = ", with .gz or without" if "-idx" in several else ""
+        folders = [self.root / folder for layout in known.layouts for folder in layout.folders]
+        raise self._not_found(f"the files of {self.dataset} ({several}{zipped})", folders, known)
 
-def _download(family: Family, root: Path) -> None:
+    def _read_first(self, known: ArraySet) -> Arrays | None:
+        for layout in known.layouts:
+            paths = find_files([self.root / folder for folder in layout.folders], layout.files)
+            if paths is not None:
+                return layout.read(paths)
+        return None
+
+    def _load_files(self, known: ListSet, fold: int | None) -> Dataset:
+        folder = self._folder(known)
+        if folder is None and self.download and known.download is not None:
+            download(known.download, self.root)
+            folder = self._folder(known)
+        if folder is None:
+            needs = f" ({', '.join(known.needs)})" if known.needs else ""
+            folders = [self.root / name for name in known.folders]
+            raise self._not_found(f"the pictures of {self.dataset}{needs}", folders, known)
+        shares = self.shares
+        return _Listed(
+            known,
+            path=str(folder),
+            classes=self.classes,
+            labels=self.labels,
+            val=shares.val,
+            test=shares.test,
+            split_seed=shares.seed,
+            folds=shares.folds,
+            stratify=self.stratify,
+            **self.reading,
+        ).load(fold=fold)
+
+    def _folder(self, known: ListSet) -> Path | None:
+        """The folder that has all that the data set needs."""
+        for folder in [*(self.root / name for name in known.folders), *([self.root] if known.needs else [])]:
+            if folder.is_dir() and all((folder / need).exists() for need in known.needs):
+                return folder
+        for folder in (self.root / name for name in known.folders):
+            absent = [need for need in known.needs if not (folder / need).exists()]
+            if folder.is_dir() and len(absent) < len(known.needs):
+                raise UserError(
+                    f"data.root: '{folder}' lacks {', '.join(absent)}, so {self.dataset} is not whole; "
+                    "delete the folder and set data.download=true, or complete it"
+                )
+        return None
+
+    def _not_found(self, what: str, folders: Sequence[Path], known: ArraySet | ListSet) -> UserError:
+        looked = ", ".join(f"'{folder}'" for folder in dict.fromkeys(folders))
+        if known.download is None:
+            get = f"torchvision cannot download them: get them from {known.get} and set data.root to where they are"
+        else:
+            get = "set data.download=true to get them, or data.root to where they are"
+        return UserError(f"data.root: {what} are in none of {looked}; {get}")
+
+
+class _Listed(FolderSource):
+    """The picture files that a published data set lists, decoded, cached and split as those of any folder are."""
+
+    def __init__(self, known: ListSet, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.known = known
+
+    def _from_tree(self, path: Path) -> tuple[Pictures, Samples]:
+        there = list_folder(path)
+        listed = self.known.read(path, there.names)
+        if not listed.names:
+            raise UserError(f"data.root: '{path}' holds none of the data set's pictures")
+        kept, labels, classes = selected(np.array(listed.labels, dtype=np.int64), listed.classes, self.classes)
+        names = [name for name, keep in zip(listed.names, kept, strict=True) if keep]
+        place = {name: i for i, name in enumerate(there.names)}
+        if absent := [name for name in names if name not in place]:
+            raise UserError(
+                f"{path / absent[0]}: is listed but not there ({len(absent)} of {len(names)} pictures are not); "
+                "delete the folder and set data.download=true, or complete it"
+            )
+        rows = sorted({place[name] for name in names})
+        some = Listing(*([of[i] for i in rows] for of in (there.names, there.sizes, there.times)))  # type: ignore[arg-type]
+        key = picture_cache.key_of("files", str(path.resolve()), some.names, some.sizes, some.times)
+        pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key)
+        stored = np.searchsorted(rows, [place[name] for name in names])
+        splits = np.array(listed.splits)[kept]
+        published = set(splits.tolist())
+        divided = tuple(split for split in ("train", "val", "test") if split in published and published != {"train"})
+        task = Task("classification", ("label",), classes)
+        return pictures, Samples(stored, splits, np.ones(len(names), bool), divided, task, labels[kept])
+
+
+def _of_classes(part: Labelled, classes: tuple[str, ...], wanted: Sequence[str]) -> tuple[Labelled, tuple[str, ...]]:
+    kept, labels, chosen = selected(part[1], classes, wanted)
+    return (part[0][kept], labels[kept]), chosen
+
+
+def download(what: Download, root: Path) -> None:
+    """Let torchvision get the files. Raises UserError where it cannot be imported, and where it fails."""
     try:
         from torchvision import datasets
     except (ImportError, RuntimeError) as error:
@@ -124,13 +217,15 @@ def _download(family: Family, root: Path) -> None:
             "install a torch and a torchvision that belong together "
             "(both for CPU or for CUDA): pip install --force-reinstall torch torchvision"
         ) from None
-    if family.folder == "QMNIST":
-        calls = [{"what": "train"}, {"what": "test"}]
-    else:
-        calls = [{"split": family.split} if family.split else {}]
+    dataset: Any = getattr(datasets, what.name)
     try:
-        for arguments in calls:
-            getattr(datasets, family.folder)(str(root), download=True, **arguments)
-    except (OSError, RuntimeError) as error:
+        if what.archive:
+            datasets.utils.download_and_extract_archive(
+                dataset.url, str(root), filename=dataset.filename, md5=dataset.tgz_md5
+            )
+            return
+        for arguments in what.arguments:
+            dataset(str(root), download=True, **arguments)
+    except (OSError, RuntimeError, ValueError) as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"data.download: {family.folder} cannot be downloaded to '{root}': {said}") from None
+        raise UserError(f"data.download: {what.name} cannot be downloaded to '{root}': {said}") from None

@@ -13,7 +13,8 @@ from PIL import Image
 
 from nntrain.data.arrays import ArraysSource
 from nntrain.data.idx import FILES, IdxSource, read_idx
-from nntrain.data.vision import FAMILY, VisionSource
+from nntrain.data.vision import VisionSource
+from nntrain.data.vision_mnist import FAMILY
 from nntrain.errors import UserError
 
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 import yaml
 
-from nntrain.config.schema.data import DATASETS, FIELDS, conflicts
+from nntrain.config.schema.data import DATASETS, FIELDS, VISION_FILES, conflicts
 from nntrain.data import bundled, synthetic, vision
 from nntrain.data.dataset import Dataset, PixelFeatures
 from nntrain.data.preprocessing import from_state
 from nntrain.data.table import SOURCES
+from nntrain.data.vision_sets import ListSet
 from nntrain.errors import UserError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "data"
@@ -55,7 +56,9 @@ def test_every_line_of_an_option_file_is_explained(name):
 
 def test_schema_and_sources_know_the_same_data_sets():
     assert DATASETS["bundled"] == bundled.DATASETS
-    assert DATASETS["vision"] == tuple(vision.FAMILY)
+    assert set(DATASETS["vision"]) == set(vision.VISION)
+    lists = {name for name, known in vision.VISION.items() if isinstance(known, ListSet)}
+    assert set(VISION_FILES) == lists
     assert DATASETS["synthetic"] == synthetic.DATASETS
 
 

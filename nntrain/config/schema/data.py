@@ -22,9 +22,19 @@ from nntrain.config.fields import (
 )
 
 COLUMN = Either(Text("a column's name"), Integer())
+VISION_ARRAYS = (  # the files hold the pixels
+    *("mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_balanced", "emnist_letters", "emnist_digits"),
+    *("emnist_mnist", "emnist_bymerge", "emnist_byclass", "cifar10", "cifar100", "cifar100_coarse"),
+    *("svhn", "svhn_extra", "stl10", "usps", "semeion", "fer2013"),
+)
+VISION_FILES = (  # every picture is a file
+    *("food101", "oxford_pets", "oxford_pets_species", "flowers102", "dtd", "fgvc_aircraft", "fgvc_aircraft_family"),
+    *("fgvc_aircraft_manufacturer", "eurosat", "gtsrb", "country211", "rendered_sst2", "imagenette"),
+    *("imagenette_320", "imagenette_160", "caltech101", "caltech256", "sun397"),
+)
 DATASETS = {
     "bundled": ("digits", "iris", "wine", "breast_cancer", "diabetes"),
-    "vision": ("mnist", "fashion_mnist", "kmnist", "qmnist", "emnist_balanced", "emnist_letters", "emnist_digits"),
+    "vision": VISION_ARRAYS + VISION_FILES,
     "synthetic": ("spirals", "moons", "circles", "blobs", "linear", "sinusoid"),
 }
 
@@ -77,6 +87,9 @@ FIELDS: dict[str, Kind] = {
     "data_seed": Integer(low=0),
 }
 
+# Of pictures that are files, and what leaves them as they are.
+READING = {"size": None, "fit": "crop", "colour": "auto", "on_broken": "stop", "memory_limit": None}
+
 # Each decides by itself which rows go where.
 DIVIDERS = ("split_column", "group_column", "time_column")
 
@@ -94,7 +107,11 @@ def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "classes", f"{dataset} have 2 classes, not {classes}"
     if name == "bundled" and section.get("task") == "multilabel":
         yield "task", "no bundled data set has labels; use classification, regression or auto"
-    if name in ("idx", "folder") and isinstance(classes, int):
+    if name == "vision" and dataset in VISION_ARRAYS:
+        for key, usual in READING.items():
+            if section.get(key, usual) != usual:
+                yield key, f"is for data sets of picture files; the pictures of {dataset} are taken as they are"
+    if name in ("idx", "folder", "vision") and isinstance(classes, int):
         yield "classes", f"{classes} is not a list of the classes' names"
     separator = section.get("separator")
     if separator is not None and len(separator) > 1 and separator not in ("tab", "space", "\\t"):
