@@ -160,6 +160,8 @@ def _opened(content: bytes, max_pixels: int, name: str | None) -> Iterator[Image
             if width * height > max_pixels:
                 said = f"has {width} x {height} = {width * height:,} pixels, more than data.max_pixels={max_pixels:,}"
                 raise UnreadableError(said)
+            if picture.format == "TIFF":
+                picture.load()  # which PIL turns upright itself, its size before or after, by PIL's release
             yield picture
     except UnreadableError:
         raise
@@ -185,7 +187,7 @@ def _check_ending(found: str | None, name: str | None) -> None:
 def _orientation(picture: Image.Image) -> int:
     """1 to 8 as EXIF has it; 1: upright."""
     info = picture.info
-    if not any(key in info for key in ("exif", "Raw profile type exif")) and picture.format not in ("TIFF", "WEBP"):
+    if "exif" not in info and "Raw profile type exif" not in info and picture.format not in ("TIFF", "WEBP"):
         return 1
     value: Any = picture.getexif().get(ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
