@@ -45,17 +45,18 @@ nntrain configs lists all choices, nntrain configs optimizer the settings of one
 nntrain check config=... shows where each value comes from without training."""
 
 _EVAL = """\
-nntrain eval MODEL [data.path=FILE] [split=train|val|test] [device=auto] [--json]
+nntrain eval MODEL [data.path=FILE] [split=train|val|test] [tta=N] [device=auto] [--json]
 
 Metrics of a model on its own data (the test split unless said otherwise), or on a file of new samples with
-their targets. MODEL is a run folder or a best.safetensors.
+their targets. MODEL is a run folder or a best.safetensors. tta=8: mean predictions of each sample as it is and
+of 7 draws of the run's own augmentation.
 
   nntrain eval runs/housing/2026-01-31_12-00-00_abc123
   nntrain eval runs/housing/2026-01-31_12-00-00_abc123 split=val
   nntrain eval checkpoint=best.safetensors data.path=new.csv"""
 
 _PREDICT = """\
-nntrain predict MODEL input=FILE_OR_FOLDER output=FILE [device=auto] [--json]
+nntrain predict MODEL input=FILE_OR_FOLDER output=FILE [tta=N] [device=auto] [--json]
 
 Predictions, with the probability of each class. The input is raw: a CSV or Parquet file with the columns of
 training, in any order; a picture or a folder of pictures; a .npy or .npz array. The output's ending says its
@@ -65,13 +66,15 @@ format: .csv, .tsv, .parquet, .json.
   nntrain predict best.safetensors input=pictures/ output=predictions.parquet"""
 
 _CHECK = """\
-nntrain check [config=NAME_OR_FILE] [key=value ...] [--json]
+nntrain check [config=NAME_OR_FILE] [key=value ...] [show=augment [output=FILE.png]] [--json]
 
 Validate everything without training, and show it: every setting with its origin (default, recipe, command
-line), the layers, parameters and memory, the data with its columns and types.
+line), the layers, parameters and memory, the data with its columns and types. show=augment: draw training
+pictures beside what the augmentation makes of them (augment.png, or the next free name).
 
   nntrain check config=mine.yaml
-  nntrain check config=digits model.depth=5"""
+  nntrain check config=digits model.depth=5
+  nntrain check config=mnist augment=mnist show=augment"""
 
 _CONFIGS = """\
 nntrain configs [GROUP [OPTION]] | RECIPE | copy RECIPE FILE [--json]

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nntrain.augment.table import AUGMENTATIONS
 from nntrain.components import build
-from nntrain.data.dataset import Preprocessing, Split
+from nntrain.data.dataset import Features, Preprocessing, Split
 from nntrain.data.preprocessing import from_state
 from nntrain.data.table import SOURCES
 from nntrain.errors import UserError
@@ -32,9 +33,13 @@ from nntrain.optim.sgd import SGD
 from nntrain.source_weights import model_path
 from nntrain.task import Task
 from nntrain.training.arithmetic import arithmetic
+from nntrain.training.batches import Augment
 from nntrain.training.checkpoint import load_model
 from nntrain.training.evaluate import codes_of, evaluate, outputs_of
 from nntrain.training.step import Program
+from nntrain.training.views import mean_predictions, view_scores
+
+HIDING = ("expand", "erase", "mixup", "cutmix", "feature_dropout")  # what an augmentation does not do at test time
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,6 +55,7 @@ class Predictor:
     fingerprint: str
     fold: int | None
     device: torch.device
+    features: Features
     _program: Program
 
     def __repr__(self) -> str:
@@ -88,20 +94,24 @@ class Predictor:
         inputs = self.preprocessing.inputs(raw)
         return Split(inputs, inputs.new_zeros((len(inputs), 0)))
 
-    def probabilities(self, raw: Any) -> NDArray[np.float32]:
+    def probabilities(self, raw: Any, tta: int = 1) -> NDArray[np.float32]:
         """Probabilities [N, K] for raw inputs: a DataFrame, an array, a path, pictures. A row sums to 1 over classes;
-        each label has a probability of its own. UserError for regression."""
+        each label has a probability of its own. UserError for regression.
+
+        tta: test-time augmentation, the mean over so many views: the sample itself and tta - 1 draws of the run's own
+        augmentation, nothing mixed or erased. UserError where the run had none."""
         if not self.task.classes:
             what = "gives codes" if self.task.is_reconstruction else "predicts values"
             raise UserError(f"{self.path} {what}, not classes; use predict")
-        return self._outputs(self.preprocessing.inputs(raw)).numpy()
+        return self._outputs(self.preprocessing.inputs(raw), tta).numpy()
 
-    def predict(self, raw: Any) -> NDArray[Any] | list[list[str]]:
+    def predict(self, raw: Any, tta: int = 1) -> NDArray[Any] | list[list[str]]:
         """Class names [N]; for labels a list of N lists, of the labels that are more probable than not; values in the
-        target's own unit: [N], or [N, T] for several targets; or an autoencoder's codes [N, F]. raw: as above."""
+        target's own unit: [N], or [N, T] for several targets; or an autoencoder's codes [N, F]. raw, tta: as above."""
         if self.task.is_reconstruction:
+            self._draws(tta)
             return self.codes(raw)
-        found: NDArray[Any] = self._outputs(self.preprocessing.inputs(raw)).numpy()
+        found: NDArray[Any] = self._outputs(self.preprocessing.inputs(raw), tta).numpy()
         if self.task.is_classification:
             named: NDArray[Any] = np.asarray(self.classes)[found.argmax(1)]
             return named
@@ -117,17 +127,39 @@ class Predictor:
         with self._arithmetic():
             return codes_of(self._program, self.preprocessing.inputs(raw).to(self.device)).cpu().numpy()
 
-    def evaluate(self, raw: Any) -> dict[str, float]:
-        """Loss and metrics on raw inputs that carry their targets, or on a split."""
-        split = raw if isinstance(raw, Split) else self.labelled(raw)
+    def evaluate(self, raw: Any, tta: int = 1) -> dict[str, float]:
+        """Loss and metrics on raw inputs that carry their targets, or on a split. tta: as above; then without the loss,
+        which is of one network's outputs, not of a mean of predictions."""
+        split, draws = raw if isinstance(raw, Split) else self.labelled(raw), self._draws(tta)
         with self._arithmetic():
+            if draws is not None:
+                return view_scores(self._program, split.to(self.device), metric_names(self.task), draws, tta)
             return evaluate(self._program, split.to(self.device), metric_names(self.task))
 
-    def _outputs(self, inputs: Tensor) -> Tensor:
+    def _outputs(self, inputs: Tensor, tta: int = 1) -> Tensor:
+        draws = self._draws(tta)
         with self._arithmetic():
             objective = self._program.objective
             assert not isinstance(objective, Reconstruction)
+            if draws is not None:
+                return mean_predictions(self._program, inputs, draws, tta).cpu()
             return objective.predictions(outputs_of(self._program, inputs.to(self.device))).cpu()
+
+    def _draws(self, tta: int) -> Augment | None:
+        """The run's augmentation for `tta` views of a sample, without what mixes or hides; None for one view."""
+        if tta == 1:
+            return None
+        if self.task.is_reconstruction:
+            raise UserError(f"tta: {self.path} gives codes, and a mean of codes of several pictures has no meaning")
+        section = self.config["augment"]
+        if section["name"] == "none":
+            raise UserError(f"tta: {self.path} was trained without augmentation, so there are no draws to average over")
+        plain = {key: value for key, value in section.items() if key not in HIDING}
+        augment = build("augment", AUGMENTATIONS, plain, features=self.features, seed=self.config["seed"])
+        if not augment.changes:
+            raise UserError(f"tta: the augmentation of {self.path} only mixes or hides, which is not done here")
+        draws: Augment = augment
+        return draws
 
     def _arithmetic(self) -> AbstractContextManager[None]:
         return arithmetic(self.device, self.config["precision"], self.config["deterministic"])
@@ -182,7 +214,16 @@ def _predictor(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, An
     program = Program(network.to(where), objective.to(where), SGD(lr=1.0), precision=config["precision"], random=False)
     preprocessing = from_state(about["preprocessing"])
     return Predictor(
-        path, config, task, preprocessing, about["metrics"], about["data_fingerprint"], about["fold"], where, program
+        path,
+        config,
+        task,
+        preprocessing,
+        about["metrics"],
+        about["data_fingerprint"],
+        about["fold"],
+        where,
+        features,
+        program,
     )
 
 

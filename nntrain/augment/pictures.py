@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from nntrain.data.dataset import PixelFeatures
 
 Span = float | Sequence[float]
-SINGLY = {"expand": 1, "erase": 0.0, "mixup": 0.0, "cutmix": 0.0}  # settings for changes that hide or mix nothing
 
 
 class Pictures:
@@ -134,6 +133,11 @@ class Pictures:
     def mixes(self) -> bool:
         """Whether samples are mixed with others, so that a sample has two targets."""
         return self.mixer.on
+
+    @property
+    def changes(self) -> bool:
+        """Whether a picture of its own, not mixed, is ever changed."""
+        return self.warp.on or self.moves.on or self._recolors or self.erase.on
 
     @property
     def _recolors(self) -> bool:

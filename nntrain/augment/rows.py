@@ -63,6 +63,11 @@ class Rows:
         """Whether rows are mixed with others, so that a row has two targets."""
         return self.mixer.on
 
+    @property
+    def changes(self) -> bool:
+        """Whether a row of its own, not mixed, is ever changed."""
+        return (self.noise > 0 and self.numeric > 0) or self.feature_dropout > 0
+
     @torch.no_grad()
     def __call__(self, inputs: Tensor, samples: Tensor, epoch: int) -> Tensor:
         """Each row as this epoch shows it. inputs: float32 [B, F]; samples: int64 [B], their numbers in the training

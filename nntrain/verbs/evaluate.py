@@ -20,13 +20,13 @@ from nntrain.record.layout import Page, facts, heading
 from nntrain.record.result import metrics_table
 from nntrain.record.screen import show
 from nntrain.record.words import plural
-from nntrain.verbs.opened import check_words, opened, trusted
+from nntrain.verbs.opened import check_words, opened, trusted, views_of
 
 SPLITS = ("train", "val", "test")
 
 
 def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> dict[str, Any]:
-    """Evaluate and show. words: `checkpoint`, and where wanted `split`, `device`, `trust`, `data.<key>`.
+    """Evaluate and show. words: `checkpoint`, and where wanted `split`, `device`, `trust`, `tta`, `data.<key>`.
 
     A file in `data.path` is evaluated as a whole, unless `split` says which part of it.
     """
@@ -36,6 +36,7 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
     name = words.get("split")
     if name is not None and name not in SPLITS:
         raise UserError(f"eval: {unknown('split', name, SPLITS)}")
+    views = views_of("eval", words)
     model = opened(words)
     changes = _changes(given, model.config["data"])
 
@@ -48,12 +49,19 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
         refuse_own_code(model.path, model.config, ("data",), trust=trusted(words))
         shown_as, split, train = _own_split(model, changes, name, notes)
         baseline = model.baseline(train, split)
+    metrics = model.evaluate(split, tta=views)
+    if views > 1:
+        what = f"augment={model.config['augment']['name']}"
+        notes.append(
+            f"tta: mean predictions of each row and {views - 1} draws of {what}; the loss has none, so is left out"
+        )
     result = {
         "checkpoint": str(model.path.resolve()),
         "task": model.task.kind,
         "split": shown_as,
         "rows": len(split),
-        "metrics": model.evaluate(split),
+        "tta": views,
+        "metrics": metrics,
         "baseline": baseline,
     }
     show(lambda page: _lines(result, notes, page), stream)

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from nntrain.errors import UserError, unknown
 from nntrain.predictor import Predictor, load
 
-SETTINGS = ("checkpoint", "device", "trust")  # that both verbs take
+SETTINGS = ("checkpoint", "device", "trust", "tta")  # that both verbs take
+MOST_VIEWS = 1000
 
 
 def check_words(verb: str, words: Mapping[str, str], own: Sequence[str], *, example: str) -> None:
@@ -25,6 +26,14 @@ def trusted(words: Mapping[str, str]) -> bool:
     if word not in ("true", "false"):
         raise UserError(f"trust: '{word}' is neither true nor false")
     return word == "true"
+
+
+def views_of(verb: str, words: Mapping[str, str]) -> int:
+    """How many views of each sample `tta=` asks for; 1: the sample alone."""
+    word = words.get("tta", "1")
+    if not (word.isdecimal() and 1 <= int(word) <= MOST_VIEWS):
+        raise UserError(f"{verb}: tta: '{word}' is not a whole number from 1 to {MOST_VIEWS}")
+    return int(word)
 
 
 def opened(words: Mapping[str, str]) -> Predictor:

@@ -17,14 +17,14 @@ from nntrain.record.files import write_atomic
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.screen import show
 from nntrain.record.words import plural
-from nntrain.verbs.opened import check_words, opened
+from nntrain.verbs.opened import check_words, opened, views_of
 
 SETTINGS = ("input", "output")
 FORMATS = (".csv", ".tsv", ".parquet", ".json")
 
 
 def predict_words(words: Mapping[str, str], stream: TextIO | None = None) -> dict[str, Any]:
-    """Predict and write. words: `checkpoint`, `input`, `output`, and where wanted `device`, `trust`."""
+    """Predict and write. words: `checkpoint`, `input`, `output`, and where wanted `device`, `trust`, `tta`."""
     example = "nntrain predict runs/... input=FILE_OR_FOLDER output=FILE.csv"
     check_words("predict", words, SETTINGS, example=example)
     if missing := [key for key in SETTINGS if key not in words]:
@@ -36,20 +36,22 @@ def predict_words(words: Mapping[str, str], stream: TextIO | None = None) -> dic
         )
     if output.exists() and source.exists() and output.samefile(source):
         raise UserError(f"predict: output={output} is the input; choose another file")
+    views = views_of("predict", words)
     model = opened(words)
-    table = predictions_table(model, source)
+    table = predictions_table(model, source, views)
     _write(table, output)
     result = {
         "checkpoint": str(model.path.resolve()),
         "input": str(source.resolve()),
         "output": str(output.resolve()),
         "rows": len(table[next(iter(table))]),
+        "tta": views,
     }
     show(lambda page: _lines(result, page), stream)
     return result
 
 
-def predictions_table(model: Predictor, source: Path) -> dict[str, Any]:
+def predictions_table(model: Predictor, source: Path, tta: int = 1) -> dict[str, Any]:
     """Columns by name: `file` for pictures, `prediction` (`prediction_<target>` for several), `p_<class>`. Labels stand
     in one text, in which the task's separator is between them. An autoencoder's: its code, `z_0`, `z_1` and so on."""
     table: dict[str, Any] = {}
@@ -57,11 +59,11 @@ def predictions_table(model: Predictor, source: Path) -> dict[str, Any]:
     if names is not None:
         table["file"] = names
     if not model.task.classes:
-        values = np.asarray(model.predict(source))
+        values = np.asarray(model.predict(source, tta))
         if values.ndim == 1:
             return table | {"prediction": values}
         return table | {f"prediction_{name}": values[:, i] for i, name in enumerate(model.task.targets)}
-    probabilities = model.probabilities(source)
+    probabilities = model.probabilities(source, tta)
     if model.task.is_multilabel:
         table["prediction"] = [model.task.separator.join(names) for names in labels_of(probabilities, model.task)]
     else:

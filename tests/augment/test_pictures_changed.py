@@ -62,7 +62,7 @@ def test_each_change_changes_and_keeps_shape_and_range(case: str) -> None:
     assert after.shape == before.shape
     assert after.dtype == (torch.uint8 if case in UINT8 else torch.float32)
     assert after.min() >= 0
-    assert after.max() <= 255.001  # the weights of a resampling sum to 1 but for rounding
+    assert after.max() <= 255
     assert not torch.equal(after.float(), before.float())
 
 
@@ -80,7 +80,7 @@ def test_with_probability_0_nothing_happens(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [case for case in EACH if case in ("rotate", "scale", "perspective", "elastic", "blur")]
+    "case", ["rotate", "scale", "perspective", "elastic", "blur"]
 )
 def test_with_probability_one_half_some_pictures_stay(case: str) -> None:
     after = augmentation(**{**EACH[case], f"{case}_p": 0.5})(pictures(), SAMPLES, 3)
@@ -263,4 +263,4 @@ def test_any_settings_give_pictures(chosen: dict[str, Any], shape: tuple[int, in
     assert out.dtype in (torch.uint8, torch.float32)
     assert bool(out.float().isfinite().all())
     assert out.min() >= 0
-    assert out.max() <= 255.001
+    assert out.max() <= 255
