@@ -84,6 +84,8 @@ def by_column(
 
 def _said(here: Columns, there: Columns) -> str:
     """What of the columns is known to the source and what is not."""
+    if here == there:
+        return "taken"
     shared = {read[0] for read in here.reads if read in there.reads}
     new = [name for name in here.names if name not in shared]
     gone = [name for name in there.names if name not in shared]

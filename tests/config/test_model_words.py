@@ -39,7 +39,7 @@ def test_of_the_short_word_and_the_long_one_the_last_counts() -> None:
     assert compose(["freeze=backbone", "model.freeze=none"]).config["model"]["freeze"] == "none"
 
 
-@pytest.mark.parametrize("name", ["DEFAULT", "IMAGENET1K_V1", "ResNet18_Weights.IMAGENET1K_V1"])
+@pytest.mark.parametrize("name", ["DEFAULT", "resnet18", "ResNet18_Weights.IMAGENET1K_V1"])
 def test_a_name_of_published_weights_stays_a_name(tmp_path: Path, name: str) -> None:
     recipe = tmp_path / "mine.yaml"
     recipe.write_text(f"model: {{name: mlp, init_from: {name}}}")

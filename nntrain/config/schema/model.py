@@ -72,7 +72,7 @@ class Architecture(Text):
         return None if value in names else unknown_of_many("backbone", value, names)
 
 
-PUBLISHED = r"(\w+_Weights\.)?[A-Z][A-Z0-9_]*"  # torchvision's published weights: IMAGENET1K_V1, DEFAULT
+PUBLISHED = r"\w+(\.[A-Z]\w*)?"  # published weights: resnet18, ResNet18_Weights.DEFAULT, IMAGENET1K_V1
 FIRST = Keyed({"first": Integer(low=1)})
 LAYERS = ListOf(Text("a layer's name or pattern"), minimum=1)
 
