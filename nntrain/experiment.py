@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -86,22 +87,22 @@ def build_experiment(
     *,
     dataset: Dataset | None = None,
     start: Mapping[str, Tensor] | None = None,
+    pretrained: Path | None = None,
     layer: int | None = None,
     resumed: Mapping[str, Any] | None = None,
 ) -> Experiment:
     """Raises UserError where the config does not fit the data or the machine. Nothing is written.
 
     dataset: what `load_data` returned, where it is known already. start: weights by name that a training before this
-    one left. layer: of an autoencoder, the only one that is to train (see `verbs.stages`). resumed: of a run that goes
+    one left. pretrained: the model file that its encoder is to be taken from. layer: of an autoencoder, the only one
+    that is to train (see `verbs.pretrain`). resumed: of a run that goes
     on, what it noted of `model.init_from`, which is not opened again.
     """
     device = find_device(config["device"])
     check_precision(config, device)
+    check_pretraining(config)
     loss, learner = build("loss", LOSSES, config["loss"]), find_learner(config)
-    if dataset is None:
-        dataset = load_data(config, standardize_target=not loss.raw_targets, fold=fold)
-    else:
-        dataset = replace(dataset)
+    dataset = load_data(config, fold=fold) if dataset is None else replace(dataset)
     objective: Objective | Reconstruction
     if isinstance(learner, Autoencoder):
         objective = build_reconstruction(config, learner, dataset, layer)
@@ -111,7 +112,8 @@ def build_experiment(
     notes += initialize(network, build("init", INITIALIZERS, config["init"]), config["seed"])
     if isinstance(network.body, MLP) and not network.body.hidden and config["model"]["dropout"]:
         notes.append("model.dropout has no effect without hidden layers; model.input_dropout drops inputs")
-    beginning = begin(network, dataset, config["model"], resumed)
+    from_encoder = {} if pretrained is None else {"init_from": str(pretrained), "reuse": "encoder"}
+    beginning = begin(network, dataset, {**config["model"], **from_encoder}, resumed)
     notes += beginning.notes
     if start is not None:
         transfer.take(network, start)
@@ -156,13 +158,13 @@ def build_experiment(
         averaged=regularization["ema"] > 0 or course.swa_start is not None,
     )
     said = (*dataset.notes, *notes)
-    return Experiment(
-        config, device, dataset, program, state, course, augment, said, fold, layer, beginning=beginning
-    )
+    return Experiment(config, device, dataset, program, state, course, augment, said, fold, layer, beginning=beginning)
 
 
-def load_data(config: Config, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
-    """The splits, on the CPU; without labels where none are learnt."""
+def load_data(config: Config, *, standardize_target: bool | None = None, fold: int | None = None) -> Dataset:
+    """The splits, on the CPU; without labels where none are learnt. standardize_target: None for as the loss wants."""
+    if standardize_target is None:
+        standardize_target = not build("loss", LOSSES, config["loss"]).raw_targets
     source = build("data", SOURCES, config["data"])
     if not isinstance(find_learner(config), Autoencoder):
         dataset: Dataset = source.load(standardize_target=standardize_target, fold=fold)
@@ -170,6 +172,21 @@ def load_data(config: Config, *, standardize_target: bool = True, fold: int | No
     if isinstance(source, TableSource):
         source.needs_target = False
     return without_labels(source.load(standardize_target=standardize_target, fold=fold))
+
+
+def check_pretraining(config: Config) -> None:
+    """UserError for settings beside `pretrain` that would undo it."""
+    name, objective = config.get("pretrain", {"name": "none"})["name"], config.get("objective", {}).get("name")
+    if name == "none":
+        return
+    if objective != "supervised":
+        raise UserError(
+            f"pretrain: {name} comes before targets are learnt, and objective {objective} learns none; leave one out"
+        )
+    if config["model"].get("init_from") is not None:
+        raise UserError(
+            f"pretrain: {name} stands beside model.init_from: both say what the network begins with; leave one out"
+        )
 
 
 def find_learner(config: Config) -> Supervised | Autoencoder:

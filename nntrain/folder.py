@@ -58,18 +58,25 @@ def find_run(path: Path) -> Path:
         inner = sorted(path.rglob(CONFIG), key=lambda found: found.stat().st_mtime)
         hint = f"; did you mean '{inner[-1].parent}'?" if inner else ""
         raise UserError(f"resume: {path} is not a run folder (it has no {CONFIG}){hint}")
-    if path.resolve().name.startswith("fold_") and (path / ".." / CONFIG).is_file():
-        raise UserError(f"resume: {path} is one fold of a run; go on with all of it: nntrain fit resume={path.parent}")
+    name, parts = path.resolve().name, {"fold_": "one fold", "layer_": "one layer", "pretrain": "the pre-training"}
+    part = next((said for start, said in parts.items() if name.startswith(start)), None)
+    if part is not None and (path / ".." / CONFIG).is_file():
+        raise UserError(f"resume: {path} is {part} of a run; go on with all of it: nntrain fit resume={path.parent}")
     return path.resolve()
 
 
 def write_setup(folder: Path, experiment: Experiment, command: Sequence[str]) -> None:
     """`config.yaml` and `environment.json`, before the first step."""
     config = experiment.config
-    write_config(folder, config, None if experiment.fold is None else folder.parent)
+    write_config(folder, config, whole_of(experiment, folder))
     about = environment(config["seed"], str(experiment.device), experiment.dataset.fingerprint, command)
     begun = {"beginning": dict(experiment.beginning.record)} if experiment.beginning.record else {}
     write_json(folder / ENVIRONMENT, {**about, "config_fingerprint": config_fingerprint(config), **begun})
+
+
+def whole_of(experiment: Experiment, folder: Path) -> Path | None:
+    """The folder of the run of which this is one fold, or one layer; None where it is a run of its own."""
+    return None if experiment.fold is None and experiment.layer is None else folder.parent
 
 
 def beginning_of(folder: Path) -> dict[str, Any]:
@@ -91,7 +98,7 @@ def config_fingerprint(config: Mapping[str, Any]) -> str:
 def write_config(folder: Path, config: Mapping[str, Any], whole: Path | None = None) -> None:
     """The resolved recipe; `nntrain fit config=` this file repeats the run, in a folder of its own.
 
-    whole: the run of which this is one fold. A file that says all this already is left alone.
+    whole: the run of which this is one fold or layer. A file that says all this already is left alone.
     """
     import yaml
 
@@ -104,7 +111,7 @@ def write_config(folder: Path, config: Mapping[str, Any], whole: Path | None = N
     plain = _literal({**config, "run_dir": None})
     text = yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     path = (whole or folder) / CONFIG
-    what = "this run; repeat it" if whole is None else "one fold; repeat all of them"
+    what = "this run; repeat it" if whole is None else "a part; repeat all of the run"
     text = f"# The resolved recipe of {what} with: nntrain fit config={path}\n{text}"
     if not (folder / CONFIG).is_file() or (folder / CONFIG).read_text(encoding="utf-8") != text:
         write_atomic(folder / CONFIG, text)

@@ -128,11 +128,13 @@ class RunConsole:
         baselines: Mapping[str, Mapping[str, float | None]] | None = None,
         per_class: Sequence[Mapping[str, Any]] = (),
         commands: Sequence[Sequence[str]] = (),
+        part: bool = False,
     ) -> None:
         """The end.
 
         result: what `result.json` holds. baselines: per split ("val", "test") the trivial baseline's metrics.
         per_class: rows with the keys class, precision, recall, count. commands: what to try next, each a list of words.
+        part: whether the run goes on afterwards, so that this is not its result.
         """
         self._stop_live()
         given, labels = baselines or {}, result.get("task") == "multilabel"
@@ -145,7 +147,7 @@ class RunConsole:
             return [line for part in parts if part for line in (Text(""), *part)]
 
         if self.quiet:
-            self._print(summary(result, given, self._page))
+            self._print([] if part else summary(result, given, self._page))
             self._write_log(rest(self._log_page))
         else:
             self._say(rest)

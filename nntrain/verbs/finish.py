@@ -65,6 +65,7 @@ def finish(experiment: Experiment, folder: Path, loop: LoopState, best: Best, se
         baselines={name: baseline(experiment, split) for name, split in splits.items() if name != "train"},
         per_class=classes,
         commands=_next_commands(experiment, folder, session.source),
+        part=experiment.part,
     )
     return Run(folder, loop.history, result)
 

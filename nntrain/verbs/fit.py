@@ -11,6 +11,7 @@ from nntrain.folder import beginning_of, new_run_folder, write_setup
 from nntrain.record.lock import locked
 from nntrain.training.arithmetic import arithmetic
 from nntrain.verbs.folds import fit_folds
+from nntrain.verbs.pretrain import fit_parts, has_parts
 from nntrain.verbs.run import Run, Session
 from nntrain.verbs.training import resume_training, train
 
@@ -24,6 +25,8 @@ def fit(config: Mapping[str, Any], session: Session) -> Run:
     with arithmetic(find_device(config["device"]), config["precision"], config["deterministic"]):
         if config["data"].get("folds"):
             return fit_folds(config, None, session)
+        if has_parts(config):
+            return fit_parts(config, None, session)
         experiment = build_experiment(config)
         folder = new_run_folder(config)
         with locked(folder):
@@ -37,6 +40,8 @@ def resume(folder: Path, config: Mapping[str, Any], session: Session) -> Run:
     with arithmetic(find_device(config["device"]), config["precision"], config["deterministic"]):
         if config["data"].get("folds"):
             return fit_folds(config, folder, session)
+        if has_parts(config):
+            return fit_parts(config, folder, session)
         experiment = build_experiment(config, resumed=beginning_of(folder))
         with locked(folder):
             return resume_training(experiment, folder, session)

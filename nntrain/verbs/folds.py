@@ -11,11 +11,9 @@ from rich.text import Text
 
 from nntrain.experiment import Experiment, build_experiment
 from nntrain.folder import (
-    CONFIG,
     RESULT,
     beginning_of,
     new_run_folder,
-    read_json,
     shown,
     write_config,
     write_setup,
@@ -27,6 +25,7 @@ from nntrain.record.lock import locked
 from nntrain.record.words import number
 from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted
+from nntrain.verbs.pretrain import finished, fit_parts, has_parts
 from nntrain.verbs.run import Run, Session
 from nntrain.verbs.training import resume_training, train
 
@@ -41,15 +40,12 @@ def fit_folds(config: Mapping[str, Any], folder: Path | None, session: Session) 
     count = config["data"]["folds"]
     results: list[Result] = []
     for i in range(count):
-        if folder is not None and (done := _finished(folder / f"fold_{i}")):
+        if folder is not None and (done := finished(folder / f"fold_{i}")):
             results.append(done)
             continue
+        named = {**config, "name": f"{config['name']}, fold {i + 1} of {count}"}
         resumed = None if folder is None or not (folder / f"fold_{i}" / LAST).is_file() else folder / f"fold_{i}"
-        experiment = build_experiment(
-            {**config, "name": f"{config['name']}, fold {i + 1} of {count}"},
-            fold=i,
-            resumed=None if resumed is None else beginning_of(resumed),
-        )
+        experiment = build_experiment(named, fold=i, resumed=None if resumed is None else beginning_of(resumed))
         if folder is None:  # now that the data is known to be sound
             folder = new_run_folder(config)
         write_config(folder, config)
@@ -69,19 +65,13 @@ def fit_folds(config: Mapping[str, Any], folder: Path | None, session: Session) 
 
 def _one(experiment: Experiment, part: Path, session: Session) -> Run:
     part.mkdir(exist_ok=True)
+    if has_parts(experiment.config):
+        return fit_parts(experiment.config, part, session, experiment.fold)
     with locked(part):
         if (part / LAST).is_file():
             return resume_training(experiment, part, session)
         write_setup(part, experiment, session.command)
         return train(experiment, part, session)
-
-
-def _finished(part: Path) -> Result | None:
-    """The result of a fold that needs no more training. One that failed has a result without scores."""
-    if not (part / RESULT).is_file() or not (part / CONFIG).is_file():
-        return None
-    result = read_json(part / RESULT)
-    return result if result.get("val") else None
 
 
 def combine(results: Sequence[Mapping[str, Any]], folder: Path) -> Result:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nntrain.errors import UserError
 from nntrain.experiment import Experiment
-from nntrain.folder import CONFIG, ENVIRONMENT, RESULT, config_fingerprint, read_json, shown, write_config
+from nntrain.folder import CONFIG, ENVIRONMENT, RESULT, config_fingerprint, read_json, shown, whole_of, write_config
 from nntrain.record.files import WriteError, write_json
 from nntrain.record.layers import beginning_table
 from nntrain.record.words import duration, plural, size
@@ -35,8 +35,8 @@ def train(experiment: Experiment, folder: Path, session: Session) -> Run:
     return _train(experiment, folder, LoopState(), [], session)
 
 
-def resume_training(experiment: Experiment, folder: Path, session: Session) -> Run:
-    """Go on exactly where the training in `folder` was; one that is finished is only said again."""
+def check_unchanged(experiment: Experiment, folder: Path, session: Session) -> None:
+    """UserError where settings or data are no longer those that the run in `folder` was started with."""
     known = read_json(folder / ENVIRONMENT)
     if known.get("config_fingerprint") != config_fingerprint(experiment.config):
         raise UserError(
@@ -48,6 +48,11 @@ def resume_training(experiment: Experiment, folder: Path, session: Session) -> R
             f"resume: the data has changed since {shown(folder)} was started; start a new run: "
             f"nntrain fit config={session.source}"
         )
+
+
+def resume_training(experiment: Experiment, folder: Path, session: Session) -> Run:
+    """Go on exactly where the training in `folder` was; one that is finished is only said again."""
+    check_unchanged(experiment, folder, session)
     grows, thawing = experiment.program.optimizer.needs_closure, experiment.course.thawing
 
     def prepare(loop: LoopState) -> None:
@@ -55,7 +60,7 @@ def resume_training(experiment: Experiment, folder: Path, session: Session) -> R
             thaw(experiment.program, experiment.state, thawing, epoch_of(loop))
 
     loop, losses = load_state(folder, experiment.state, grows=grows, prepare=prepare)
-    write_config(folder, experiment.config, None if experiment.fold is None else folder.parent)  # with what was changed
+    write_config(folder, experiment.config, whole_of(experiment, folder))  # with what was changed
     loop.stop_reason = experiment.course.reason_to_stop(loop)  # more epochs, time or patience may have been asked for
     if loop.stop_reason is not None and (folder / RESULT).is_file():
         result = read_json(folder / RESULT)
