@@ -1,0 +1,173 @@
+"""Backbones: every classification model of torchvision, its head, its sizes, its start, its counts."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+
+from nntrain.config.schema import model as schema
+from nntrain.errors import UserError
+from nntrain.models.backbone import Backbone
+from nntrain.models.initializers import INITIALIZERS, initialize
+from nntrain.models.network import Network
+from nntrain.models.norms import PictureBatchNorm
+from nntrain.models.summary import layer_table
+from nntrain.models.weights import backbone_names
+from nntrain.seeding import derive
+
+# One of each family; the rest is built in the same way, and tested where time is no matter.
+QUICK = (
+    *("alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "googlenet", "inception_v3", "maxvit_t"),
+    *("mnasnet0_5", "mobilenet_v2", "mobilenet_v3_small", "regnet_y_400mf", "resnet18", "shufflenet_v2_x0_5"),
+    *("squeezenet1_1", "swin_t", "swin_v2_t", "vgg11", "vit_b_32"),
+)
+NAMES = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in backbone_names() if name not in QUICK)]
+AUXILIARY = {"inception_v3": 3_326_696}  # parameters of a published head that we leave out
+BIASES = {"maxvit_t": 1000}  # its own last layer has none
+HEAD_AFTER_THE_MEAN = ("squeezenet1_0", "squeezenet1_1")  # theirs before it, which is more work
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_layer_table_of_every_model_counts_what_torchvision_publishes(name):
+    first = next(iter(models.get_model_weights(name)))
+    size = first.transforms().crop_size[0]
+    with torch.device("meta"):
+        model = Backbone((3, size, size), 1000, name)
+    rows = layer_table(model, torch.zeros(1, 3, size, size, device="meta"))
+    published = first.meta["num_params"] - AUXILIARY.get(name, 0) + BIASES.get(name, 0)
+    assert sum(row.parameters for row in rows) == published
+    if name not in HEAD_AFTER_THE_MEAN:
+        assert sum(row.multiply_adds for row in rows) / 1e9 == pytest.approx(first.meta["_ops"], abs=6e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_names_its_layers_from_input_to_head(name):
+    with torch.device("meta"):
+        model = Backbone((1, 224, 224), 7, name)
+    assert model.layers[-1] == "head"
+    assert model.head.out_features == 7
+    for parameter, _ in model.named_parameters():
+        assert sum(parameter == layer or parameter.startswith(f"{layer}.") for layer in model.layers) == 1
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "squeezenet1_1", "mobilenet_v3_small"])
+def test_small_models_train_on_pictures_of_any_colour(name, channels):
+    model = Backbone((channels, 40, 33), 5, name)
+    x = torch.randn(3, channels, 40, 33).contiguous(memory_format=torch.channels_last)
+    outputs = model(x)
+    assert outputs.shape == (3, 5)
+    outputs.square().sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    model.eval()
+    torch.testing.assert_close(model.head(model.features(x)), model(x))
+
+
+def test_the_trunk_computes_what_torchvisions_model_does():
+    theirs = models.resnet18(weights=None, num_classes=10)
+    ours = Backbone((3, 40, 40), 10, "resnet18")
+    state = ours.from_published(theirs.state_dict())
+    assert set(state) == set(ours.state_dict())
+    ours.load_state_dict(state)
+    x = torch.randn(4, 3, 40, 40)
+    torch.testing.assert_close(ours(x), theirs(x))  # batch statistics
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))  # running ones
+
+
+def test_a_last_batch_of_one_small_picture_trains():
+    model = Backbone((3, 32, 32), 2, "resnet18")  # its last stage sees one place
+    assert model(torch.randn(1, 3, 32, 32)).shape == (1, 2)
+    assert all(isinstance(m, PictureBatchNorm) for m in model.modules() if isinstance(m, nn.BatchNorm2d))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "said"),
+    [
+        (
+            "squeezenet1_1",
+            (12, 8),
+            r"model: backbone squeezenet1_1 cannot take pictures of 12x8 \(height x width\): layer features.5 would "
+            "have nothing left; at least 17x17 needed",
+        ),
+        ("densenet121", (16, 16), "layer features.transition3.pool would have nothing left; at least 29x29 needed"),
+        ("googlenet", (8, 8), "layer maxpool3 would have nothing left; at least 15x15 needed"),
+        (
+            "vit_b_32",
+            (40, 40),
+            r"model: backbone vit_b_32 takes square pictures whose side is a multiple of 32 pixels, and the data has "
+            r"40x40 \(height x width\)",
+        ),
+        ("vit_b_16", (32, 48), "takes square pictures whose side is a multiple of 16 pixels"),
+        ("maxvit_t", (32, 32), "backbone maxvit_t takes pictures whose sides are multiples of 224 pixels"),
+    ],
+)
+def test_pictures_that_do_not_fit_are_said_with_the_layer_and_the_least_size(name, size, said):
+    with pytest.raises(UserError, match=said), torch.device("meta"):
+        Backbone((3, *size), 10, name)
+
+
+def test_the_least_size_that_is_named_is_one_that_fits():
+    with torch.device("meta"):
+        assert Backbone((3, 17, 17), 10, "squeezenet1_1").head.out_features == 10
+
+
+def test_a_misspelt_name_leads_to_the_nearest():
+    said = (
+        f"unknown backbone 'resnt18' (nearest: resnet18, resnet152, resnet101, resnet50, resnet34; {len(NAMES)} in all)"
+    )
+    assert schema.FIELDS["architecture"].complaint("resnt18") == said
+    assert schema.FIELDS["architecture"].complaint("resnet18") is None
+    assert "18 is not a classification model of torchvision" in schema.FIELDS["architecture"].complaint(18)
+    with pytest.raises(UserError, match=r"model.architecture: unknown backbone 'resnt18' \(nearest: resnet18"):
+        Backbone((3, 32, 32), 10, "resnt18")
+
+
+def test_auto_starts_as_torchvision_does_from_the_runs_seed():
+    network = Network(nn.Identity(), Backbone((3, 32, 32), 10, "shufflenet_v2_x0_5"))
+    initialize(network, INITIALIZERS["auto"](), seed=3)
+    with torch.random.fork_rng():
+        torch.manual_seed(derive(3, "init"))
+        theirs = models.shufflenet_v2_x0_5(weights=None)
+    for name, value in theirs.named_parameters():
+        if not name.startswith("fc."):
+            assert torch.equal(network.body.trunk.get_parameter(name), value), name
+    first = network.body.head.weight.detach().clone()
+    initialize(network, INITIALIZERS["auto"](), seed=4)
+    assert not torch.equal(network.body.head.weight, first)
+
+
+def test_another_init_draws_layers_and_leaves_what_it_has_no_rule_for():
+    model = Backbone((3, 32, 32), 10, "swin_t")
+    initialize(model, INITIALIZERS["constant"](value=0.25), seed=0)
+    assert model.trunk.features[0][0].weight.unique().tolist() == [0.25]
+    table = model.trunk.features[1][0].attn.relative_position_bias_table
+    first = table.detach().clone()
+    assert 0.015 < first.std() < 0.025  # torchvision's normal of 0.02
+    initialize(model, INITIALIZERS["constant"](value=0.25), seed=1)
+    assert not torch.equal(table, first)
+
+
+def test_published_weights_fit_grey_pictures_and_other_sizes_of_a_vit():
+    theirs = models.vit_b_32(weights=None, image_size=64)
+    nn.init.normal_(theirs.heads.head.weight)
+    ours = Backbone((1, 96, 96), 1000, "vit_b_32")
+    state = ours.from_published(theirs.state_dict())
+    assert {key: value.shape for key, value in state.items()} == {k: v.shape for k, v in ours.state_dict().items()}
+    grey = torch.randn(2, 1, 32, 32)
+    theirs_of_grey = theirs.conv_proj(grey.expand(-1, 3, -1, -1))
+    ours.load_state_dict(state)
+    torch.testing.assert_close(ours.trunk.conv_proj(grey), theirs_of_grey, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["inception_v3", "squeezenet1_1"])
+def test_published_weights_come_without_auxiliary_heads_and_with_a_linear_head(name):
+    with warnings.catch_warnings(), torch.device("meta"):
+        warnings.simplefilter("ignore")  # on how torchvision will initialise some day
+        theirs = models.get_model(name, weights=None)
+        ours = Backbone((3, 224, 224), 1000, name)
+    state = ours.from_published(theirs.state_dict())
+    assert {key: value.shape for key, value in state.items()} == {k: v.shape for k, v in ours.state_dict().items()}
