@@ -51,8 +51,10 @@ def table_dataset(
     standardize_target: bool = True,
     notes: Sequence[str] = (),
     roles: Mapping[str, str] | None = None,
+    unlabelled: Mapping[str, Column] | None = None,
 ) -> Dataset:
-    """columns: all inputs, over the rows of all splits; `rows` says which is where. Statistics come from rows.train."""
+    """columns: all inputs, over the rows of all splits; `rows` says which is where. Statistics come from rows.train.
+    unlabelled: inputs of rows that have no target."""
     rows.require_samples()
     if weights is not None and not weights[rows.train].any():
         raise UserError(f"data.weight_column '{weight_column}': every weight of the training split is 0")
@@ -91,8 +93,8 @@ def table_dataset(
         embedding_dim=encoding.embedding_dim,
     )
     inputs = preprocessing.encode(columns)
-    encoded = encode_targets(task, targets, standardize=standardize_target)
-    if not task.is_regression:
+    encoded = encode_targets(task, targets, standardize=standardize_target) if targets else inputs[:, :0]
+    if task.classes:
         _require_classes(task, encoded, rows.train)
     shares = None if weights is None else torch.from_numpy((weights / preprocessing.mean_weight).astype(np.float32))
 
@@ -114,11 +116,14 @@ def table_dataset(
         "columns": described,
         "target": _describe_target(task, targets, rows.train),
     }
-    if not task.is_regression:
+    if task.classes:
         summary["classes"] = {
             name: dict(zip(task.classes, class_counts(part.targets, task), strict=True)) for name, part in parts.items()
         }
-    return Dataset(train, val, test, task, preprocessing.features, preprocessing, fingerprint, summary, tuple(said))
+    more = preprocessing.encode(unlabelled) if unlabelled and len(next(iter(unlabelled.values()))) else None
+    return Dataset(
+        train, val, test, task, preprocessing.features, preprocessing, fingerprint, summary, tuple(said), more
+    )
 
 
 def _nothing_left(dropped: Sequence[Mapping[str, Any]]) -> str:
@@ -195,7 +200,7 @@ def duplicates(train: Split, val: Split) -> int:
 def _row_hashes(split: Split) -> NDArray[np.uint64]:
     """A 64-bit hash per row; a column at a time, so that no second copy of the table is made."""
     hashes = np.full(len(split), 0xCBF29CE484222325, dtype=np.uint64)
-    targets = split.targets.to(torch.float32).reshape(len(split), -1)
+    targets = split.targets.to(torch.float32).reshape(len(split), -1 if split.targets.numel() else 0)
     for part in (split.inputs, targets):
         for column in part.T.numpy():
             hashes ^= np.ascontiguousarray(column).view(np.uint32)

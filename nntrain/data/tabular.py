@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,11 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Part:
-    """The rows of one file: inputs by name, targets, sample weights."""
+    """The rows of one file: inputs by name, targets, sample weights; inputs of the rows that have no target."""
 
     columns: dict[str, Column]
     targets: list[Column]
     weights: NDArray[np.float64] | None
+    unlabelled: dict[str, Column] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        return len(next(iter(self.columns.values())))
 
 
 class TableSource:
@@ -104,25 +109,26 @@ class TableSource:
         targets, roles, dropped = self._resolve(names, path)
         words = self.task == "multilabel"  # a target of yes and no keeps them as its classes' names, labels do not
         target_columns = [to_column(frame[name], self.types.get(name), boolean=words) for name in targets]
-        task = decide_task(self.task, target_columns)
-        present = ~np.logical_or.reduce([column.missing for column in target_columns])
+        task = decide_task(self.task, target_columns) if targets else Task("reconstruction", ())
+        present = _all_there(target_columns, frame.height)
         weight = roles.get("weight_column")
         part, said = self._part(
             frame, present, task, target_columns, weight, [*targets, *roles.values(), *dropped], path
         )
         notes += said
         rows = self._rows(frame, present, part, task, roles, fold, others)
+        kept = _beside_training(frame, present, rows.train, roles) if part.unlabelled else None
         aside = tuple(dict.fromkeys([*targets, *roles.values()]))
         reading = Reading(names, aside, header, self.encoding, self.missing)
         del frame
         parts, ranges = [part], [rows.train, rows.val, rows.test]
-        start = len(part.targets[0])
+        start = part.rows
         for place, name in ((1, "val"), (2, "test")):
             if name in others:
                 other, said = self._other(others[name], reading, part, task, weight)
                 notes += said
                 parts.append(other)
-                count = len(other.targets[0])
+                count = other.rows
                 ranges[place] = np.arange(start, start + count)
                 start += count
         whole = _joined(parts)
@@ -139,6 +145,7 @@ class TableSource:
             standardize_target=standardize_target,
             notes=notes,
             roles={name: role for role, name in roles.items()} | dict.fromkeys(dropped, "drop"),
+            unlabelled={} if kept is None else {name: column.at(kept) for name, column in part.unlabelled.items()},
         )
 
     def _read(self, path: Path) -> tuple[pl.DataFrame, bool]:
@@ -164,9 +171,9 @@ class TableSource:
     def _resolve(self, names: tuple[str, ...], path: Path) -> tuple[list[str], dict[str, str], list[str]]:
         """Target names, {setting: column} of the other roles, and dropped columns; all that are unknown at once."""
         finder = ColumnFinder(names, path.name)
-        if self.target is None or self.target == []:
+        if self.target in (None, []) and self.needs_target:
             raise UserError(f"data.target: name the column to predict (columns of {path.name}: {finder.listed})")
-        given = [self.target] if isinstance(self.target, str | int) else list(self.target)
+        given = [self.target] if isinstance(self.target, str | int) else list(self.target or [])
         targets = [finder.find(name, "target") for name in given]
         roles = {}
         for key in ("weight_column", "split_column", "group_column", "time_column"):
@@ -195,13 +202,14 @@ class TableSource:
         """Typed columns of the rows that have their target. Inputs leave the frame one by one, which frees them."""
         notes = []
         if lost := int((~present).sum()):
-            notes.append(f"{lost} of {len(present)} rows of {path.name} have no target and are left out")
+            gone = "and are left out" if known is not None else "and are left out, but where pretrain learns from them"
+            notes.append(f"{lost} of {len(present)} rows of {path.name} have no target {gone}")
         whole = lost == 0
         weights = None
         if weight is not None:
             column = to_column(frame[weight], "numeric")
             weights = sample_weights(column if whole else column.at(present))
-        columns = {}
+        columns, unlabelled = {}, {}
         for name in list(known if known is not None else frame.columns):
             if name in aside:
                 continue
@@ -209,11 +217,14 @@ class TableSource:
             kind, form = (self.types.get(name), None) if known is None else (known[name].kind, known[name].date_format)
             column = to_column(series, kind, date_format=form)
             columns[name] = column if whole else column.at(present)
+            if lost and known is None:
+                unlabelled[name] = column.at(~present)
         if not columns:
             raise UserError(f"{path.name}: no input column is left beside {', '.join(aside)}")
         if task.is_classification:  # numbers in one file may be text in another: codes are alike
             targets = [Column(targets[0].name, "categorical", labels(targets[0], task).astype(np.int32), task.classes)]
-        return _Part(columns, targets if whole else [column.at(present) for column in targets], weights), notes
+        targets = targets if whole else [column.at(present) for column in targets]
+        return _Part(columns, targets, weights, unlabelled), notes
 
     def _other(
         self, path: Path, reading: Reading, like: _Part, task: Task, weight: str | None
@@ -230,7 +241,7 @@ class TableSource:
             target, note = agree(to_column(frame[name], kind, boolean=False), task)
             targets.append(target)
             notes += [f"{path.name}: {note}"] if note else []
-        present = ~np.logical_or.reduce([column.missing for column in targets])
+        present = _all_there(targets, frame.height)
         if not present.any():
             raise UserError(f"{path}: the target '{task.targets[0]}' is missing in every row")
         part, said = self._part(frame, present, task, targets, weight, [*task.targets], path, known=like.columns)
@@ -276,7 +287,32 @@ class TableSource:
         if task.is_classification and self.stratify and not ({"val", "test"} <= set(others)):
             known = labels(part.targets[0], task)
             check_class_sizes(known, task.classes)
-        return by_chance(np.arange(len(part.targets[0])), self.shares, known, fold, test=test, val="val" not in others)
+        return by_chance(np.arange(part.rows), self.shares, known, fold, test=test, val="val" not in others)
+
+
+def _all_there(targets: Sequence[Column], rows: int) -> NDArray[np.bool_]:
+    """Which rows have all their targets."""
+    there = np.ones(rows, dtype=np.bool_)
+    for column in targets:
+        there &= ~column.missing
+    return there
+
+
+def _beside_training(
+    frame: pl.DataFrame, present: NDArray[np.bool_], train: NDArray[np.int64], roles: Mapping[str, str]
+) -> NDArray[np.bool_]:
+    """Which of the rows without a target may be learnt from: by the columns that divide the rows those that would be
+    training rows, so that nothing of validation and test is seen."""
+    kept = np.ones(int((~present).sum()), dtype=np.bool_)
+    for role in ("split_column", "group_column"):
+        if role in roles:
+            column = to_column(frame[roles[role]], "categorical")
+            known = np.unique(column.at(present).values[train])
+            kept &= np.isin(column.at(~present).values, known)
+    if "time_column" in roles:
+        times = to_column(frame[roles["time_column"]])
+        kept &= times.at(~present).values <= times.at(present).values[train].max()
+    return kept
 
 
 def _joined(parts: Sequence[_Part]) -> _Part:

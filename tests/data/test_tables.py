@@ -198,7 +198,7 @@ def test_several_targets_are_standardised_each_and_can_stay_as_they_are(table):
 
 def test_rows_without_a_target_are_dropped_and_counted(table):
     data = table({"a": column("numbers"), "y": [None, None, *[i / 7 for i in range(ROWS - 2)]]})
-    assert "2 of 60 rows of t.csv have no target and are left out" in data.notes
+    assert "2 of 60 rows of t.csv have no target and are left out, but where pretrain learns from them" in data.notes
     assert sum(data.summary["rows"].values()) == 58
 
 
