@@ -56,6 +56,10 @@ class Autoencoder:
     def check(self, layout: Layout) -> None:
         """UserError where the data cannot be treated so."""
 
+    def described(self, layout: Layout) -> str:
+        """In a few words."""
+        return "autoencoder"
+
     def __call__(self, x: Tensor, layout: Layout, g: Generator | None = None) -> tuple[Tensor, Tensor | None]:
         """What the encoder is given, and which values count (1; 0 where not), None where all do.
 
@@ -82,6 +86,9 @@ class Denoising(Autoencoder):
         super().__init__(layerwise)
         self.noise = noise
         self.amount = amount
+
+    def described(self, layout: Layout) -> str:
+        return f"denoising, {self.noise} {self.amount:g}"
 
     def __call__(self, x: Tensor, layout: Layout, g: Generator | None = None) -> tuple[Tensor, Tensor | None]:
         if layout.shape is not None:
@@ -127,6 +134,10 @@ class Masked(Autoencoder):
         super().__init__(layerwise)
         self.share = share
         self.patch = patch
+
+    def described(self, layout: Layout) -> str:
+        what = "columns" if layout.shape is None else f"patches of {self.patch} by {self.patch}"
+        return f"masked, {self.share:.0%} of the {what}"
 
     def check(self, layout: Layout) -> None:
         if layout.shape is None:

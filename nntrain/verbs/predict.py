@@ -58,6 +58,9 @@ def predictions_table(model: Predictor, source: Path, tta: int = 1) -> dict[str,
     names = model.preprocessing.names(source)
     if names is not None:
         table["file"] = names
+    if model.task.is_reconstruction:
+        codes = model.codes(source)
+        return table | {f"z_{i}": codes[:, i] for i in range(codes.shape[1])}
     if not model.task.classes:
         values = np.asarray(model.predict(source, tta))
         if values.ndim == 1:

@@ -12,6 +12,7 @@ from torch import Tensor
 from nntrain.errors import UserError
 from nntrain.experiment import Experiment
 from nntrain.folder import CONFIG, ENVIRONMENT, RESULT, config_fingerprint, read_json, shown, whole_of, write_config
+from nntrain.objective.reconstruction import Reconstruction
 from nntrain.record.files import WriteError, write_json
 from nntrain.record.layers import beginning_table
 from nntrain.record.words import duration, plural, size
@@ -133,8 +134,9 @@ def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, 
     """What is said before the first step."""
     config, dataset, course, task = experiment.config, experiment.dataset, experiment.course, experiment.task
     splits = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
-    if task.is_reconstruction:
-        kind = " ".join(map(str, [value for value in config["objective"].values() if not isinstance(value, bool)]))
+    objective = experiment.program.objective
+    if isinstance(objective, Reconstruction):
+        kind = objective.corruption.described(objective.layout)
     elif not task.classes:
         kind = ", ".join(task.targets)
     else:
@@ -142,19 +144,32 @@ def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, 
     optimizer, lr, schedule = config["optimizer"]["name"], experiment.program.optimizer.lr, config["schedule"]["name"]
     batch = "all samples" if course.batch_size is None else f"batch {course.batch_size * course.accumulate}"
     steps = "" if schedule == "constant" else f", {schedule} schedule"
-    matrices = [p for p in experiment.program.network.body.parameters() if p.ndim == 2]
-    widths = [str(matrices[0].shape[1]), *(str(p.shape[0]) for p in matrices)] if matrices else []
+    augment = config["augment"]["name"]
+    changed = "" if augment == "none" else f", augmented ({augment})"
     return {
         "name": config["name"],
         "data": config["data"].get("dataset") or config["data"].get("path") or config["data"]["name"],
         "rows": {name: len(split) for name, split in splits.items() if split is not None},
         "task": f"{task.kind}, {kind}",
-        "model": f"{config['model']['name']} {'-'.join(widths)}",
+        "model": _model_words(experiment),
         "parameters": experiment.state.params.count,
-        "training": f"{optimizer}, lr {lr:g}, {batch}{steps}, up to {course.epochs} epochs",
+        "training": f"{optimizer}, lr {lr:g}, {batch}{steps}{changed}, up to {course.epochs} epochs",
         "device": str(experiment.device),
         "folder": shown(folder),
         "epochs": course.epochs,
         "metrics": course.metrics,
         "history": loop.history,
     }
+
+
+def _model_words(experiment: Experiment) -> str:
+    """The model in a line: its name and the widths of its layers; of a picture network its settings and the size."""
+    section, weights = experiment.config["model"], [p for p in experiment.program.network.body.parameters() if p.ndim > 1]
+    if not any(p.ndim == 4 for p in weights) or experiment.program.network.from_features:
+        matrices = [p for p in weights if p.ndim == 2]
+        widths = [str(matrices[0].shape[1]), *(str(p.shape[0]) for p in matrices)] if matrices else []
+        return f"{section['name']} {'-'.join(widths)}"
+    said = [f"{key.replace('_', ' ')} {section[key]}" for key in PICTURE_MODEL_KEYS if key in section]
+    features = experiment.dataset.features
+    size = [f"{features.height} x {features.width} pictures"] if isinstance(features, PixelFeatures) else []
+    return f"{section['name']} {', '.join([*said, *size])}"
