@@ -128,7 +128,8 @@ RECIPES = recipe_names()
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_composes(name: str) -> None:
-    words = ["data.path=somewhere.csv"] if compose([f"config={name}"]).config["data"]["name"] == "table" else []
+    needs_path = compose([f"config={name}"]).config["data"]["name"] in ("table", "folder")
+    words = ["data.path=somewhere"] if needs_path else []
     assert compose([f"config={name}", *words]).config["name"] == name
 
 

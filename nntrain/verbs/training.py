@@ -9,6 +9,7 @@ from typing import Any
 from rich.text import Text
 from torch import Tensor
 
+from nntrain.data.dataset import PixelFeatures
 from nntrain.errors import UserError
 from nntrain.experiment import Experiment
 from nntrain.folder import CONFIG, ENVIRONMENT, RESULT, config_fingerprint, read_json, shown, whole_of, write_config
@@ -27,6 +28,7 @@ from nntrain.verbs.finish import finish, result_of
 from nntrain.verbs.keeper import FolderKeeper
 from nntrain.verbs.run import Run, Session
 
+PICTURE_MODEL_KEYS = ("architecture", "depth", "width", "width_multiplier")  # that tell picture networks apart
 CACHES_FEATURES = True  # False in tests alone, which compare the two ways
 
 
@@ -164,7 +166,10 @@ def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, 
 
 def _model_words(experiment: Experiment) -> str:
     """The model in a line: its name and the widths of its layers; of a picture network its settings and the size."""
-    section, weights = experiment.config["model"], [p for p in experiment.program.network.body.parameters() if p.ndim > 1]
+    section, weights = (
+        experiment.config["model"],
+        [p for p in experiment.program.network.body.parameters() if p.ndim > 1],
+    )
     if not any(p.ndim == 4 for p in weights) or experiment.program.network.from_features:
         matrices = [p for p in weights if p.ndim == 2]
         widths = [str(matrices[0].shape[1]), *(str(p.shape[0]) for p in matrices)] if matrices else []
