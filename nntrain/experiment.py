@@ -122,8 +122,11 @@ def build_experiment(
     network.to(device)
     dataset.train, dataset.val = dataset.train.to(device), dataset.val.to(device)
     dataset.test = None if dataset.test is None else dataset.test.to(device)
+    given = len(dataset.train)
     augment = build_augment(config, dataset, objective)
     notes += [] if augment is None else augment.notes
+    if len(dataset.train) > given:
+        notes.append(f"augment.expand: {len(dataset.train):,} training samples were made of {given:,}, once")
     check_batches(config, network, dataset.train)
 
     optimizer: Optimizer = build("optimizer", OPTIMIZERS, config["optimizer"])

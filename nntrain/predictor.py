@@ -152,7 +152,7 @@ class Predictor:
         if self.task.is_reconstruction:
             raise UserError(f"tta: {self.path} gives codes, and a mean of codes of several pictures has no meaning")
         section = self.config["augment"]
-        if section["name"] == "none":
+        if section["name"] not in AUGMENTATIONS:  # none; or a name that no run of ours writes
             raise UserError(f"tta: {self.path} was trained without augmentation, so there are no draws to average over")
         plain = {key: value for key, value in section.items() if key not in HIDING}
         augment = build("augment", AUGMENTATIONS, plain, features=self.features, seed=self.config["seed"])

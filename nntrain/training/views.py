@@ -45,8 +45,8 @@ def _views(part: Tensor, start: int, augment: Augment, views: int) -> Iterator[T
 
 
 def view_scores(program: Program, split: Split, names: Sequence[str], augment: Augment, views: int) -> dict[str, float]:
-    """The named metrics of the mean predictions. The loss is of a network's outputs, which a mean of predictions is not:
-    it is left out."""
+    """The named metrics of the mean predictions. The loss is left out: it is of a network's outputs, and a mean of
+    predictions is none."""
     objective = program.objective
     assert isinstance(objective, Objective)
     predictions = mean_predictions(program, split.inputs, augment, views)

@@ -51,10 +51,8 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
         baseline = model.baseline(train, split)
     metrics = model.evaluate(split, tta=views)
     if views > 1:
-        what = f"augment={model.config['augment']['name']}"
-        notes.append(
-            f"tta: mean predictions of each row and {views - 1} draws of {what}; the loss has none, so is left out"
-        )
+        draws = f"{plural(views - 1, 'draw')} of augment={model.config['augment']['name']}"
+        notes.append(f"tta: each prediction is the mean over the sample as it is and {draws}; it has no loss")
     result = {
         "checkpoint": str(model.path.resolve()),
         "task": model.task.kind,

@@ -63,6 +63,14 @@ def test_mixup_blends_by_the_share() -> None:
     torch.testing.assert_close(mixed, weight * inputs + (1 - weight) * others, rtol=0, atol=1e-3)
 
 
+@pytest.mark.parametrize("kinds", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 1.0, "mix_p": 0.5}])
+def test_mixing_does_not_wait_for_the_device(kinds: dict[str, float]) -> None:
+    augment, inputs, samples = augmentation(**kinds), pictures(count=40).to("meta"), SAMPLES.to("meta")
+    mixing = augment.mixing(samples, 0, 40)
+    assert mixing is not None
+    assert augment.mix(inputs, inputs[mixing.partner], mixing)[1].shape == (40,)
+
+
 def test_cutmix_pastes_a_box_and_the_share_is_what_is_left() -> None:
     white, black = (torch.full((40, 3, 32, 32), value, dtype=torch.uint8) for value in (255, 0))
     augment = augmentation(cutmix=1.0)

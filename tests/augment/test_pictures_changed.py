@@ -79,9 +79,7 @@ def test_with_probability_0_nothing_happens(case: str) -> None:
     assert torch.equal(after, pictures())
 
 
-@pytest.mark.parametrize(
-    "case", ["rotate", "scale", "perspective", "elastic", "blur"]
-)
+@pytest.mark.parametrize("case", ["rotate", "scale", "perspective", "elastic", "blur"])
 def test_with_probability_one_half_some_pictures_stay(case: str) -> None:
     after = augmentation(**{**EACH[case], f"{case}_p": 0.5})(pictures(), SAMPLES, 3)
     same = ((after - pictures().float()).abs().amax((1, 2, 3)) < 0.01).sum()
@@ -109,6 +107,14 @@ def test_seed_epoch_and_sample_change_the_draw(case: str) -> None:
         assert not torch.equal(drawn(), drawn(seed=1))
     for other in (drawn(epoch=4), drawn(samples=SAMPLES + COUNT)):
         assert not torch.equal(drawn(), other)
+
+
+@pytest.mark.parametrize("case", EACH)
+def test_no_change_waits_for_the_device_or_makes_tensors_elsewhere(case: str) -> None:
+    """On the meta device there are no values: whatever asked for one, or met a tensor of another device, would fail."""
+    augment = augmentation(**EACH[case], fill="mean") if "fill" not in EACH[case] else augmentation(**EACH[case])
+    inputs, samples = pictures().to("meta"), SAMPLES.to("meta")
+    assert augment(inputs, samples, 3).shape == inputs.shape
 
 
 def test_turning_one_change_on_leaves_the_draws_of_another() -> None:

@@ -29,6 +29,8 @@ CASES = {
     "bf16": ["precision=bf16"],
     "fp16": ["precision=fp16"],
     "early stopping": ["early_stopping.patience=1", "optimizer.lr=0.5", "epochs=24"],
+    "augmented": ["augment=table", "augment.mixup=0.4", "augment.feature_dropout=0.1"],
+    "expanded": ["augment=table", "augment.expand=3"],
     "last epoch": ["early_stopping.restore_best=false"],
 }
 STOPS = (1, STEPS_PER_EPOCH // 2, STEPS_PER_EPOCH, STEPS_PER_EPOCH + 1, 3 * STEPS_PER_EPOCH - 1, 4 * STEPS_PER_EPOCH)
