@@ -91,12 +91,13 @@ def _usps(paths: Sequence[Path]) -> Arrays:
         try:
             lines = bz2.decompress(path.read_bytes()).decode("ascii").splitlines()
             rows = [line.split() for line in lines if line.strip()]
-            values = np.array([[field.partition(":")[2] for field in row[1:]] for row in rows], dtype=np.float64)
+            values = np.array([[field.partition(":")[2] for field in row[1:]] for row in rows], dtype=np.float32)
             labels = np.array([int(row[0]) for row in rows], dtype=np.int64) - 1
         except (ValueError, OSError, EOFError) as error:
             raise UserError(f"{path}: is truncated, or no bzip2 file of `label 1:value 2:value ...`: {error}") from None
         if values.ndim != 2 or values.shape[1] != 256 or np.abs(values).max() > 1:
             raise UserError(f"{path}: pictures are 256 values in [-1, 1] each, not {values.shape[1:]}")
+        # cut off, not rounded, as torchvision has it, so that both train on the same pixels
         pixels = ((values + 1) / 2 * 255).astype(np.uint8).reshape(-1, 1, 16, 16)
         parts.append((pixels, check_labels(labels, 10, str(path))))
     return Arrays(parts[0], parts[1], DIGITS, tuple(paths))
