@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from nntrain.data import picture_cache
-from nntrain.data.dataset import Dataset, PixelFeatures, Split, class_counts
+from nntrain.data.dataset import Dataset, Split, class_counts
 from nntrain.data.files import existing_file, existing_folder
-from nntrain.data.picture_cache import Entry
 from nntrain.data.picture_decoding import MAX_PIXELS, Fit
 from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing, is_archive, is_picture, list_folder
 from nntrain.data.picture_layout import SPLIT_OF_WORD, SPLITS, Layout, lay_out
 from nntrain.data.picture_reading import Colour, Pictures, Wanted, read_pictures
+from nntrain.data.picture_splits import GIB, in_memory, machine_memory, on_disk, statistics, streaming_note
 from nntrain.data.picture_table import (
     PictureTable,
     Target,
@@ -30,13 +28,12 @@ from nntrain.data.picture_table import (
     targets_of,
     task_of_table,
 )
-from nntrain.data.pictures import assembled, labels_note, pixel_features, with_labels
+from nntrain.data.pictures import assembled, labels_note, with_labels
 from nntrain.data.splitting import Index, Rows, Shares, by_chance, check_class_sizes
 from nntrain.data.targets import TaskSetting, labels
 from nntrain.errors import UserError
 from nntrain.task import Task
 
-GIB = 1 << 30
 NAMED = 5  # pictures that a note names
 
 
@@ -59,11 +56,7 @@ class Samples:
 
     def at(self, kept: NDArray[np.bool_]) -> Samples:
         """Some of them."""
-        table = self.table
-        if table is not None:
-            names = [name for name, keep in zip(table.names, kept, strict=True) if keep]
-            columns = tuple(column.at(kept) for column in table.columns)
-            table = PictureTable(table.path, names, columns, None)
+        table = None if self.table is None else self.table.at(kept)
         classes = None if self.labels is None else self.labels[kept]
         return replace(
             self,
@@ -126,7 +119,9 @@ class FolderSource:
         rows, unlabelled, said = self._rows(samples, fold, path)
         targets, task = _targets(samples, rows, standardize=standardize_target)
         _check_training(task, targets, rows.train)
-        return self._dataset(pictures, samples, rows, unlabelled, targets, task, (*notes, *said))
+        return self._dataset(
+            pictures, samples, rows, unlabelled, targets, task, (*notes, *said), standardize_target=standardize_target
+        )
 
     def _path(self) -> Path:
         if self.path is not None and Path(self.path).expanduser().is_file():
@@ -234,6 +229,8 @@ class FolderSource:
         targets: torch.Tensor,
         task: Task,
         notes: Sequence[str],
+        *,
+        standardize_target: bool,
     ) -> Dataset:
         stored = samples.stored
         train = stored[rows.train]
@@ -243,9 +240,9 @@ class FolderSource:
         _, channels, height, width = pictures.pixels.shape
         needed = used * channels * height * width
         streamed = needed > limit
-        inputs = _streamed(pictures, parts) if streamed else {name: _taken(pictures, of) for name, of in parts.items()}
+        inputs = on_disk(pictures, parts) if streamed else {name: in_memory(pictures, of) for name, of in parts.items()}
         if streamed:
-            notes = [*notes, _streaming_note(needed, limit)]
+            notes = [*notes, streaming_note(needed, limit)]
 
         def split(name: str, of: Index) -> Split:
             return Split(inputs[name], targets[torch.from_numpy(of)], streamed=streamed)
@@ -256,10 +253,11 @@ class FolderSource:
             split("val", rows.val),
             split("test", rows.test) if len(rows.test) else None,
             task,
-            _features(pictures, seen),
+            statistics(pictures, seen),
             _fingerprint(pictures, samples, targets),
             unlabelled=inputs["unlabelled"] if len(unlabelled) else None,
             fit=self.wanted.fit,
+            standardize_target=standardize_target,
             notes=notes,
             about={"files": len(pictures.listing.names), "read": _how(pictures), "streamed": streamed},
         )
@@ -319,55 +317,6 @@ def _check_training(task: Task, targets: torch.Tensor, rows: Index) -> None:
         raise UserError(f"data: the training split has no picture of {what} '{absent[0]}'; it cannot be learned")
 
 
-def _taken(pictures: Pictures, rows: Index) -> torch.Tensor:
-    """In memory."""
-    return torch.from_numpy(np.ascontiguousarray(pictures.pixels[rows]))
-
-
-def _streamed(pictures: Pictures, parts: dict[str, Index]) -> dict[str, torch.Tensor]:
-    """Mapped from the cache's file; where the splits do not lie there one after another, from a copy in their order."""
-    rows = np.concatenate(list(parts.values()))
-    pixels = pictures.pixels
-    begins = np.cumsum([0, *map(len, parts.values())])
-    if all(len(of) == 0 or (of[-1] - of[0] == len(of) - 1 and (np.diff(of) == 1).all()) for of in parts.values()):
-        starts = {name: int(of[0]) if len(of) else 0 for name, of in parts.items()}
-    else:
-        pixels = _in_order(pictures, rows).pixels()
-        starts = {name: int(begin) for name, begin in zip(parts, begins, strict=False)}
-    whole = torch.from_numpy(pixels)
-    return {name: whole[starts[name] : starts[name] + len(of)] for name, of in parts.items()}
-
-
-def _in_order(pictures: Pictures, rows: Index) -> Entry:
-    """A copy of the decoded pictures on disk, in the order of `rows`."""
-    digest = hashlib.blake2b(rows.tobytes(), digest_size=6).hexdigest()
-    entry, pixels = pictures.entry, pictures.pixels
-    most = max(1, (64 << 20) // int(np.prod(pixels.shape[1:])))
-
-    def build(file: Path) -> dict[str, Any]:
-        with file.open("r+b") as out:
-            out.seek(picture_cache.HEADER)
-            for start in range(0, len(rows), most):
-                out.write(np.ascontiguousarray(pixels[rows[start : start + most]]).data)
-        size = {key: entry.about[key] for key in ("channels", "height", "width")}
-        return {"what": f"{entry.about['what']}, in the order of its splits", "pictures": len(rows), **size}
-
-    return picture_cache.make(f"{entry.name}-{digest}", build)
-
-
-def _features(pictures: Pictures, rows: Index) -> PixelFeatures:
-    """Mean and standard deviation over some of the pictures, computed once."""
-    digest = hashlib.blake2b(rows.tobytes(), digest_size=6).hexdigest()
-
-    def compute() -> dict[str, Any]:
-        features = pixel_features(pictures.pixels, rows)
-        return {"mean": features.mean, "std": features.std}
-
-    known = pictures.entry.remember(f"statistics-{digest}", compute)
-    _, channels, height, width = pictures.pixels.shape
-    return PixelFeatures(channels, height, width, tuple(known["mean"]), tuple(known["std"]))
-
-
 def _fingerprint(pictures: Pictures, samples: Samples, targets: torch.Tensor) -> str:
     """Of the pixels, the targets and the splits, wherever the files lie."""
     digest = hashlib.blake2b(digest_size=8)
@@ -377,25 +326,11 @@ def _fingerprint(pictures: Pictures, samples: Samples, targets: torch.Tensor) ->
     return digest.hexdigest()
 
 
-def machine_memory() -> float:
-    """Bytes of memory this machine has."""
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    return 8.0 * GIB
-
-
 def _how(pictures: Pictures) -> str:
     name = pictures.entry.name
     if pictures.seconds is None:
         return f"decoded before, from the cache ({name})"
     return f"decoded in {pictures.seconds:.1f} s, kept in the cache ({name})"
-
-
-def _streaming_note(needed: float, limit: float) -> str:
-    return (
-        f"the pictures take {needed / GIB:.2g} GiB, more than data.memory_limit ({limit / GIB:.2g} GiB): "
-        "they are read from disk while training"
-    )
 
 
 def _notes(pictures: Pictures, samples: Samples, wanted: Wanted) -> list[str]:

@@ -37,6 +37,12 @@ class PictureTable:
     columns: tuple[Column, ...]
     splits: Column | None
 
+    def at(self, kept: NDArray[np.bool_]) -> PictureTable:
+        """Some of its rows."""
+        names = [name for name, keep in zip(self.names, kept, strict=True) if keep]
+        splits = None if self.splits is None else self.splits.at(kept)
+        return PictureTable(self.path, names, tuple(column.at(kept) for column in self.columns), splits)
+
 
 def is_table(path: Path) -> bool:
     """By the ending alone."""
@@ -48,8 +54,11 @@ def lists_pictures(names: Sequence[str]) -> bool:
     return any(name in names for name in PATH_COLUMNS)
 
 
-def read_table(path: Path, target: Target = None, separator: str | None = None) -> PictureTable:
+def read_table(
+    path: Path, target: Target = None, separator: str | None = None, *, otherwise: str | None = None
+) -> PictureTable:
     """target: the columns to predict, by name or position; None: `label`. separator: between the labels of a cell.
+    otherwise: the column that is taken where a single target is missing.
 
     Raises UserError for a table without paths or without the target.
     """
@@ -60,7 +69,7 @@ def read_table(path: Path, target: Target = None, separator: str | None = None) 
     known = {*PATH_COLUMNS, SPLIT, *(name for name in wanted if isinstance(name, str))}
     as_text = {*PATH_COLUMNS, SPLIT}
     if separator is not None:
-        as_text.update(name for name in wanted if isinstance(name, str))
+        as_text.update(name for name in (*wanted, otherwise) if isinstance(name, str))
     frame, dialect = read_delimited(path, known=known, text=as_text, header=True)
     names = dialect.names
     place = next((name for name in PATH_COLUMNS if name in names), None)
@@ -68,6 +77,8 @@ def read_table(path: Path, target: Target = None, separator: str | None = None) 
         raise UserError(
             f"data.path: {path} has no column 'path' that names the pictures (columns: {', '.join(names[:12])})"
         )
+    if otherwise in names and len(wanted) == 1 and wanted[0] not in names:
+        wanted = [otherwise]
     chosen = [_resolved(column, names, path) for column in wanted]
     columns = tuple(
         to_column(frame[name], "categorical" if separator is not None else None, boolean=False) for name in chosen
@@ -129,6 +140,19 @@ def targets_of(
     if task.is_classification:
         return torch.from_numpy(labels(table.columns[0], task)), task
     return encode_targets(task, filled, standardize=standardize), task
+
+
+def targets_of_task(table: PictureTable, task: Task, *, standardize: bool) -> torch.Tensor:
+    """Targets of another table than the training's, all of whose rows have them. Raises UserError for other classes."""
+    if task.is_multilabel and len(task.targets) == 1:
+        return label_matrix(table.columns[0], task)
+    if not task.is_classification:
+        for column in table.columns:
+            if column.kind == "categorical":
+                raise UserError(
+                    f"{table.path}: column '{column.name}' must hold numbers, it holds {column.categories[0]!r}"
+                )
+    return encode_targets(task, table.columns, standardize=standardize)
 
 
 def _filled(column: Column, rows: NDArray[np.int64]) -> Column:

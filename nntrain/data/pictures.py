@@ -80,10 +80,14 @@ def assembled(
     unlabelled: torch.Tensor | None = None,
     levels: int = 255,
     fit: Fit = "stretch",
+    standardize_target: bool = True,
     notes: Sequence[str] = (),
     about: Mapping[str, Any] | None = None,
 ) -> Dataset:
-    """The dataset of splits that are there. levels, fit: see PixelPreprocessing. about: more for the summary."""
+    """The dataset of splits that are there.
+
+    levels, fit, standardize_target: see PixelPreprocessing. about: more for `summary["pictures"]`.
+    """
     named = {"train": train, "val": val, "test": test}
     parts = {name: part for name, part in named.items() if part is not None}
     size = {"channels": features.channels, "height": features.height, "width": features.width}
@@ -101,7 +105,7 @@ def assembled(
         summary["classes"] = {
             name: dict(zip(task.classes, class_counts(part.targets, task), strict=True)) for name, part in parts.items()
         }
-    preprocessing = PixelPreprocessing(features, task, levels, fit)
+    preprocessing = PixelPreprocessing(features, task, levels, fit, standardize_target)
     return Dataset(
         train, val, test, task, features, preprocessing, fingerprint, summary, tuple(notes), unlabelled=unlabelled
     )

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nntrain.data.dataset import PixelFeatures, Split
 from nntrain.data.files import existing_file
+from nntrain.data.labelled_pictures import holds_pictures, read_labelled
 from nntrain.data.npz import read_npy, read_npz
 from nntrain.data.picture_decoding import (
     IMAGE_ENDINGS,
@@ -23,6 +24,7 @@ from nntrain.data.picture_decoding import (
     fitted,
     pillow,
 )
+from nntrain.data.picture_files import list_folder
 from nntrain.data.picture_worker import read_file
 from nntrain.data.table_preprocessing import task_from_state
 from nntrain.errors import UserError
@@ -35,17 +37,25 @@ class PixelPreprocessing:
 
     levels: the greatest grey value of the training pictures (255; 16 for scikit-learn's digits). Files, whose greys run
     to 255, are scaled to it; arrays and rows of numbers are taken as they are.
-    fit: how files of another size are made to fit, see Look.
+    fit: how files of another size are made to fit, see Look. standardize_target: regression targets of labelled files
+    in units of the task's scale.
     """
 
     features: PixelFeatures
     task: Task
     levels: int = 255
     fit: Fit = "stretch"
+    standardize_target: bool = True
 
     def state(self) -> dict[str, Any]:
-        features, task = asdict(self.features), asdict(self.task)
-        return {"kind": "pixels", "features": features, "task": task, "levels": self.levels, "fit": self.fit}
+        return {
+            "kind": "pixels",
+            "features": asdict(self.features),
+            "task": asdict(self.task),
+            "levels": self.levels,
+            "fit": self.fit,
+            "standardize_target": self.standardize_target,
+        }
 
     @property
     def look(self) -> Look:
@@ -66,32 +76,24 @@ class PixelPreprocessing:
         if isinstance(raw, str | Path):
             path = Path(raw).expanduser()
             if path.is_dir():
-                return [file.name for file in image_files(path)]
+                return [file.relative_to(path).as_posix() for file in image_files(path)]
             return [path.name] if path.suffix.lower() in IMAGE_ENDINGS else None
         if isinstance(raw, list | tuple) and raw and all(isinstance(one, str | Path) for one in raw):
             return [str(one) for one in raw]
         return None
 
     def labelled(self, raw: Any) -> Split:
-        """Pictures with their labels: an .npz with `x` and `y`, a folder with one folder per class, or a CSV whose
-        column `label` (else its first) holds the labels, or a pair (pictures, labels)."""
+        """Pictures with their labels: an .npz with `x` and `y`, a folder with one folder per class, an archive of it, a
+        CSV of path and label, a CSV of pixels whose column `label` (else its first) holds the labels, or a pair
+        (pictures, labels)."""
         if isinstance(raw, tuple) and len(raw) == 2:
             pictures, labels = raw
             return Split(self.inputs(pictures), self._labels(np.asarray(labels)))
         if isinstance(raw, str | Path):
             path = Path(raw).expanduser()
-            if path.is_dir():
-                files = [
-                    (file, folder.name)
-                    for folder in sorted(path.iterdir())
-                    if folder.is_dir()
-                    for file in image_files(folder)
-                ]
-                if not files:
-                    raise UserError(f"{path}: holds no folders of pictures, one for each class")
-                return Split(
-                    self.inputs([file for file, _ in files]), self._labels(np.array([name for _, name in files]))
-                )
+            if path.exists() and holds_pictures(path):
+                pixels, targets = read_labelled(path, self.look, self.task, standardize=self.standardize_target)
+                return Split(torch.from_numpy(self._levelled(pixels)), targets)
             existing_file(path, "input")
             if path.suffix == ".npz":
                 arrays = read_npz(path)
@@ -231,8 +233,8 @@ class PixelPreprocessing:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """The pictures in a folder, in order of their names."""
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in IMAGE_ENDINGS)
+    """The pictures in a folder and below it, in order of their names."""
+    return [folder / name for name in list_folder(folder).names]
 
 
 def _is_frame(raw: Any) -> bool:
@@ -267,7 +269,8 @@ def pixel_preprocessing_from_state(state: Mapping[str, Any]) -> PixelPreprocessi
         tuple(map(float, given["mean"])),
         tuple(map(float, given["std"])),
     )
-    fit = state.get("fit", "stretch")  # not in files of the first release
+    fit = state.get("fit", "stretch")  # neither was in files of the first release
     if fit not in get_args(Fit):
         raise ValueError(f"fit {fit!r}")
-    return PixelPreprocessing(features, task_from_state(state["task"]), int(state["levels"]), fit)
+    standardize = bool(state.get("standardize_target", True))
+    return PixelPreprocessing(features, task_from_state(state["task"]), int(state["levels"]), fit, standardize)

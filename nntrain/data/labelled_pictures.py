@@ -1,0 +1,92 @@
+"""Pictures with their labels that a model has not seen: a tree of class folders, an archive of one, or a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from nntrain.data import picture_cache
+from nntrain.data.picture_decoding import Look
+from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing, is_archive, list_folder
+from nntrain.data.picture_layout import has_splits
+from nntrain.data.picture_reading import Pictures, Wanted, read_pictures
+from nntrain.data.picture_table import is_table, labelled_rows, lists_pictures, read_table, targets_of_task
+from nntrain.errors import UserError, unknown
+from nntrain.task import Task
+
+
+def holds_pictures(path: Path) -> bool:
+    """Whether a path is a folder, an archive, or a table that lists pictures."""
+    if path.is_dir() or is_archive(path):
+        return True
+    if not is_table(path):
+        return False
+    from nntrain.data.delimited import read_delimited
+
+    return lists_pictures(read_delimited(path)[1].names)
+
+
+def read_labelled(path: Path, look: Look, task: Task, *, standardize: bool) -> tuple[NDArray[np.uint8], torch.Tensor]:
+    """Pixels uint8 [N, C, H, W] and targets (see Task) of all pictures that have a label. Raises UserError."""
+    wanted = Wanted((look.height, look.width), "grey" if look.channels == 1 else "rgb", look.fit, look.max_pixels)
+    if is_table(path):
+        return _of_table(path, wanted, task, standardize=standardize)
+    if not task.is_classification:
+        raise UserError(f"{path}: folders name classes, and the model predicts {task.kind}; give a CSV of path,label")
+    pictures = _of_tree(path, wanted)
+    names = pictures.listing.names
+    order = sorted(range(len(names)), key=names.__getitem__)
+    parts = [names[i].split("/") for i in order]
+    if not parts or min(map(len, parts)) < 2:
+        raise UserError(f"{path}: holds no folders of pictures, one for each class")
+    if len({part[0] for part in parts}) == 1 and parts[0][0] not in task.classes and min(map(len, parts)) > 2:
+        parts = [part[1:] for part in parts]
+    if has_splits(sorted({part[0] for part in parts})):
+        raise UserError(f"{path}: holds splits ({', '.join(sorted({part[0] for part in parts}))}); name one of them")
+    place = {name: i for i, name in enumerate(task.classes)}
+    for part in parts:
+        if part[0] not in place and part[0].isdigit() and int(part[0]) < len(place):
+            place[part[0]] = int(part[0])  # the number of a class
+        if part[0] not in place:
+            raise UserError(f"{path / part[0]}: {unknown('class', part[0], task.classes)}")
+    labels = torch.tensor([place[part[0]] for part in parts], dtype=torch.int64)
+    return pictures.pixels[np.array(order)], labels
+
+
+def _of_tree(path: Path, wanted: Wanted) -> Pictures:
+    if path.is_dir():
+        listing = list_folder(path)
+        if not any("/" in name for name in listing.names):
+            raise UserError(f"{path}: holds no folders of pictures, one for each class")
+        key = picture_cache.key_of("folder", str(path.resolve()), listing.names, listing.sizes, listing.times)
+        return read_pictures(FolderSupply(path, listing), wanted, path, key)
+    about = path.stat()
+    key = picture_cache.key_of("archive", str(path.resolve()), about.st_size, about.st_mtime_ns, [])
+    return read_pictures(ArchiveSupply(path, lambda name: True), wanted, path, key)
+
+
+def _of_table(path: Path, wanted: Wanted, task: Task, *, standardize: bool) -> tuple[NDArray[np.uint8], torch.Tensor]:
+    separator = task.separator if task.is_multilabel and len(task.targets) == 1 else None
+    table = read_table(path, task.targets, separator, otherwise="label")
+    kept = labelled_rows(table)
+    if not kept.any():
+        raise UserError(f"{path}: no picture in it has a label")
+    table = table.at(kept)
+    unique = sorted(set(table.names))
+    listing = Listing(unique, *map(list, zip(*(_stat(path, name) for name in unique), strict=True)))
+    key = picture_cache.key_of("files", str(path.parent.resolve()), listing.names, listing.sizes, listing.times)
+    pictures = read_pictures(FolderSupply(path.parent, listing), wanted, path, key)
+    place = {name: i for i, name in enumerate(unique)}
+    rows = np.array([place[name] for name in table.names], dtype=np.int64)
+    return pictures.pixels[rows], targets_of_task(table, task, standardize=standardize)
+
+
+def _stat(table: Path, name: str) -> tuple[int, int]:
+    try:
+        about = (table.parent / name).stat()
+    except OSError as error:
+        raise UserError(f"{table}: lists '{name}', which is not there ({error.strerror or error})") from None
+    return about.st_size, about.st_mtime_ns

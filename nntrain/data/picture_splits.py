@@ -1,0 +1,83 @@
+"""Decoded pictures as the inputs of splits: in memory, or mapped from disk where they do not fit."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from nntrain.data import picture_cache
+from nntrain.data.dataset import PixelFeatures
+from nntrain.data.picture_cache import Entry
+from nntrain.data.picture_reading import Pictures
+from nntrain.data.pictures import BLOCK, pixel_features
+from nntrain.data.splitting import Index
+
+GIB = 1 << 30
+
+
+def in_memory(pictures: Pictures, rows: Index) -> torch.Tensor:
+    """uint8 [N, C, H, W] in memory."""
+    return torch.from_numpy(np.ascontiguousarray(pictures.pixels[rows]))
+
+
+def on_disk(pictures: Pictures, parts: dict[str, Index]) -> dict[str, torch.Tensor]:
+    """Mapped from the cache's file; where the splits do not lie there one after another, from a copy in their order."""
+    rows = np.concatenate(list(parts.values()))
+    pixels = pictures.pixels
+    begins = np.cumsum([0, *map(len, parts.values())])
+    if all(len(of) == 0 or (of[-1] - of[0] == len(of) - 1 and (np.diff(of) == 1).all()) for of in parts.values()):
+        starts = {name: int(of[0]) if len(of) else 0 for name, of in parts.items()}
+    else:
+        pixels = _in_order(pictures, rows).pixels()
+        starts = {name: int(begin) for name, begin in zip(parts, begins, strict=False)}
+    whole = torch.from_numpy(pixels)
+    return {name: whole[starts[name] : starts[name] + len(of)] for name, of in parts.items()}
+
+
+def _in_order(pictures: Pictures, rows: Index) -> Entry:
+    """A copy of the decoded pictures on disk, in the order of `rows`."""
+    digest = hashlib.blake2b(rows.tobytes(), digest_size=6).hexdigest()
+    entry, pixels = pictures.entry, pictures.pixels
+    most = max(1, BLOCK // int(np.prod(pixels.shape[1:])))
+
+    def build(file: Path) -> dict[str, Any]:
+        with file.open("r+b") as out:
+            out.seek(picture_cache.HEADER)
+            for start in range(0, len(rows), most):
+                out.write(np.ascontiguousarray(pixels[rows[start : start + most]]).data)
+        size = {key: entry.about[key] for key in ("channels", "height", "width")}
+        return {"what": f"{entry.about['what']}, in the order of its splits", "pictures": len(rows), **size}
+
+    return picture_cache.make(f"{entry.name}-{digest}", build)
+
+
+def statistics(pictures: Pictures, rows: Index) -> PixelFeatures:
+    """Mean and standard deviation over some of the pictures, computed once."""
+    digest = hashlib.blake2b(rows.tobytes(), digest_size=6).hexdigest()
+
+    def compute() -> dict[str, Any]:
+        found = pixel_features(pictures.pixels, rows)
+        return {"mean": found.mean, "std": found.std}
+
+    known = pictures.entry.remember(f"statistics-{digest}", compute)
+    _, channels, height, width = pictures.pixels.shape
+    return PixelFeatures(channels, height, width, tuple(known["mean"]), tuple(known["std"]))
+
+
+def machine_memory() -> float:
+    """Bytes of memory this machine has."""
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    return 8.0 * GIB
+
+
+def streaming_note(needed: float, limit: float) -> str:
+    return (
+        f"the pictures take {needed / GIB:.2g} GiB, more than data.memory_limit ({limit / GIB:.2g} GiB): "
+        "they are read from disk while training"
+    )
