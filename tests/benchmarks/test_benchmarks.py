@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-SHARED = ("step_time", "whole_process", "start_up", "memory", "tables")
+SHARED = ("step_time", "whole_process", "start_up", "memory", "tables", "image_steps")
 
 
 def run(script: str, *words: str, cwd: Path) -> str:
@@ -40,3 +40,12 @@ def test_step_time_runs_the_real_trainer(shared_data: Path, tmp_path: Path) -> N
     kept = json.loads((tmp_path / "step_time_threads_1.json").read_text(encoding="utf-8"))
     assert {row["contestant"] for row in kept["rows"]} == {"nntrain", "by hand: indexing, fused Adam"}
     assert all(row["us per step"] > 0 for row in kept["rows"])
+
+
+def test_image_steps_run_the_real_trainer_with_and_without_augmentation(tmp_path: Path) -> None:
+    words = ["--rounds", "1", "--samples", "16", "--batch", "8", "--depth", "8", "--threads", "1", "--only", "the same"]
+    run("image_steps", *words, "--precisions", "fp32", "--results", str(tmp_path), cwd=tmp_path)
+    kept = json.loads((tmp_path / "image_steps_threads_1.json").read_text(encoding="utf-8"))
+    names = ["nntrain", "nntrain, augment=cifar", "by hand: the same network, channels-last"]
+    assert [row["contestant"] for row in kept["rows"]] == names
+    assert all(row["ms per step"] > 0 for row in kept["rows"])
