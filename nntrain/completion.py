@@ -99,6 +99,8 @@ def _possible(before: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
     yield from ("--help", "--json")
     if verb == "fit":
         yield from ("-m", "--multirun", *_assign("resume", current, _paths(_value(current), cwd, ("/",))))
+    if verb == "check":
+        yield from (*_assign("show", current, ("augment",)), *_assign("output", current, _paths(_value(current), cwd)))
     if verb in ("fit", "check"):
         yield from _settings(given, current, cwd)
     elif verb in ("eval", "predict"):
@@ -147,6 +149,7 @@ def _of_model(verb: str, given: Sequence[str], current: str, cwd: Path) -> Itera
         yield from paths
     yield from _assign("checkpoint", current, paths)
     yield from _assign("device", current, DEVICES)
+    yield from _assign("tta", current, ())
     if verb == "eval":
         yield from _assign("split", current, SPLITS)
         yield from _assign("data.path", current, paths)

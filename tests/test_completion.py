@@ -68,6 +68,8 @@ VALUES = {
     "fit optimizer.lr=": [],
     "fit nope=": [],
     "eval split=t": ["split=test", "split=train"],
+    "eval x tt": ["tta="],
+    "check show=": ["show=augment"],
     "eval checkpoint=x s": ["split="],
     "predict x inp": ["input="],
     "configs optimizer ada": ["adadelta", "adafactor", "adagrad", "adam", "adamax", "adamw"],

@@ -95,4 +95,4 @@ def label(task: Task, target: Tensor) -> str:
 
 
 def _mixed(own: str, other: str, share: float) -> str:
-    return own if share >= 0.995 else f"{share:.2f} {own}\n{1 - share:.2f} {other}"
+    return own if share >= 0.995 else f"{own} ({share:.0%})\n{other} ({1 - share:.0%})"
