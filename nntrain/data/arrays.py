@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from nntrain.data import fingerprint
 from nntrain.data.columns import Column, Kind, numeric_columns
-from nntrain.data.dataset import Dataset
+from nntrain.data.dataset import Dataset, Split
 from nntrain.data.encoders import Scaling
 from nntrain.data.files import existing_file
 from nntrain.data.frames import Reading
 from nntrain.data.npz import read_npy, read_npz
-from nntrain.data.pictures import picture_dataset
+from nntrain.data.pictures import assembled, picture_dataset, pixel_features
 from nntrain.data.splitting import Rows, Shares, by_chance, check_class_sizes
 from nntrain.data.tables import Encoding, table_dataset
-from nntrain.data.targets import TaskSetting, decide_task, labels
+from nntrain.data.targets import TaskSetting, decide_task, encode_targets, fit_scale, labels
 from nntrain.errors import UserError, nearest
+from nntrain.task import Task
 
 INPUT_NAMES = ("x", "X", "x_train", "X_train")
 TARGET_NAMES = ("y", "Y", "y_train", "Y_train")
@@ -73,8 +75,10 @@ class ArraysSource:
         task = decide_task(self.task, columns)
         known = labels(columns[0], task) if task.is_classification else None
         count = len(inputs)
+        given = _as_pictures(test[0]) if test is not None else None
+        if pictures is not None and known is None:
+            return self._with_values(pictures, columns, task, given, print_of, fold, standardize=standardize_target)
         if pictures is not None and known is not None:
-            given = _as_pictures(test[0]) if test is not None else None
             apart = None if given is None else (given, known[count:])
             return picture_dataset(
                 pictures,
@@ -108,6 +112,39 @@ class ArraysSource:
             print_of,
             standardize_target=standardize_target,
             notes=notes,
+        )
+
+    def _with_values(
+        self,
+        pictures: NDArray[np.uint8],
+        columns: Sequence[Column],
+        task: Task,
+        test: NDArray[np.uint8] | None,
+        print_of: str,
+        fold: int | None,
+        *,
+        standardize: bool,
+    ) -> Dataset:
+        """Pictures with real targets, or with labels. columns: of the training pictures, then of the test pictures."""
+        count = len(pictures)
+        rows = by_chance(np.arange(count), self.shares, None, fold, test=test is None)
+        rows.require_samples()
+        task = fit_scale(task, columns, rows.train)
+        targets = encode_targets(task, columns, standardize=standardize)
+
+        def split(of: NDArray[np.int64]) -> Split:
+            pixels = np.require(pictures[of], requirements=("C", "W"))
+            return Split(torch.from_numpy(pixels), targets[torch.from_numpy(of)])
+
+        drawn = split(rows.test) if len(rows.test) else None
+        return assembled(
+            split(rows.train),
+            split(rows.val),
+            drawn if test is None else Split(torch.from_numpy(np.require(test, requirements="W")), targets[count:]),
+            task,
+            pixel_features(pictures, rows.train),
+            print_of,
+            standardize_target=standardize,
         )
 
     def _read(self) -> tuple[NDArray[Any], NDArray[Any], tuple[NDArray[Any], NDArray[Any]] | None]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nntrain.data.columns import Column
 from nntrain.data.dataset import PixelFeatures, Split
 from nntrain.data.files import existing_file
 from nntrain.data.labelled_pictures import holds_pictures, read_labelled
@@ -27,6 +28,7 @@ from nntrain.data.picture_decoding import (
 from nntrain.data.picture_files import list_folder
 from nntrain.data.picture_worker import read_file
 from nntrain.data.table_preprocessing import task_from_state
+from nntrain.data.targets import encode_targets
 from nntrain.errors import UserError
 from nntrain.task import Task
 
@@ -88,7 +90,7 @@ class PixelPreprocessing:
         (pictures, labels)."""
         if isinstance(raw, tuple) and len(raw) == 2:
             pictures, labels = raw
-            return Split(self.inputs(pictures), self._labels(np.asarray(labels)))
+            return Split(self.inputs(pictures), self._targets(np.asarray(labels)))
         if isinstance(raw, str | Path):
             path = Path(raw).expanduser()
             if path.exists() and holds_pictures(path):
@@ -101,14 +103,28 @@ class PixelPreprocessing:
                     raise UserError(
                         f"{path}: pictures with labels are the arrays 'x' and 'y'; it holds {', '.join(arrays)}"
                     )
-                return Split(self.inputs(arrays["x"]), self._labels(arrays["y"]))
+                return Split(self.inputs(arrays["x"]), self._targets(arrays["y"]))
             if path.suffix.lower() not in IMAGE_ENDINGS:
                 names, values = _csv_numbers(path)
                 place = next((i for i, name in enumerate(names) if name in (*self.task.targets, "label")), 0)
-                return Split(self.inputs(np.delete(values, place, axis=1)), self._labels(values[:, place]))
+                return Split(self.inputs(np.delete(values, place, axis=1)), self._targets(values[:, place]))
         raise UserError(
             "input: labelled pictures are an .npz with x and y, a folder of folders (classes), a CSV, or a pair (x, y)"
         )
+
+    def _targets(self, given: NDArray[Any]) -> torch.Tensor:
+        """Targets as in a split, from classes by name or number [N], labels of 0 and 1 [N, K], or values [N, T]."""
+        if self.task.is_classification:
+            return self._labels(given)
+        table = given[:, None] if given.ndim == 1 else given
+        names = self.task.classes if self.task.is_multilabel else self.task.targets
+        if table.ndim != 2 or table.shape[1] != len(names) or table.dtype.kind not in "buif":
+            wanted = f"numbers [N, {len(names)}] ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''})"
+            raise UserError(f"input: targets are {given.dtype} {given.shape}, not {wanted}")
+        columns = [Column(name, "numeric", table[:, i].astype(np.float64)) for i, name in enumerate(names)]
+        if any(column.missing.any() for column in columns):
+            raise UserError("input: some targets are NaN; leave these samples out")
+        return encode_targets(self.task, columns, standardize=self.standardize_target)
 
     def _labels(self, labels: NDArray[Any]) -> torch.Tensor:
         index = {name: i for i, name in enumerate(self.task.classes)}

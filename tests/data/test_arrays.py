@@ -121,3 +121,48 @@ def test_what_is_no_numpy_file_is_named(tmp_path):
     whole.write_bytes(whole.read_bytes()[:-100])
     with pytest.raises(UserError, match=r"cut.npz: "):
         ArraysSource(path=str(whole)).load()
+
+
+PIXELS = RNG.integers(0, 256, size=(50, 6, 5, 3), dtype=np.uint8)
+
+
+def test_pictures_with_real_targets_stay_pictures(load, tmp_path):
+    y = PIXELS.mean((1, 2, 3)) * 10 + 5
+    data = load({"x": PIXELS, "y": y, "x_test": PIXELS[:7], "y_test": y[:7]})
+    assert data.task.kind == "regression"
+    assert data.train.inputs.shape[1:] == (3, 6, 5)
+    assert data.train.inputs.dtype is torch.uint8
+    assert torch.equal(data.test.inputs, torch.from_numpy(PIXELS[:7]).permute(0, 3, 1, 2))
+    back = data.train.targets.double() * data.task.scale[0] + data.task.center[0]
+    torch.testing.assert_close(back[:, 0], data.train.inputs.double().mean((1, 2, 3)) * 10 + 5, rtol=1e-5, atol=1e-3)
+    split = data.preprocessing.labelled(tmp_path / "a.npz")
+    torch.testing.assert_close(split.targets[:7], data.test.targets)
+    assert torch.equal(data.preprocessing.labelled((PIXELS[:7], y[:7])).inputs, data.test.inputs)
+
+
+def test_pictures_with_labels(load, tmp_path):
+    y = (RNG.random((50, 3)) > 0.5).astype(np.uint8)
+    data = load({"x": PIXELS, "y": y}, val=10, test=0)
+    assert (data.task.kind, data.task.classes) == ("multilabel", ("y0", "y1", "y2"))
+    assert data.train.targets.dtype is torch.float32
+    known = {picture.tobytes(): row for picture, row in zip(PIXELS.transpose(0, 3, 1, 2), y, strict=True)}
+    for split in (data.train, data.val):
+        for picture, row in zip(split.inputs, split.targets, strict=True):
+            assert known[picture.numpy().tobytes()].tolist() == row.tolist()
+    assert torch.equal(data.preprocessing.labelled(tmp_path / "a.npz").targets, torch.from_numpy(y).float())
+    assert data.summary["classes"]["train"]["y1"] == int(data.train.targets[:, 1].sum())
+
+
+@pytest.mark.parametrize(
+    ("y", "text"),
+    [
+        (np.zeros((7, 2)), r"input: targets are float64 \(7, 2\), not numbers \[N, 3\] \(y0, y1, y2\)"),
+        (np.array(["a"] * 7), r"input: targets are <U1 \(7,\), not numbers \[N, 3\]"),
+        (np.full((7, 3), 2.0), "a label is 1 where the row has it and 0 where not, but column 'y0' holds 2"),
+        (np.full((7, 3), np.nan), "input: some targets are NaN; leave these samples out"),
+    ],
+)
+def test_targets_of_pictures_that_do_not_fit_the_task(load, y, text):
+    data = load({"x": PIXELS, "y": (RNG.random((50, 3)) > 0.5).astype(np.uint8)})
+    with pytest.raises(UserError, match=text):
+        data.preprocessing.labelled((PIXELS[:7], y))
