@@ -3,7 +3,7 @@
     python benchmarks/image_steps.py
 
 Bars: at most 1.05 times a loop written by hand, channels-last, with the same network and a fused optimizer; with crops
-and flips faster than torchvision's transforms in a DataLoader of two workers, and than Lightning on top of that; and the
+and flips faster than torchvision's transforms in a DataLoader of two workers, and than Lightning on top of that; the
 `cifar` augmentation takes at most 15 % of the step without it. In float32 and in bfloat16 (autocast).
 """
 
