@@ -14,6 +14,7 @@ from nntrain.models.activations import ACTIVATIONS
 from nntrain.models.cnn import CNN, POOLINGS
 from nntrain.models.conv import DOWNSAMPLES, ConvBlock, average
 from nntrain.models.initializers import INITIALIZERS, initialize
+from nntrain.models.network import Network
 from nntrain.models.norms import PICTURE_NORMS, PictureBatchNorm
 from nntrain.models.summary import layer_table
 
@@ -156,6 +157,14 @@ def test_the_memory_layout_changes_no_result_and_no_gradient(downsample, pooling
         out = model(x.contiguous(memory_format=layout))
         found.append([out, *torch.autograd.grad(out.square().sum(), list(model.parameters()))])
     torch.testing.assert_close(found[0], found[1])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_of_any_colour_are_channels_last_through_the_network(channels):
+    network = Network(nn.Identity(), CNN((channels, 8, 8), 3, depth=1, width=4))
+    x = pictures(2, channels, 8, 8)
+    assert torch.equal(network.enter(x), x)
+    assert network.body.blocks[0](network.enter(x)).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_the_mean_over_all_places_has_a_gradient_that_stays_channels_last():
