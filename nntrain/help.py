@@ -33,11 +33,14 @@ Train; keep the best model on validation; evaluate it on test once, at the end.
   nntrain fit config=digits 'model.dropout=[0.1,0.3]' 'model.activation={name:elu,alpha:0.5}'
   nntrain fit config=wine data.folds=5                     cross-validation
   nntrain fit config=digits seed=1,2,3 optimizer=adam,sgd -m     every combination
+  nntrain fit config=digits model.init_from=RUN freeze=backbone 'unfreeze_at={epochs:3,every:1}'     transfer
   nntrain fit config=iris,wine 'optimizer.lr=choice(0.1,0.01)' 'seed=range(1,4)' -m
   nntrain fit resume=runs/digits/2026-01-31_12-00-00_abc123    go on exactly where a run stopped
 
 a choice is made by its group (optimizer=sgd), a setting of it with a dot (optimizer.lr=0.1)
   data model init loss optimizer schedule regularization early_stopping checkpoint augment
+short for model.reuse, model.freeze, model.unfreeze_at (what to take of model.init_from, what stands still)
+  reuse freeze unfreeze_at
 settings that belong to no group
   name seed device epochs batch_size precision gradient_accumulation deterministic time_limit run_dir quiet
 
@@ -74,7 +77,7 @@ pictures beside what the augmentation makes of them (augment.png, or the next fr
 
   nntrain check config=mine.yaml
   nntrain check config=digits model.depth=5
-  nntrain check config=mnist augment=mnist show=augment"""
+  nntrain check config=digits augment=pictures augment.rotate=15 show=augment"""
 
 _CONFIGS = """\
 nntrain configs [GROUP [OPTION]] | RECIPE | copy RECIPE FILE [--json]

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from samples import augmentation, pictures
 
 from nntrain.augment.rows import Rows
@@ -149,6 +151,31 @@ def test_a_table_without_numbers_or_categories_is_changed_too() -> None:
         assert mixing is not None
         mixed, _ = augment.mix(augment(inputs, SAMPLES[:4], 0), inputs, mixing)
         assert mixed.shape == inputs.shape
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 4),
+    st.lists(st.integers(2, 9), max_size=3),
+    st.floats(0, 3),
+    st.floats(0, 0.99),
+    st.floats(0.05, 5),
+    st.floats(0, 1),
+)
+def test_any_table_stays_one(
+    numeric: int, cardinalities: list[int], noise: float, dropout: float, mixup: float, mix_p: float
+) -> None:
+    features = TableFeatures(numeric, tuple(cardinalities))
+    augment = Rows(features=features, seed=0, noise=noise, feature_dropout=dropout, mixup=mixup, mix_p=mix_p)
+    inputs = torch.ones(9, numeric + len(cardinalities))
+    changed = augment(inputs, SAMPLES[:9], 0)
+    mixing = augment.mixing(SAMPLES[:9], 0, 9)
+    if mixing is not None:
+        changed, share = augment.mix(changed, inputs[mixing.partner], mixing)
+        assert ((share >= 0) & (share <= 1)).all()
+    assert changed.shape == inputs.shape
+    assert bool(changed.isfinite().all())
+    assert set(changed[:, numeric:].unique().tolist()) <= {0.0, 1.0}
 
 
 def test_an_expanded_table_holds_the_originals_first() -> None:

@@ -80,6 +80,10 @@ def test_an_expanded_split_has_the_originals_and_their_targets_in_each_part() ->
         (["config=iris", "augment=cifar"], "changes pictures, and the data is a table; use augment=table"),
         (["config=digits", "augment=table"], "table changes tables, and the data is pictures"),
         (["config=digits", "augment=pictures", "augment.cutmix=1", "loss=hinge"], "augment.cutmix.*loss hinge cannot"),
+        (
+            ["config=digits", "augment=pictures", "augment.mixup=1", "objective=autoencoder"],
+            "augment.mixup: mixes targets",
+        ),
         (["config=iris", "augment=table", "augment.mixup=0.2", "loss=hinge"], "augment.mixup.*loss hinge cannot take"),
     ],
 )
