@@ -194,7 +194,7 @@ class FolderSource:
         aside = {split: int(((samples.splits == split) & ~samples.known).sum()) for split in ("val", "test")}
         for split, count in aside.items():
             if count:
-                said.append(f"{count} pictures of {split} have no label and are left out")
+                said.append(f"{_are(count, f'picture of {split}')} left out, having no label")
         known = samples.labels if self.stratify else None
         if "val" in samples.divided:
             if self.shares.folds is not None:
@@ -213,7 +213,7 @@ class FolderSource:
         rows.require_samples()
         without = np.flatnonzero(~samples.known & ~np.isin(samples.splits, ("val", "test")))
         if len(without):
-            said.append(f"{len(without)} pictures have no label; they are for pre-training alone")
+            said.append(f"{_are(len(without), 'picture')} without a label, for pre-training alone")
         if self.labels is not None:
             kept, rest = with_labels(rows.train, self.labels, samples.labels, samples.task.classes, self.shares.seed)
             said.append(labels_note(len(kept), len(rows.train)))
@@ -333,6 +333,12 @@ def _how(pictures: Pictures) -> str:
     return f"decoded in {pictures.seconds:.1f} s, kept in the cache ({name})"
 
 
+def _are(count: int, what: str) -> str:
+    """`1 picture is`, `3 pictures of val are`."""
+    noun, _, rest = what.partition(" ")
+    return f"{count:,} {noun}{'s' * (count != 1)}{' ' if rest else ''}{rest} {'is' if count == 1 else 'are'}"
+
+
 def _notes(pictures: Pictures, samples: Samples, wanted: Wanted) -> list[str]:
     """What is to be said of the files."""
     _, channels, height, width = pictures.pixels.shape
@@ -343,9 +349,10 @@ def _notes(pictures: Pictures, samples: Samples, wanted: Wanted) -> list[str]:
         rows = sorted(pictures.broken)
         shown = "; ".join(f"{pictures.listing.names[row]} {pictures.broken[row]}" for row in rows[:NAMED])
         more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-        said.append(f"data.on_broken: {len(broken)} pictures are left out: {shown}{more}")
+        said.append(f"data.on_broken: {_are(len(broken), 'picture')} left out: {shown}{more}")
     others = [name for name in pictures.listing.others if not is_picture(name)]
     if others:
         named = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
-        said.append(f"{len(others)} files are no pictures by their endings and are ignored: {named}")
+        which = "is no picture by its ending and is" if len(others) == 1 else "are no pictures by their endings and are"
+        said.append(f"{len(others):,} file{'s' * (len(others) != 1)} {which} ignored: {named}")
     return said

@@ -70,7 +70,7 @@ def read_table(
     as_text = {*PATH_COLUMNS, SPLIT}
     if separator is not None:
         as_text.update(name for name in (*wanted, otherwise) if isinstance(name, str))
-    frame, dialect = read_delimited(path, known=known, text=as_text, header=True)
+    frame, dialect = read_delimited(path, separator=between_fields(path), known=known, text=as_text, header=True)
     names = dialect.names
     place = next((name for name in PATH_COLUMNS if name in names), None)
     if place is None:
@@ -85,6 +85,17 @@ def read_table(
     )
     splits = to_column(frame[SPLIT], "categorical") if SPLIT in names and SPLIT not in chosen else None
     return PictureTable(path, _paths(frame, place, path), columns, splits)
+
+
+def between_fields(path: Path) -> str | None:
+    """The separator that makes one of the header's fields a column of paths; None where that does not show. (What
+    stands between the labels of a cell may look like a separator too.)"""
+    with path.open("rb") as file:
+        head = file.readline(1 << 16).decode("utf-8-sig", errors="replace")
+    for separator in (",", ";", "\t", "|"):
+        if separator in head and lists_pictures([cell.strip().strip('"') for cell in head.split(separator)]):
+            return separator
+    return None
 
 
 def _resolved(column: str | int, names: Sequence[str], path: Path) -> str:

@@ -125,7 +125,7 @@ def with_labels(
     if count > len(rows):
         raise UserError(f"data.labels: {count} is more than the {len(rows)} training pictures that have a label")
     if labels is not None and count < len(classes):
-        raise UserError(f"data.labels: {count} labels cannot show {len(classes)} classes; give at least one for each")
+        raise UserError(f"data.labels: {count} cannot show {len(classes)} classes; give at least one for each")
     if count == len(rows):
         return rows, rows[:0]
     rest, kept = take(rows, count, generator(seed), labels)

@@ -12,10 +12,13 @@ from rich.text import Text
 from nntrain.config import schema
 from nntrain.config.fields import is_path
 from nntrain.data.dataset import Split, TableFeatures
+from nntrain.data.picture_layout import has_splits
+from nntrain.data.progress import watched
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import load_data
 from nntrain.folder import shown
 from nntrain.predictor import Predictor, refuse_own_code
+from nntrain.record.decoding import decoding_bar
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.result import metrics_table
 from nntrain.record.screen import show
@@ -28,7 +31,7 @@ SPLITS = ("train", "val", "test")
 def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> dict[str, Any]:
     """Evaluate and show. words: `checkpoint`, and where wanted `split`, `device`, `trust`, `tta`, `data.<key>`.
 
-    A file in `data.path` is evaluated as a whole, unless `split` says which part of it.
+    A file in `data.path`, or a folder of class folders, is evaluated as a whole, unless `split` says which part of it.
     """
     given = {key.removeprefix("data."): value for key, value in words.items() if key.startswith("data.")}
     plain = {key: value for key, value in words.items() if not key.startswith("data.")}
@@ -43,12 +46,13 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
     notes: list[str] = []
     baseline: dict[str, float] | None = None
     path = Path(str(changes.get("path", "")))
-    if name is None and "path" in changes and path.is_file():
-        shown_as, split = str(path), model.labelled(path)
-    else:
-        refuse_own_code(model.path, model.config, ("data",), trust=trusted(words))
-        shown_as, split, train = _own_split(model, changes, name, notes)
-        baseline = model.baseline(train, split)
+    with decoding_bar(stream) as bar, watched(bar):
+        if name is None and "path" in changes and (path.is_file() or _is_whole(path, model)):
+            shown_as, split = str(path), model.labelled(path)
+        else:
+            refuse_own_code(model.path, model.config, ("data",), trust=trusted(words))
+            shown_as, split, train = _own_split(model, changes, name, notes)
+            baseline = model.baseline(train, split)
     metrics = model.evaluate(split, tta=views)
     if views > 1:
         draws = f"{plural(views - 1, 'draw')} of augment={model.config['augment']['name']}"
@@ -64,6 +68,13 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
     }
     show(lambda page: _lines(result, notes, page), stream)
     return result
+
+
+def _is_whole(path: Path, model: Predictor) -> bool:
+    """Whether a folder is one set of pictures: class folders, without train/ and test/ above them."""
+    if model.config["data"]["name"] != "folder" or not path.is_dir():
+        return False
+    return not has_splits([folder.name for folder in path.iterdir() if folder.is_dir()])
 
 
 def _changes(given: Mapping[str, str], section: Mapping[str, Any]) -> dict[str, Any]:
