@@ -60,8 +60,10 @@ def picture_dataset(
         held_out = _split(pixels, labels, rows.test) if len(rows.test) else None
     else:
         held_out = _split(*test, slice(None))
-    others = [torch.from_numpy(np.ascontiguousarray(part)) for part in (pixels[rest], unlabelled) if part is not None]
-    without = torch.cat(others) if sum(map(len, others)) else None
+    # a file that is mapped stays so: only pre-training will read it
+    given = [part for part in (pixels[rest], unlabelled) if part is not None and len(part)]
+    others = [torch.from_numpy(np.require(part, requirements="W")) for part in given]
+    without = torch.cat(others) if len(others) > 1 else others[0] if others else None
     top = int(train.inputs.max())
     levels = 255 if top > 64 else max(1, top)
     return assembled(

@@ -71,8 +71,7 @@ def _stl10(paths: Sequence[Path]) -> Arrays:
         parts.append((np.ascontiguousarray(pixels), check_labels(known, 10, str(labels))))
     more = paths[0].with_name("unlabeled_X.bin")
     unlabelled = _by_columns(more) if more.is_file() else None
-    files = (*paths, more) if unlabelled is not None else tuple(paths)
-    return Arrays(parts[0], parts[1], STL10_CLASSES, files, unlabelled)
+    return Arrays(parts[0], parts[1], STL10_CLASSES, tuple(paths), unlabelled)
 
 
 def _by_columns(path: Path) -> NDArray[np.uint8]:

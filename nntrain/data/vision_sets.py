@@ -19,8 +19,8 @@ Labelled = tuple[NDArray[np.uint8], NDArray[np.int64]]
 class Arrays:
     """A data set whose files hold the pixels: uint8 [N, C, H, W] and labels [N] of training and test pictures.
 
-    test: None where none is published. unlabelled: uint8 [U, C, H, W], pictures without a label. files: that it was
-    read from.
+    test: None where none is published. unlabelled: uint8 [U, C, H, W], pictures without a label. files: with the
+    labelled pictures and what is known of them, all of which are read to tell the data from other data.
     """
 
     train: Labelled

@@ -60,6 +60,14 @@ def test_four_idx_files_become_splits(tmp_path, zipped):
         )
 
 
+def test_idx_files_of_which_some_labels_are_kept(tmp_path):
+    write_family(tmp_path)
+    data = IdxSource(path=str(tmp_path), val=10, labels=20).load()
+    assert data.train.targets.bincount().tolist() == [2] * 10
+    assert data.unlabelled.shape == (10, 1, 6, 5)
+    assert any("20 of 30 training pictures keep their label (data.labels)" in note for note in data.notes)
+
+
 def test_pixel_statistics_are_those_of_the_training_pictures(tmp_path):
     write_family(tmp_path)
     data = IdxSource(path=str(tmp_path)).load()

@@ -199,6 +199,8 @@ def test_stl10_brings_its_pictures_without_labels(tmp_path):
     held = stl10(tmp_path)
     data = VisionSource(dataset="stl10", root=str(tmp_path)).load()
     assert torch.equal(data.unlabelled, torch.from_numpy(held["unlabeled"]))
+    kept = VisionSource(dataset="stl10", root=str(tmp_path), labels=10).load()
+    assert len(kept.unlabelled) == len(data.train) - 10 + 7
     (tmp_path / "stl10_binary" / "unlabeled_X.bin").unlink()
     assert VisionSource(dataset="stl10", root=str(tmp_path)).load().unlabelled is None
 
