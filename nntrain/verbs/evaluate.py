@@ -56,7 +56,8 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
     metrics = model.evaluate(split, tta=views)
     if views > 1:
         draws = f"{plural(views - 1, 'draw')} of augment={model.config['augment']['name']}"
-        notes.append(f"tta: each prediction is the mean over the sample as it is and {draws}; it has no loss")
+        said = f"tta: each prediction is the mean over the sample as it is and {draws}; the loss, which is of single"
+        notes.append(f"{said} outputs, is left out")
     result = {
         "checkpoint": str(model.path.resolve()),
         "task": model.task.kind,

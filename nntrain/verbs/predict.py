@@ -97,4 +97,8 @@ def _lines(result: Mapping[str, Any], page: Page) -> list[Text]:
         ("input", shown(result["input"])),
         ("output", f"{shown(result['output'])}, {plural(result['rows'], 'row')}"),
     ]
+    if result["tta"] > 1:
+        said.append(
+            ("tta", f"each prediction is the mean over the sample as it is and {plural(result['tta'] - 1, 'draw')}")
+        )
     return [heading("predictions", page), *facts(said, page)]

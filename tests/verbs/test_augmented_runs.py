@@ -146,7 +146,9 @@ def test_eval_and_predict_take_tta_and_say_so() -> None:
     assert "the mean over the sample as it is and 4 draws of augment=pictures" in " ".join(said.getvalue().split())
     np.save("new.npy", np.load("pictures.npz")["x"][:6])
     words = {"checkpoint": str(run.dir), "input": "new.npy", "output": "out.csv", "tta": "5"}
-    assert predict_words(words, io.StringIO())["tta"] == 5
+    said = io.StringIO()
+    assert predict_words(words, said)["tta"] == 5
+    assert "the mean over the sample as it is and 4 draws" in " ".join(said.getvalue().split())
 
 
 def test_a_table_has_test_time_draws_too() -> None:
