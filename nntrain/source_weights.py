@@ -64,14 +64,17 @@ def begin(
         if settings["freeze"] != "none":
             notes.append("model.freeze without model.init_from: the frozen layers keep their random weights")
     elif resumed is None:
-        source = open_source(str(settings["init_from"]), network)
-        taken = reused(network, source, settings["reuse"], columns_of(dataset.preprocessing.state()))
+        source, features = open_source(str(settings["init_from"]), network), dataset.features
+        columns = columns_of(dataset.preprocessing.state())
+        taken = reused(network, source, settings["reuse"], columns)
         take(network, taken.values)
         record = {"source": source.name}
-        if source.pixels is not None and layers[0].name in taken.taken and isinstance(dataset.features, PixelFeatures):
+        first = layers[0].name in taken.taken
+        if first and source.pixels is not None and isinstance(features, PixelFeatures):
             record |= {"mean": source.pixels[0], "std": source.pixels[1]}
-            notes.append(f"pictures are standardised by the mean and standard deviation of {source.name}")
-        elif columns_of(dataset.preprocessing.state()) is not None:
+            if source.pixels != (features.mean, features.std):
+                notes.append(f"pictures are standardised by the mean and standard deviation of {source.name}")
+        elif first and columns is not None and source.columns is not None and columns.scales != source.columns.scales:
             notes.append("numeric columns are standardised by their own statistics, not by those of the source")
     if "mean" in record:
         standardise(network, dataset, record)
@@ -79,7 +82,10 @@ def begin(
     frozen = selected(layers, settings["freeze"], "model.freeze")
     stages = build_stages(frozen, settings)
     factors = rates(network, settings["lr_decay"], settings["lr_multipliers"])
-    network.hold([part for layer in frozen for part in layer.parts])
+    parts = [part for layer in frozen for part in layer.parts]
+    if settings["freeze"] == "backbone" and not stages:  # with what has no parameters, such as dropout
+        parts += [f"body.{name}" for name, _ in network.body.named_children() if name != layers[-1].name]
+    network.hold(parts)
     if not any(p.requires_grad for p in network.parameters()):
         raise UserError("model.freeze: every layer is frozen, so there is nothing to train; leave out the head")
     notes += _random_ones(taken, frozen)

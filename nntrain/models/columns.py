@@ -4,7 +4,7 @@ columns."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,10 +18,12 @@ Read = tuple[Any, ...]  # (column, what of it): its value, whether it is missing
 @dataclass(frozen=True)
 class Columns:
     """reads: what each of the numbers is that the body takes, in order. embeddings: of each embedding the column, the
-    category of each row (None: never seen or missing), and how many numbers stand for one."""
+    category of each row (None: never seen or missing), and how many numbers stand for one. scales: of each numeric
+    column the centre and the scale by which it was standardised."""
 
     reads: tuple[Read, ...]
     embeddings: tuple[tuple[str, tuple[str | None, ...], int], ...]
+    scales: tuple[tuple[str, float, float], ...] = field(default=(), compare=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -48,7 +50,8 @@ def columns_of(preprocessing: Mapping[str, Any]) -> Columns | None:
             numbers = embedding_width(len(categories)) if width is None else width
             embeddings.append((name, categories, numbers))
             reads += [(name, "embedding", i, numbers) for i in range(numbers)]
-    return Columns(tuple(reads), tuple(embeddings))
+    scales = tuple((one["name"], one.get("center", 0.0), one.get("scale", 1.0)) for one in preprocessing["numeric"])
+    return Columns(tuple(reads), tuple(embeddings), scales)
 
 
 def by_column(

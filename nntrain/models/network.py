@@ -61,7 +61,8 @@ class Network(nn.Module):
     @property
     def fixed_features(self) -> bool:
         """Whether the head takes the same for a sample in every epoch: all before it stands still and draws nothing."""
-        if not callable(getattr(self.body, "features", None)) or not isinstance(self.body.head, nn.Module):
+        body = self.body
+        if not callable(getattr(body, "features", None)) or not isinstance(getattr(body, "head", None), nn.Module):
             return False
         if any(p.requires_grad for name, p in self.named_parameters() if not name.startswith("body.head.")):
             return False

@@ -83,6 +83,8 @@ def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[T
     console.tell(lambda page: beginning_table(experiment.beginning.table, page))
     if CACHES_FEATURES and experiment.fixed_features:
         console.note(cache_features(experiment))
+    elif experiment.program.network.fixed_features and (experiment.augment or experiment.program.input_noise):
+        console.note("only the head trains, but all before it runs in every step: augmentation or noise changes inputs")
     if loop.step:
         so_far = f", the best so far being epoch {loop.best_epoch}" if loop.best_epoch else ""
         console.note(f"resumed in epoch {loop.epoch}, after {loop.step} steps{so_far}")
@@ -154,7 +156,7 @@ def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, 
         "rows": {name: len(split) for name, split in splits.items() if split is not None},
         "task": f"{task.kind}, {kind}",
         "model": _model_words(experiment),
-        "parameters": experiment.state.params.count,
+        "parameters": sum(p.numel() for p in experiment.program.network.parameters()),
         "training": f"{optimizer}, lr {lr:g}, {batch}{steps}{changed}, up to {course.epochs} epochs",
         "device": str(experiment.device),
         "folder": shown(folder),

@@ -14,6 +14,7 @@ import torch
 from lab import STEPS_PER_EPOCH, Lab, outcome
 
 import nntrain
+from nntrain import source_weights
 from nntrain.errors import UserError
 from nntrain.experiment import build_experiment
 from nntrain.training.checkpoint import load_model, save_model
@@ -101,6 +102,12 @@ NOT_CACHED = [
 def test_features_that_change_are_not_computed_once(lab: Lab, source: Run, more: list[str]) -> None:
     assert build_experiment(lab.config(*words(source, "freeze=backbone"))).fixed_features
     assert not build_experiment(lab.config(*words(source, "freeze=backbone", *more))).fixed_features
+
+
+def test_a_head_that_trains_behind_noise_is_said_to(lab: Lab, source: Run) -> None:
+    lab.fit(*words(source, "freeze=backbone", "regularization.input_noise=0.1"))
+    said = " ".join(lab.said.getvalue().split())
+    assert "only the head trains, but all before it runs in every step: augmentation or noise changes inputs" in said
 
 
 def test_features_that_do_not_fit_are_computed_in_every_step(
@@ -289,3 +296,66 @@ def test_pictures_are_standardised_as_for_the_source(lab: Lab, tmp_path: Path) -
     stopped = lab.fit(*begun, "epochs=2", stop_at=2)
     shutil.rmtree(dark.dir)
     assert outcome(lab.resume(stopped.dir)) == outcome(light)
+
+
+OWN = """
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, inputs, outputs, width=7):
+        super().__init__()
+        self.head = nn.Linear(width, outputs)
+        self.low = nn.Sequential(nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU())
+
+    def forward(self, x):
+        return self.head(self.low(x))
+"""
+
+
+def test_somebodys_own_class_takes_and_freezes_by_the_names_of_its_members(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_nets.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    there = lab.fit("model=their_nets:Net")
+    here = lab.fit("model=their_nets:Net", *OTHER, f"model.init_from={there.dir}", "freeze=[low]")
+    was, now = weights(there), weights(here)
+    assert all(torch.equal(now[name], was[name]) for name in was if name.startswith("body.low"))
+    assert nntrain.load(here.dir, trust=True).task.kind == "classification"
+    with pytest.raises(UserError, match=r"low.0.weight +5 x 2 +7 x 2"):
+        build_experiment(lab.config("model=their_nets:Net", "model.width=5", f"model.init_from={there.dir}"))
+
+
+def test_an_autoencoders_encoder_is_taken_and_its_decoder_is_not(lab: Lab) -> None:
+    there = lab.fit(*NET, "objective=autoencoder", "early_stopping.monitor=loss")
+    built = build_experiment(lab.config(*NET, f"model.init_from={there.dir}", "reuse=encoder"))
+    assert [row["weights"] for row in built.beginning.table] == ["taken", "taken", "new, random (there 8 x 6)"]
+    assert not any("numeric columns are standardised" in note for note in built.notes)
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
+    """Weights as torchvision would publish them, of a network drawn at random."""
+    from torchvision import models
+
+    state = models.get_model("resnet18", weights=None).state_dict()
+    known = {"name": "ResNet18_Weights.X", "mean": (124.0, 116.0, 104.0), "std": (58.0, 57.0, 57.5)}
+    monkeypatch.setattr(source_weights, "published", lambda name, architecture: (state, known))
+    return dict(state)
+
+
+@pytest.mark.parametrize(("channels", "mean"), [(3, (124.0, 116.0, 104.0)), (1, (344 / 3,))])
+def test_published_weights_bring_their_own_mean_and_spread(
+    lab: Lab, tmp_path: Path, published: dict[str, torch.Tensor], channels: int, mean: tuple[float, ...]
+) -> None:
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(256, size=(40, 32, 32, channels), dtype=np.uint8)
+    np.savez(tmp_path / "pictures.npz", x=pixels, y=draw.integers(2, size=40))
+    net = ["data=arrays", f"data.path={tmp_path / 'pictures.npz'}", "model=backbone"]
+    built = build_experiment(lab.config(*net, "model.init_from=resnet18", "freeze=backbone"))
+    network = built.program.network
+    assert torch.equal(network.body.get_parameter("trunk.layer4.1.conv2.weight"), published["layer4.1.conv2.weight"])
+    assert built.dataset.features.mean == pytest.approx(mean)
+    assert "pictures are standardised by the mean and standard deviation of ResNet18_Weights.X" in built.notes
+    assert built.fixed_features
+    assert built.beginning.table[-1]["weights"] == "new, random (there 1000 x 512)"
