@@ -28,6 +28,7 @@ def check_report(
     data: Mapping[str, Any],
     notes: Sequence[str] = (),
     beginning: Sequence[Mapping[str, str]] = (),
+    pretraining: Mapping[str, Any] | None = None,
 ) -> list[Text]:
     """The lines of the report.
 
@@ -35,9 +36,16 @@ def check_report(
     layers: rows with the keys name, kind, output (shape for one sample), parameters and multiply_adds.
     memory: bytes by what they are for, such as {"parameters": ..., "optimizer state": ...}.
     data: `Dataset.summary`. notes: `Dataset.notes`. beginning: where the weights come from, see `beginning_table`.
+    pretraining: of what is trained first its `layers`, `parameters`, `memory`, and `facts`, pairs of label and text.
     """
+    first: list[Text] = []
+    if pretraining is not None:
+        first = [heading("pre-training", page), *facts(pretraining["facts"], page), Text("")]
+        first += [*_layers(pretraining["layers"], page), Text("")]
+        first += _totals(pretraining["layers"], pretraining["parameters"], pretraining["memory"], page)
     parts = [
         [heading("config", page), *_settings(settings, page)],
+        first,
         [heading("model", page), *_layers(layers, page), Text(""), *_totals(layers, parameters, memory, page)],
         [heading("weights", page), *beginning_table(beginning, page)] if beginning else [],
         [heading("data", page), *_data(data, page)],

@@ -11,13 +11,16 @@ import torch
 from nntrain.config.compose import Composed, compose
 from nntrain.data.progress import watched
 from nntrain.errors import UserError, unknown
-from nntrain.experiment import Experiment, build_experiment
+from nntrain.experiment import Experiment, load_data
 from nntrain.folder import shown
 from nntrain.models.summary import layer_table
+from nntrain.objective.reconstruction import Reconstruction
 from nntrain.record.check import check_report
 from nntrain.record.decoding import decoding_bar
 from nntrain.record.layout import facts
 from nntrain.record.screen import show
+from nntrain.record.words import count, plural
+from nntrain.verbs.pretrain import build_pretraining, build_whole, pretrains
 from nntrain.verbs.sheet import sheet_path, write_sheet
 
 
@@ -26,12 +29,15 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
     that `show=augment` asks for, to `output=`."""
     sheet, words = _sheet(words)
     composed = compose(words)
-    folds = composed.config["data"].get("folds")
+    config = composed.config
+    fold = 0 if config["data"].get("folds") else None
     with decoding_bar(stream) as bar, watched(bar):
-        experiment = build_experiment(composed.config, fold=0 if folds else None)
-    rows = [vars(row) for row in layer_table(experiment.program.network, experiment.dataset.train.inputs[:1])]
+        loaded = load_data(config, fold=fold)
+    experiment = build_whole(config, loaded, fold)
+    first = _pretraining(build_pretraining(config, loaded, fold)) if pretrains(config) else None
+    rows = layers_of(experiment)
     settings = list(_settings(composed))
-    count = sum(p.numel() for p in experiment.program.network.parameters())
+    parameters = sum(p.numel() for p in experiment.program.network.parameters())
     memory = memory_of(experiment)
     dataset = experiment.dataset
     if sheet is not None:
@@ -41,11 +47,12 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
             page,
             settings=settings,
             layers=rows,
-            parameters=count,
+            parameters=parameters,
             memory=memory,
             data=dataset.summary,
             notes=experiment.notes,
             beginning=experiment.beginning.table,
+            pretraining=first,
         ),
         stream,
     )
@@ -55,12 +62,38 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
         "config": composed.config,
         "origins": {key: origin.where for key, origin in composed.origins.items()},
         "layers": rows,
-        "parameters": count,
+        "parameters": parameters,
         "memory_bytes": memory,
         "data": dict(dataset.summary),
         "notes": list(experiment.notes),
         "beginning": [dict(row) for row in experiment.beginning.table],
+        "pretrain": first,
         "sheet": None if sheet is None else str(sheet.resolve()),
+    }
+
+
+def layers_of(experiment: Experiment) -> list[dict[str, Any]]:
+    """The layer table, JSON-able."""
+    example = experiment.dataset.train.inputs[:1]
+    return [dict(vars(row)) for row in layer_table(experiment.program.network, example)]
+
+
+def _pretraining(experiment: Experiment) -> dict[str, Any]:
+    """What is trained first, JSON-able."""
+    objective, course, dataset = experiment.program.objective, experiment.course, experiment.dataset
+    assert isinstance(objective, Reconstruction)
+    batch = "all samples" if course.batch_size is None else f"batch {course.batch_size * course.accumulate}"
+    layerwise = ", layer by layer and then as a whole" if objective.corruption.layerwise else ""
+    rate = f"lr {experiment.program.optimizer.lr:g}"
+    return {
+        "facts": [
+            ("objective", objective.corruption.described(objective.layout)),
+            ("rows", f"{count(len(dataset.train))} train, {count(len(dataset.val))} val"),
+            ("training", f"{rate}, {batch}, up to {plural(course.epochs, 'epoch')}{layerwise}"),
+        ],
+        "layers": layers_of(experiment),
+        "parameters": sum(p.numel() for p in experiment.program.network.parameters()),
+        "memory": memory_of(experiment),
     }
 
 
