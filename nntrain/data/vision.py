@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from nntrain.data import fingerprint, picture_cache
+from nntrain.data.columns import Column
 from nntrain.data.dataset import Dataset
 from nntrain.data.folder import FolderSource, Samples
 from nntrain.data.idx import find_files
 from nntrain.data.picture_decoding import MAX_PIXELS, Fit
 from nntrain.data.picture_files import FolderSupply, Listing, list_folder
 from nntrain.data.picture_reading import Colour, Pictures, read_pictures
+from nntrain.data.picture_table import PictureTable
 from nntrain.data.pictures import picture_dataset
 from nntrain.data.splitting import Shares
 from nntrain.data.vision_arrays import ARRAYS
@@ -162,12 +164,13 @@ class VisionSource:
         return None
 
     def _not_found(self, what: str, folders: Sequence[Path], known: ArraySet | ListSet) -> UserError:
-        looked = ", ".join(f"'{folder}'" for folder in dict.fromkeys(folders))
+        looked = [f"'{folder}'" for folder in dict.fromkeys(folders)]
+        where = f"in none of {', '.join(looked)}" if len(looked) > 1 else f"not in {looked[0]}"
         if known.download is None:
             get = f"torchvision cannot download them: get them from {known.get} and set data.root to where they are"
         else:
             get = "set data.download=true to get them, or data.root to where they are"
-        return UserError(f"data.root: {what} are in none of {looked}; {get}")
+        return UserError(f"data.root: {what} are {where}; {get}")
 
 
 class _Listed(FolderSource):
@@ -182,7 +185,11 @@ class _Listed(FolderSource):
         listed = self.known.read(path, there.names)
         if not listed.names:
             raise UserError(f"data.root: '{path}' holds none of the data set's pictures")
-        kept, labels, classes = selected(np.array(listed.labels, dtype=np.int64), listed.classes, self.classes)
+        if listed.marks is None:
+            kept, labels, classes = selected(np.array(listed.labels, dtype=np.int64), listed.classes, self.classes)
+        else:  # a picture without any of the labels asked for is a picture still
+            kept, labels = np.ones(len(listed.names), dtype=np.bool_), None
+            _, _, classes = selected(np.arange(len(listed.classes)), listed.classes, self.classes)
         names = [name for name, keep in zip(listed.names, kept, strict=True) if keep]
         place = {name: i for i, name in enumerate(there.names)}
         if absent := [name for name in names if name not in place]:
@@ -198,8 +205,15 @@ class _Listed(FolderSource):
         splits = np.array(listed.splits)[kept]
         published = set(splits.tolist())
         divided = tuple(split for split in ("train", "val", "test") if split in published and published != {"train"})
-        task = Task("classification", ("label",), classes)
-        return pictures, Samples(stored, splits, np.ones(len(names), bool), divided, task, labels[kept])
+        known = np.ones(len(names), dtype=np.bool_)
+        if listed.marks is None:
+            assert labels is not None
+            task = Task("classification", ("label",), classes)
+            return pictures, Samples(stored, splits, known, divided, task, labels[kept])
+        places = {name: i for i, name in enumerate(listed.classes)}
+        columns = tuple(Column(name, "numeric", listed.marks[:, places[name]]) for name in classes)
+        table = PictureTable(path, names, columns, None)
+        return pictures, Samples(stored, splits, known, divided, Task("multilabel", classes, classes), None, table)
 
 
 def _of_classes(part: Labelled, classes: tuple[str, ...], wanted: Sequence[str]) -> tuple[Labelled, tuple[str, ...]]:

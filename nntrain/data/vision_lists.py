@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from nntrain.data.vision_arrays import read_mat
 from nntrain.data.vision_names import FLOWERS, IMAGENETTE
 from nntrain.data.vision_sets import Download, Listed, ListSet
@@ -148,6 +150,24 @@ def _scenes(folder: Path, names: Sequence[str]) -> Listed:
     return _listed(rows, classes, folder)
 
 
+def _faces(folder: Path, names: Sequence[str]) -> Listed:
+    """list_attr_celeba.txt: a count, the names of the attributes, then a line `file 1 -1 ...` for each picture;
+    list_eval_partition.txt: `file split`, 0 to 2 (Liu et al. 2015)."""
+    path = folder / "list_attr_celeba.txt"
+    lines = _lines(path)
+    attributes = tuple(lines[1].split()) if len(lines) > 1 else ()
+    rows = [line.split() for line in lines[2:]]
+    if not rows or any(len(row) != len(attributes) + 1 or {*row[1:]} - {"1", "-1"} for row in rows):
+        raise UserError(f"{path}: is not a count, a line of names, and lines of a file and its marks; is it truncated?")
+    parts = {"0": "train", "1": "val", "2": "test"}
+    split = {name: parts.get(part, part) for name, part in _fields(folder / "list_eval_partition.txt", 2)}
+    if strange := next((row[0] for row in rows if split.get(row[0]) not in parts.values()), None):
+        raise UserError(f"{folder / 'list_eval_partition.txt'}: {strange} is in no split")
+    marks = np.array([row[1:] for row in rows]) == "1"
+    files = [f"img_align_celeba/{row[0]}" for row in rows]
+    return Listed(files, [0] * len(rows), [split[row[0]] for row in rows], attributes, marks.astype(np.float64))
+
+
 def _imagenette(folder: Path, names: Sequence[str]) -> Listed:
     """The published validation pictures are what results are compared on: they are test here."""
     return _in_folders(
@@ -217,6 +237,12 @@ LISTS = {
         (),
         partial(_in_folders, {"": "train"}, without=("257.clutter",)),
         Download("Caltech256"),
+    ),
+    "celeba": ListSet(
+        ("celeba",),
+        ("img_align_celeba", "list_attr_celeba.txt", "list_eval_partition.txt"),
+        _faces,
+        Download("CelebA", ({"split": "all"},)),
     ),
     "sun397": ListSet(("SUN397",), ("ClassName.txt",), _scenes, Download("SUN397")),
 }

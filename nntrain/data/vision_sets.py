@@ -62,12 +62,16 @@ class ArraySet:
 @dataclass(frozen=True)
 class Listed:
     """Picture files of a data set: names relative to its folder with `/`, the class of each as an index, and the split
-    it is published in ("train", "val" or "test"; all "train" where none are published)."""
+    it is published in ("train", "val" or "test"; all "train" where none are published).
+
+    marks: [N, K] of 0 and 1 where a picture may have any of the K labels, `classes`; its class then means nothing.
+    """
 
     names: Sequence[str]
     labels: Sequence[int]
     splits: Sequence[str]
     classes: tuple[str, ...]
+    marks: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,38 @@ def scenes(make: Maker) -> None:
             make(f"SUN397/a/{label}/sun_{i}.jpg", label, "train")
 
 
+ATTRIBUTES = ("Bald", "Smiling", "Young")
+
+
+def faces(make: Maker) -> None:
+    lines, parts, number = [], [], 0
+    for part, split in enumerate(("train", "val", "test")):
+        for marks in ((1, -1, -1), (-1, 1, 1), (-1, -1, -1), (1, 1, -1)):
+            number += 1
+            have = [name for name, mark in zip(ATTRIBUTES, marks, strict=True) if mark == 1]
+            make(f"celeba/img_align_celeba/{number:06d}.jpg", " ".join(have), split)
+            lines.append(f"{number:06d}.jpg {' '.join(f'{mark:2d}' for mark in marks)}")
+            parts.append(f"{number:06d}.jpg {part}")
+    make.text("celeba/list_attr_celeba.txt", "\n".join([str(number), " ".join(ATTRIBUTES), *lines]) + "\n")
+    make.text("celeba/list_eval_partition.txt", "\n".join(parts) + "\n")
+
+
+def test_the_labels_of_faces_are_any_number(tmp_path):
+    make = Maker(tmp_path)
+    faces(make)
+    data = VisionSource(dataset="celeba", root=str(tmp_path), size=4).load()
+    assert (data.task.kind, data.task.classes) == ("multilabel", ATTRIBUTES)
+    found = {
+        (round(float(picture.double().mean())), " ".join(np.array(ATTRIBUTES)[row.numpy() > 0]), split)
+        for split in ("train", "val", "test")
+        for picture, row in zip(getattr(data, split).inputs, getattr(data, split).targets, strict=True)
+    }
+    assert found == set(make.held)
+    chosen = VisionSource(dataset="celeba", root=str(tmp_path), size=4, classes=["Young", "Bald"]).load()
+    assert chosen.task.classes == ("Young", "Bald")
+    assert torch.equal(chosen.test.targets, data.test.targets[:, [2, 0]])
+
+
 THREE = {"train": "train", "valid": "val", "test": "test"}
 TWO = {"AD": "AD", "AE": "AE"}
 WNIDS = ("n01440764", "n02102040", "n02979186", "n03000684", "n03028079")
@@ -168,7 +200,7 @@ PICTURES: dict[str, Callable[[Maker], None]] = {
 
 
 def test_every_list_set_has_an_example():
-    assert set(PICTURES) == set(LISTS)
+    assert {*PICTURES, "celeba"} == set(LISTS)
 
 
 def found(data, splits: tuple[str, ...]) -> set[tuple[int, str, str]]:
@@ -297,6 +329,16 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
         write("gtsrb/GT-final_test.csv", "a;b\n1;2\n"),
         "GT-final_test.csv: its columns are a, b, not Filename and ClassId",
     ),
+    "a mark that is none": (
+        "celeba",
+        write("celeba/list_attr_celeba.txt", "1\nBald Young\n000001.jpg 1 0\n"),
+        "list_attr_celeba.txt: is not a count, a line of names, and lines of a file and its marks",
+    ),
+    "a picture in no split": (
+        "celeba",
+        write("celeba/list_eval_partition.txt", "000001.jpg 0\n"),
+        "list_eval_partition.txt: 000002.jpg is in no split",
+    ),
     "no pictures at all": (
         "eurosat",
         lambda root: [path.unlink() for path in root.rglob("*.jpg")] and None,
@@ -308,7 +350,7 @@ BROKEN: dict[str, tuple[str, Callable[[Path], None], str]] = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_what_is_broken_or_not_whole_is_named(tmp_path, case):
     name, break_it, text = BROKEN[case]
-    PICTURES[name](Maker(tmp_path))
+    (faces if name == "celeba" else PICTURES[name])(Maker(tmp_path))
     break_it(tmp_path)
     with pytest.raises(UserError, match=text):
         VisionSource(dataset=name, root=str(tmp_path), size=4).load()
@@ -319,13 +361,13 @@ def test_a_broken_picture_may_be_left_out(tmp_path):
     cut("food-101/images/pho/test2.jpg")(tmp_path)
     data = VisionSource(dataset="food101", root=str(tmp_path), size=4, on_broken="skip").load()
     assert len(data.test) == 7
-    assert any("data.on_broken: 1 pictures are left out: images/pho/test2.jpg" in note for note in data.notes)
+    assert any(note.startswith("data.on_broken: 1 picture") and "images/pho/test2.jpg" in note for note in data.notes)
 
 
 def test_missing_pictures_say_where_they_were_sought_and_how_to_get_them(tmp_path):
     with pytest.raises(
         UserError,
-        match=r"^data.root: the pictures of food101 \(meta/train.json, meta/test.json, images\) are in none of "
+        match=r"^data.root: the pictures of food101 \(meta/train.json, meta/test.json, images\) are not in "
         r"'.*food-101'; set data.download=true to get them, or data.root to where they are$",
     ):
         VisionSource(dataset="food101", root=str(tmp_path)).load()

@@ -30,7 +30,7 @@ VISION_ARRAYS = (  # the files hold the pixels
 VISION_FILES = (  # every picture is a file
     *("food101", "oxford_pets", "oxford_pets_species", "flowers102", "dtd", "fgvc_aircraft", "fgvc_aircraft_family"),
     *("fgvc_aircraft_manufacturer", "eurosat", "gtsrb", "country211", "rendered_sst2", "imagenette"),
-    *("imagenette_320", "imagenette_160", "caltech101", "caltech256", "sun397"),
+    *("imagenette_320", "imagenette_160", "caltech101", "caltech256", "sun397", "celeba"),
 )
 DATASETS = {
     "bundled": ("digits", "iris", "wine", "breast_cancer", "diabetes"),
