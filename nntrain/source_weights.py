@@ -70,6 +70,8 @@ def begin(
         take(network, taken.values)
         record = {"source": source.name}
         first = layers[0].name in taken.taken
+        if layers[-1].name in taken.taken and source.classes != dataset.task.classes:
+            notes.append(f"the head is that of {source.name}, whose classes are not those of this data")
         if first and source.pixels is not None and isinstance(features, PixelFeatures):
             record |= {"mean": source.pixels[0], "std": source.pixels[1]}
             if source.pixels != (features.mean, features.std):
@@ -162,7 +164,8 @@ def open_source(given: str, network: Network) -> Source:
         tensors, about = load_model(model_path(path))
         features = about["features"]
         pixels = (tuple(features["mean"]), tuple(features["std"])) if features["kind"] == "pixels" else None
-        return Source(shown(path), tensors, columns_of(about["preprocessing"]), pixels)
+        classes = tuple(map(str, about["task"]["classes"]))
+        return Source(shown(path), tensors, columns_of(about["preprocessing"]), pixels, classes)
     except UserError as error:
         raise UserError(*(f"{WHERE}: {said.removeprefix('checkpoint: ')}" for said in error.problems)) from None
     except (KeyError, TypeError, ValueError) as error:
@@ -178,7 +181,8 @@ def _published(name: str, network: Network) -> Source:
         )
     state, known = published(name, body.architecture)
     tensors = {f"body.{key}": value for key, value in body.from_published(state).items()}
-    return Source(known["name"], tensors, None, (tuple(known["mean"]), tuple(known["std"])))
+    classes = tuple(known["categories"])
+    return Source(known["name"], tensors, None, (tuple(known["mean"]), tuple(known["std"])), classes)
 
 
 def model_path(path: Path) -> Path:

@@ -23,6 +23,7 @@ class Network(nn.Module):
         self.input = input
         self.body = body
         self.frozen: tuple[str, ...] = ()
+        self._held: set[str] = set()
         self.from_features = False
         self.channels_last = bool(getattr(body, "channels_last", False))
 
@@ -41,11 +42,18 @@ class Network(nn.Module):
         return self.compute(self.enter(x))
 
     def hold(self, parts: Sequence[str]) -> None:
-        """Let these modules and parameters, by dotted name, stand still, and all others train."""
+        """Let these modules and parameters, by dotted name, stand still, and train again what stood still before.
+        What somebody's own class keeps from training stays as it is."""
         modules = {name for name, _ in self.named_modules()}
         self.frozen = tuple(part for part in parts if part in modules)
         for name, parameter in self.named_parameters():
-            parameter.requires_grad_(not any(name == part or name.startswith(f"{part}.") for part in parts))
+            still = any(name == part or name.startswith(f"{part}.") for part in parts)
+            if still and parameter.requires_grad:
+                parameter.requires_grad_(False)
+                self._held.add(name)
+            elif not still and name in self._held:
+                parameter.requires_grad_(True)
+                self._held.remove(name)
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)

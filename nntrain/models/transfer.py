@@ -49,12 +49,14 @@ class Source:
 
     name: what messages call it. tensors: by name within a Network of ours, `body.hidden.0.weight`. columns: what its
     first layer reads, of a table. pixels: mean and standard deviation per channel by which it standardises pictures.
+    classes: what its outputs stand for, empty where it has no classes or nobody knows.
     """
 
     name: str
     tensors: Mapping[str, Tensor]
     columns: Columns | None = None
     pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,14 @@ def test_somebodys_own_members_are_its_layers_the_head_last() -> None:
     assert net.frozen == ("body.below",)
 
 
+def test_what_a_class_keeps_from_training_stays_as_it_is() -> None:
+    net = Network(nn.Identity(), Plain())
+    net.body.scale.requires_grad_(False)
+    net.hold(["body.below", "body.scale"])
+    net.hold([])
+    assert [name for name, p in net.named_parameters() if not p.requires_grad] == ["body.scale"]
+
+
 # ---- tables
 
 

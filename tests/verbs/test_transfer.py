@@ -233,6 +233,20 @@ def test_what_has_no_effect_is_noted(lab: Lab) -> None:
     notes = build_experiment(lab.config("reuse={first:1}", "freeze={first:1}")).notes
     assert "model.reuse has no effect without model.init_from" in notes
     assert "model.freeze without model.init_from: the frozen layers keep their random weights" in notes
+    notes = build_experiment(lab.config("freeze={first:1}", "unfreeze_at={epochs:4}")).notes
+    assert "model.unfreeze_at: hidden.0 would begin to train after all 4 epochs" in notes
+
+
+def test_a_head_for_other_classes_is_noted(lab: Lab, source: Run) -> None:
+    said, few = "whose classes are not those of this data", [i % 7 for i in range(90)]
+    same = lab.config(*NET, "seed=5", f"model.init_from={source.dir}", "reuse=all")
+    assert not any(said in note for note in build_experiment(same).notes)
+    other = table(lab.folder / "rows.csv", {"a": few, "b": few[::-1], "y": ["u", "v", "w"] * 30})
+    there = lab.fit(*NET, "data=table", f"data.path={other}", "data.target=y")
+    columns = {"a": few, "b": few[::-1], "y": ["x", "y", "z"] * 30}
+    here = ["data=table", f"data.path={table(lab.folder / 'more.csv', columns)}", "data.target=y"]
+    notes = build_experiment(lab.config(*NET, *here, f"model.init_from={there.dir}", "reuse=all")).notes
+    assert any(note.startswith("the head is that of runs/") and said in note for note in notes)
 
 
 def test_frozen_layers_that_were_not_taken_are_noted(lab: Lab, source: Run) -> None:
@@ -281,7 +295,8 @@ def test_another_table_lends_the_columns_that_both_have(lab: Lab, tmp_path: Path
 def test_pictures_are_standardised_as_for_the_source(lab: Lab, tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     for name, high in (("dark", 90), ("light", 250)):
-        pixels = draw.integers(high, size=(60, 8, 8, 3), dtype=np.uint8)
+        size = 8 if name == "dark" else 12  # which convolutions do not mind
+        pixels = draw.integers(high, size=(60, size, size, 3), dtype=np.uint8)
         np.savez(tmp_path / f"{name}.npz", x=pixels, y=draw.integers(2, size=60))
     net = ["model=cnn", "model.depth=1", "model.width=4", "data=arrays", "epochs=1"]
     dark = lab.fit(*net, f"data.path={tmp_path / 'dark.npz'}")
@@ -339,7 +354,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
     from torchvision import models
 
     state = models.get_model("resnet18", weights=None).state_dict()
-    known = {"name": "ResNet18_Weights.X", "mean": (124.0, 116.0, 104.0), "std": (58.0, 57.0, 57.5)}
+    known = {"name": "ResNet18_Weights.X", "mean": (124.0, 116.0, 104.0), "std": (58.0, 57.0, 57.5), "categories": []}
     monkeypatch.setattr(source_weights, "published", lambda name, architecture: (state, known))
     return dict(state)
 
