@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -80,8 +79,9 @@ def decode(content: bytes, look: Look, name: str | None = None) -> NDArray[np.ui
             raise UnreadableError(f"is {width} x {height}, the first is {look.width} x {look.height}", "size")
         if look.all_grey and not is_grey(picture):
             raise UnreadableError("is in colour", "colour")
-        wanted = 2 * max(look.height, look.width)
-        picture.draft(None, (wanted, wanted))  # a JPEG much too large is decoded at a half, quarter or eighth
+        enough = 2 * max(look.height, look.width)
+        if min(picture.size) >= 2 * enough:
+            picture.draft(None, (enough, enough))  # a JPEG much too large is decoded at a half, quarter or eighth
         picture.load()
         return fitted(picture, look)
 
@@ -95,12 +95,12 @@ def facts(content: bytes, max_pixels: int, name: str | None = None) -> tuple[int
 
 def fitted(picture: Image.Image, look: Look) -> NDArray[np.uint8]:
     """A PIL image, upright, in grey or colour, of the size of the look: uint8 [C, H, W]. Raises UnreadableError."""
-    from PIL import Image
-
     picture = _plain(_upright(picture), "L" if look.channels == 1 else "RGB")
     width, height = picture.size
     target = (look.width, look.height)
     if (width, height) != target:
+        from PIL import Image
+
         across, down = look.width / width, look.height / height
         scale = max(across, down) if look.fit == "crop" else min(across, down)
         if look.fit == "stretch":
@@ -176,7 +176,7 @@ def _opened(content: bytes, max_pixels: int, name: str | None) -> Iterator[Image
 def _check_ending(found: str | None, name: str | None) -> None:
     if name is None:
         return
-    ending = PurePath(name).suffix.lower()
+    ending = "." + name.rpartition(".")[2].lower()
     said = FORMAT_OF_ENDING.get(ending)
     found = "JPEG" if found == "MPO" else found  # a camera's JPEG with a second picture behind the first
     if said is not None and found != said:
@@ -196,6 +196,9 @@ def _orientation(picture: Image.Image) -> int:
 def _upright(picture: Image.Image) -> Image.Image:
     from PIL import Image
 
+    orientation = _orientation(picture)
+    if orientation == 1:
+        return picture
     turn = Image.Transpose
     turns = {
         2: turn.FLIP_LEFT_RIGHT,
@@ -206,16 +209,15 @@ def _upright(picture: Image.Image) -> Image.Image:
         7: turn.TRANSVERSE,
         8: turn.ROTATE_90,
     }
-    how = turns.get(_orientation(picture))
-    return picture if how is None else picture.transpose(how)
+    return picture.transpose(turns[orientation])
 
 
 def _plain(picture: Image.Image, mode: str) -> Image.Image:
     """Any mode -> "L" or "RGB": transparent parts on white, 16 bits to 8."""
-    from PIL import Image
-
     if picture.mode == mode and "transparency" not in picture.info:
         return picture
+    from PIL import Image
+
     if picture.mode.startswith("I"):
         values = np.asarray(picture).astype(np.int64)
         if values.size and (values.min() < 0 or values.max() > 65535):

@@ -115,7 +115,7 @@ def decode_all(
 
     waiting: queue.Queue[Chunk | None] = queue.Queue(2 * workers)
     with _processes(target, workers) as processes:
-        threads = [threading.Thread(target=_feed, args=(p, waiting, found), daemon=True) for p in processes]
+        threads = [threading.Thread(target=_feed, args=(p, target, waiting, found), daemon=True) for p in processes]
         for thread in threads:
             thread.start()
 
@@ -143,10 +143,17 @@ def _bytes_each(look: Look) -> int:
     return look.channels * look.height * look.width
 
 
-def _feed(process: subprocess.Popen[bytes], waiting: queue.Queue[Chunk | None], found: Decoded) -> None:
+def _feed(process: subprocess.Popen[bytes], target: Target, waiting: queue.Queue[Chunk | None], found: Decoded) -> None:
     """Hand chunks to one process, one at a time, until there are no more."""
     assert process.stdin is not None
     assert process.stdout is not None
+    settings = {
+        "look": asdict(target.look),
+        "root": str(target.root),
+        "file": str(target.file.resolve()),
+        "start": target.start,
+    }
+    first = json.dumps(settings).encode() + b"\n"
     while (chunk := waiting.get()) is not None:
         asked: dict[str, object] = {"row": chunk.row, "names": list(chunk.names)}
         payload: list[bytes] = []
@@ -154,9 +161,9 @@ def _feed(process: subprocess.Popen[bytes], waiting: queue.Queue[Chunk | None], 
             payload = [content if isinstance(content, bytes) else b"" for content in chunk.contents]
             asked["lengths"] = [len(content) for content in payload]
         try:
-            process.stdin.write(json.dumps(asked).encode() + b"\n" + b"".join(payload))
+            process.stdin.write(first + json.dumps(asked).encode() + b"\n" + b"".join(payload))
             process.stdin.flush()
-            answer = process.stdout.readline()
+            answer, first = process.stdout.readline(), b""
         except (BrokenPipeError, ValueError, OSError):
             answer = b""
         if not answer:
@@ -182,12 +189,6 @@ def _processes(target: Target, count: int) -> Iterator[list[subprocess.Popen[byt
     package = Path(__file__).resolve().parents[2]
     path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-P", "-m", "nntrain.data.picture_worker"]
-    settings = {
-        "look": asdict(target.look),
-        "root": str(target.root),
-        "file": str(target.file.resolve()),
-        "start": target.start,
-    }
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(count):
@@ -198,9 +199,6 @@ def _processes(target: Target, count: int) -> Iterator[list[subprocess.Popen[byt
                 env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
             )
             processes.append(process)
-            assert process.stdin is not None
-            process.stdin.write(json.dumps(settings).encode() + b"\n")
-            process.stdin.flush()
         yield processes
     finally:
         for process in processes:
