@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,10 +25,15 @@ NAMES_ELSEWHERE = {  # what other tools call a choice
     "bce": "binary_cross_entropy",
     "csv": "table",
     "dnn": "mlp",
+    "convnet": "cnn",
     "cosine_annealing": "cosine",
     "reduce_on_plateau": "plateau",
     "cyclic": "triangular",
 }
+BACKBONES = re.compile(  # how the classification models of torchvision are called, which are architectures of `backbone`
+    "(alexnet|convnext|densenet|efficientnet|googlenet|inception|maxvit|mnasnet|mobilenet|regnet|(wide_)?resnet[1-9]"
+    "|resnext|shufflenet|squeezenet|swin|vgg|vit)"
+)
 UNNAMED = ("regularization", "checkpoint")  # sections with one option, `default`, that nobody has to name
 
 
@@ -143,6 +149,8 @@ def _name_problem(group: str, name: Any) -> str | None:
         return None
     if (ours := NAMES_ELSEWHERE.get(name.lower())) in options:
         return f"{group}: unknown {group} '{name}'; here it is called '{ours}'"
+    if group == "model" and BACKBONES.match(name):
+        return f"model: unknown model '{name}'; write model=backbone model.architecture={name}"
     return f"{group}: {unknown(group, name, options)}"
 
 

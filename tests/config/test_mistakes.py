@@ -34,6 +34,8 @@ WORDS = {
     # choices
     "optimizer=admw": "optimizer: unknown optimizer 'admw'; did you mean 'adamw'? (choices: adadelta, ",
     "loss=mse": "loss: unknown loss 'mse'; here it is called 'squared'",
+    "model=convnet": "model: unknown model 'convnet'; here it is called 'cnn'",
+    "model=resnet18": "model: unknown model 'resnet18'; write model=backbone model.architecture=resnet18",
     "confg=digits": "confg: there is no such section or setting; did you mean 'config'?",
     "optimizer=mse": "optimizer: unknown optimizer 'mse' (choices: ",
     "optimizer=": "optimizer: unknown optimizer '' (choices: ",

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torchvision import models
 
+from nntrain.config.keys import BACKBONES
 from nntrain.config.schema import model as schema
 from nntrain.errors import UserError
 from nntrain.models.backbone import Backbone
@@ -16,6 +17,7 @@ from nntrain.models.initializers import INITIALIZERS, initialize
 from nntrain.models.network import Network
 from nntrain.models.norms import PictureBatchNorm
 from nntrain.models.summary import layer_table
+from nntrain.models.table import MODELS
 from nntrain.models.weights import backbone_names
 from nntrain.seeding import derive
 
@@ -52,6 +54,11 @@ def test_every_model_names_its_layers_from_input_to_head(name):
     assert model.head.out_features == 7
     for parameter, _ in model.named_parameters():
         assert sum(parameter == layer or parameter.startswith(f"{layer}.") for layer in model.layers) == 1
+
+
+def test_every_name_is_known_for_an_architecture_where_a_model_is_chosen():
+    assert all(BACKBONES.match(name) for name in backbone_names())
+    assert not any(BACKBONES.match(name) for name in MODELS)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -116,8 +116,8 @@ def test_without_a_network_the_file_to_get_is_named(folder, monkeypatch):
     with pytest.raises(UserError) as caught:
         published(NAME)
     assert str(caught.value) == (
-        "model.init_from: the weights are not on this machine and cannot be fetched (<urlopen error Name or service "
-        "not known>); get https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth where there is a network, and "
+        "model.init_from: the weights are not on this machine and cannot be fetched (Name or service "
+        "not known); get https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth where there is a network, and "
         f"put it at {folder / 'squeezenet1_1-b8a52dc0.pth'} ($TORCH_HOME moves that folder)"
     )
 
