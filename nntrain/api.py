@@ -80,7 +80,9 @@ def _written(config: Mapping[str, Any]) -> Iterator[Path]:
             yield path
         except UserError as error:
             written = re.compile(re.escape(str(path)) + r"(, line \d+)?")
-            raise UserError(*(written.sub("the mapping", problem) for problem in error.problems)) from None
+            raise UserError(
+                *(written.sub("the mapping", problem) for problem in error.problems), table=error.table
+            ) from None
 
 
 def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Predictor:

@@ -26,9 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except UserError as error:
-        for problem in error.problems:
-            printable = "".join(c if c.isprintable() else " " for c in problem)  # a key may hold a terminal's commands
-            print(f"nntrain: {printable}", file=sys.stderr)
+        for line in (*(f"nntrain: {problem}" for problem in error.problems), *error.table):
+            printable = "".join(c if c.isprintable() else " " for c in line)  # a key may hold a terminal's commands
+            print(printable, file=sys.stderr)
         if len(error.problems) > 1:
             print(f"nntrain: {len(error.problems)} mistakes; nothing was run", file=sys.stderr)
         return USER

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Sequence
 class UserError(Exception):
     """A mistake that is the user's to mend. The command line prints it without a traceback and exits with 2.
 
-    `problems` holds one message each, so that all mistakes of a config are reported at once.
+    `problems` holds one message each, so that all mistakes of a config are reported at once. `table`: lines that follow
+    the last of them.
     """
 
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
+    def __init__(self, *problems: str, table: Sequence[str] = ()) -> None:
+        super().__init__("\n".join((*problems, *table)))
         self.problems: tuple[str, ...] = problems
+        self.table = tuple(table)
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

@@ -167,9 +167,9 @@ def _unlike(
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines += [f"... and {len(differs) - SHOWN} more"] if len(differs) > SHOWN else []
-    hint = f"; the layers that are alike: reuse=[{','.join(alike)}]" if alike else ""
-    head = f"model.init_from: {source.name} is not the network that this recipe describes{hint}; what differs:"
-    return UserError("\n  ".join([head, *lines]))
+    lines += [f"the layers that are alike: reuse=[{','.join(alike)}]"] if alike else []
+    head = f"model.init_from: {source.name} is not the network that this recipe describes; what differs:"
+    return UserError(head, table=[f"  {line}" for line in lines])
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ from lab import STEPS_PER_EPOCH, Lab, outcome
 
 import nntrain
 from nntrain import source_weights
+from nntrain.cli import main
 from nntrain.errors import UserError
 from nntrain.experiment import build_experiment
 from nntrain.training.checkpoint import load_model, save_model
@@ -374,3 +375,14 @@ def test_published_weights_bring_their_own_mean_and_spread(
     assert "pictures are standardised by the mean and standard deviation of ResNet18_Weights.X" in built.notes
     assert built.fixed_features
     assert built.beginning.table[-1]["weights"] == "new, random (there 1000 x 512)"
+
+
+def test_the_table_of_what_differs_stands_below_the_message(
+    lab: Lab, source: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fit", "config=tiny.yaml", *words(source), "model.widths=[8,7]", "model.norm=none"]) == 2
+    first, *table = capsys.readouterr().err.splitlines()
+    assert first.startswith("nntrain: model.init_from: runs/")
+    assert first.endswith("is not the network that this recipe describes; what differs:")
+    assert table[0].split() == ["tensor", "here", "there"]
+    assert "  hidden.1.weight                    7 x 8  6 x 8" in table
