@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
+from nntrain.data.picture_files import list_folder
 from nntrain.data.vision import VISION, VisionSource
 from nntrain.data.vision_lists import LISTS
 from nntrain.errors import UserError
@@ -414,3 +415,41 @@ def test_a_download_makes_the_folder_that_is_then_read(tmp_path, monkeypatch):
     data = VisionSource(dataset="eurosat", root=str(tmp_path), download=True).load()
     assert made == [(str(tmp_path), True)]
     assert data.task.classes == ("Forest", "River")
+
+
+def of_torchvision(dataset) -> set[tuple[Path, int]]:
+    """(file, label) of each sample; torchvision's classes keep them under several names."""
+    files = getattr(dataset, "_image_files", None) or getattr(dataset, "_images", None)
+    samples = (
+        zip(files, dataset._labels, strict=True) if files else getattr(dataset, "_samples", None) or dataset.samples
+    )
+    return {(Path(path), label) for path, label in samples}
+
+
+THEIRS = {  # but for those that check sums of files which tiny ones have not
+    "food101": ("Food101", {"train": {"split": "train"}, "test": {"split": "test"}}),
+    "oxford_pets": ("OxfordIIITPet", {"train": {"split": "trainval"}, "test": {"split": "test"}}),
+    "dtd": ("DTD", {split: {"split": split} for split in ("train", "val", "test")}),
+    "fgvc_aircraft": ("FGVCAircraft", {split: {"split": split} for split in ("train", "val", "test")}),
+    "eurosat": ("EuroSAT", {"train": {}}),
+    "gtsrb": ("GTSRB", {split: {"split": split} for split in ("train", "test")}),
+    "country211": ("Country211", {split: {"split": word} for word, split in THREE.items()}),
+    "rendered_sst2": ("RenderedSST2", {split: {"split": split} for split in ("train", "val", "test")}),
+    "imagenette": ("Imagenette", {"train": {"split": "train"}, "test": {"split": "val"}}),
+    "sun397": ("SUN397", {"train": {}}),
+}
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_files_labels_and_splits_are_torchvisions(tmp_path, name):
+    datasets = pytest.importorskip("torchvision.datasets")
+    PICTURES[name](Maker(tmp_path))
+    folder = next(tmp_path / place for place in LISTS[name].folders if (tmp_path / place).is_dir())
+    listed = LISTS[name].read(folder, list_folder(folder).names)
+    made, splits = THEIRS[name]
+    for split, arguments in splits.items():
+        of_split = [row for row in zip(listed.names, listed.labels, listed.splits, strict=True) if row[2] == split]
+        theirs = getattr(datasets, made)(str(tmp_path), **arguments)
+        assert {(folder / file, label) for file, label, _ in of_split} == of_torchvision(theirs)
+    names = getattr(theirs, "classes", listed.classes)
+    assert listed.classes == tuple(one[0] if isinstance(one, tuple) else one for one in names)
