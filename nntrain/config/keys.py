@@ -30,7 +30,7 @@ NAMES_ELSEWHERE = {  # what other tools call a choice
     "reduce_on_plateau": "plateau",
     "cyclic": "triangular",
 }
-BACKBONES = re.compile(  # how the classification models of torchvision are called, which are architectures of `backbone`
+BACKBONES = re.compile(  # how torchvision's classification models are called: architectures of `backbone`
     "(alexnet|convnext|densenet|efficientnet|googlenet|inception|maxvit|mnasnet|mobilenet|regnet|(wide_)?resnet[1-9]"
     "|resnext|shufflenet|squeezenet|swin|vgg|vit)"
 )

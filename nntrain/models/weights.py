@@ -93,8 +93,9 @@ def _file(weights: Weights) -> Path:
         try:
             torch.hub.download_url_to_file(weights.url, str(path), digest, progress=sys.stderr.isatty())
         except (OSError, RuntimeError) as error:  # no network, or what came is not what was published
+            reason = getattr(error, "reason", error)
             raise UserError(
-                f"model.init_from: the weights are not on this machine and cannot be fetched ({getattr(error, 'reason', error)}); get "
+                f"model.init_from: the weights are not on this machine and cannot be fetched ({reason}); get "
                 f"{weights.url} where there is a network, and put it at {path} ($TORCH_HOME moves that folder)"
             ) from None
     elif not (found := _sha256(path)).startswith(digest):
