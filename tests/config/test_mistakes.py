@@ -116,8 +116,8 @@ RECIPES = {
     "model: [mlp]": "model: must be a section such as 'model: {name: mlp}'; it is a list",
     "model:": "model: must be a section such as 'model: {name: mlp}'; it is empty",
     "regularization: true": "must be a section such as 'regularization: {l1: 0.0}'; it is a truth value",
-    "model: {name: }": "model: must be the name of a choice (backbone, cnn, linear, mlp, resnet); it is empty (mine.yaml, line 1)",
-    "model: cnnn": "model: unknown model 'cnnn'; did you mean 'cnn'? (choices: backbone, cnn, linear, mlp, resnet) (mine",
+    "model: {name: }": "model: must be the name of a choice (backbone, cnn, linear, mlp, resnet); it is empty",
+    "model: cnnn": "model: unknown model 'cnnn'; did you mean 'cnn'? (choices: backbone, cnn, linear, mlp, resnet)",
     "optimizer:\n  name: sdg": "optimizer: unknown optimizer 'sdg'; did you mean 'sgd'?",
     # values
     "model: {widths: [8], width: 4}": "model.width: stands beside model.widths, which gives the width of",
