@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import lzma
+import zlib
 from collections.abc import Sequence
+from http.client import HTTPException
 from pathlib import Path
+from tarfile import TarError
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -26,6 +31,13 @@ from nntrain.data.vision_mnist import FAMILY, as_array_set
 from nntrain.data.vision_sets import Arrays, ArraySet, Download, Labelled, ListSet, selected
 from nntrain.errors import UserError, unknown
 from nntrain.task import Task
+
+# What a connection or an archive that breaks off raises, what torchvision says of sums that differ, and the package that
+# Google Drive takes.
+DOWNLOAD_FAILS = (
+    *(OSError, HTTPException, RuntimeError, ValueError, ImportError),
+    *(EOFError, TarError, BadZipFile, zlib.error, lzma.LZMAError),
+)
 
 VISION: dict[str, ArraySet | ListSet] = {
     **{name: as_array_set(family) for name, family in FAMILY.items()},
@@ -240,6 +252,6 @@ def download(what: Download, root: Path) -> None:
             return
         for arguments in what.arguments:
             dataset(str(root), download=True, **arguments)
-    except (OSError, RuntimeError, ValueError) as error:
+    except DOWNLOAD_FAILS as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"data.download: {what.name} cannot be downloaded to '{root}': {said}") from None

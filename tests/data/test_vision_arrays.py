@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import http.client
 import io
 import pickle
 import sys
@@ -438,13 +439,22 @@ def test_cifar_is_downloaded_and_unpacked_by_torchvision_and_not_unpickled(tmp_p
     assert len(asked) == 1, "what is there is not fetched again"
 
 
-def test_a_download_that_fails_is_one_line(tmp_path, monkeypatch):
+FAILURES = [
+    (OSError("no route to host\nmore"), "no route to host"),
+    (http.client.IncompleteRead(b"", 7), r"IncompleteRead\(0 bytes read, 7 more expected\)"),
+    (RuntimeError("File not found or corrupted."), "File not found or corrupted."),
+    (tarfile.ReadError(), "ReadError"),
+]
+
+
+@pytest.mark.parametrize(("error", "said"), FAILURES)
+def test_a_download_that_fails_is_one_line(tmp_path, monkeypatch, error, said):
     datasets = pytest.importorskip("torchvision.datasets")
 
     def transport(*args: object, **rest: object) -> None:
-        raise OSError("no route to host\nmore")
+        raise error
 
     monkeypatch.setattr(datasets.utils, "_urlretrieve", transport)
     monkeypatch.setattr(datasets.utils, "_get_redirect_url", lambda url, **rest: url)
-    with pytest.raises(UserError, match=r"^data.download: SVHN cannot be downloaded to '.*': no route to host$"):
+    with pytest.raises(UserError, match=rf"^data.download: SVHN cannot be downloaded to '.*': {said}$"):
         VisionSource(dataset="svhn", root=str(tmp_path), download=True).load()
