@@ -32,8 +32,8 @@ from nntrain.data.vision_sets import Arrays, ArraySet, Download, Labelled, ListS
 from nntrain.errors import UserError, unknown
 from nntrain.task import Task
 
-# What a connection or an archive that breaks off raises, what torchvision says of sums that differ, and the package that
-# Google Drive takes.
+# What a connection or an archive that breaks off raises, what torchvision says of check sums that differ, and of the
+# package that Google Drive takes.
 DOWNLOAD_FAILS = (
     *(OSError, HTTPException, RuntimeError, ValueError, ImportError),
     *(EOFError, TarError, BadZipFile, zlib.error, lzma.LZMAError),
