@@ -100,7 +100,7 @@ def decode_all(
     found = Decoded()
 
     def over() -> bool:
-        return any(not patient or problem.kind != "broken" for problem in found.problems)
+        return found.failure is not None or any(not patient or problem.kind != "broken" for problem in found.problems)
 
     if workers == 0:
         with pillow(), target.file.open("r+b") as out:
@@ -134,7 +134,7 @@ def decode_all(
                     thread.join(REFRESH)
                     if progress is not None:
                         progress(found.done, total)
-    if found.failure is not None and not over():
+    if found.failure is not None:
         raise UserError(found.failure)
     return found
 
