@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import build_trainer
 from torch import Tensor, nn
 
 from nntrain.optim.adafactor import Adafactor
@@ -113,16 +112,23 @@ def three_layers() -> nn.Module:
     return nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.Tanh(), nn.Linear(6, 5), nn.Linear(5, 3))
 
 
-def frozen_trainer(optimizer: Optimizer | None = None, **settings: Any) -> Trainer:
+Build = Callable[..., Trainer]
+
+
+@pytest.fixture
+def frozen(trainer: Build) -> Build:
     """Of the layers 0 (with its norm), 3 and 4 the last trains; 3 joins in epoch 3, 0 in epoch 4."""
-    stages = (Stage("first", ("body.0", "body.1"), 4), Stage("second", ("body.3",), 3))
-    return build_trainer(
-        three_layers(), optimizer, thawing=Thawing(stages, 7), frozen=["body.0", "body.1", "body.3"], **settings
-    )
+    thawing = Thawing((Stage("first", ("body.0", "body.1"), 4), Stage("second", ("body.3",), 3)), 7)
+
+    def build(optimizer: Optimizer | None = None, **settings: Any) -> Trainer:
+        still = ["body.0", "body.1", "body.3"]
+        return trainer(three_layers(), optimizer, thawing=thawing, frozen=still, **settings)
+
+    return build
 
 
-def test_layers_begin_to_train_with_their_epoch_and_it_is_said() -> None:
-    trainer = frozen_trainer(Adam(0.05), epochs=5)
+def test_layers_begin_to_train_with_their_epoch_and_it_is_said(frozen: Build) -> None:
+    trainer = frozen(Adam(0.05), epochs=5)
     network, seen = trainer.program.network, []
     weights = {name: p.data.clone() for name, p in network.named_parameters()}
     statistics = network.body[1].running_mean.clone()
@@ -147,8 +153,10 @@ def test_layers_begin_to_train_with_their_epoch_and_it_is_said() -> None:
 
 
 @pytest.mark.parametrize("rule", [lambda: Adam(0.05), lambda: SGD(0.05, momentum=0.9), lambda: Adafactor(0.05), ASGD])
-def test_what_was_trained_before_keeps_its_state_and_the_rest_starts_afresh(rule: Callable[[], Optimizer]) -> None:
-    trainer = frozen_trainer(rule(), epochs=2, ema=0.9)
+def test_what_was_trained_before_keeps_its_state_and_the_rest_starts_afresh(
+    frozen: Build, rule: Callable[[], Optimizer]
+) -> None:
+    trainer = frozen(rule(), epochs=2, ema=0.9)
     trainer.fit()
     state, names = trainer.state, trainer.state.params.names
     before = {name: dict(own) for name, own in zip(names, state.optimizer.own, strict=True)}
@@ -165,8 +173,8 @@ def test_what_was_trained_before_keeps_its_state_and_the_rest_starts_afresh(rule
     assert state.frozen == {}
 
 
-def test_several_stages_at_once_are_the_same_as_one_after_the_other() -> None:
-    one, other = frozen_trainer(Adam(0.05), epochs=2), frozen_trainer(Adam(0.05), epochs=2)
+def test_several_stages_at_once_are_the_same_as_one_after_the_other(frozen: Build) -> None:
+    one, other = frozen(Adam(0.05), epochs=2), frozen(Adam(0.05), epochs=2)
     one.fit()
     other.fit()
     for epoch in (3, 4):
@@ -182,16 +190,16 @@ def test_a_saved_state_is_of_the_epoch_whose_steps_it_has_done() -> None:
     assert epoch_of(LoopState(epoch=3, position=1)) == 3
 
 
-def test_frozen_weights_are_part_of_the_state() -> None:
-    trainer = frozen_trainer()
-    frozen = {name for name in trainer.state.tensors() if name.startswith("frozen.")}
-    assert frozen == {
+def test_frozen_weights_are_part_of_the_state(frozen: Build) -> None:
+    trainer = frozen()
+    found = {name for name in trainer.state.tensors() if name.startswith("frozen.")}
+    assert found == {
         f"frozen.body.{name}" for name in ("0.weight", "0.bias", "1.weight", "1.bias", "3.weight", "3.bias")
     }
 
 
-def test_penalties_and_limits_leave_what_is_frozen_alone() -> None:
-    trainer = frozen_trainer(epochs=1, l1=0.5, l2=0.5, max_norm=0.1)
+def test_penalties_and_limits_leave_what_is_frozen_alone(frozen: Build) -> None:
+    trainer = frozen(epochs=1, l1=0.5, l2=0.5, max_norm=0.1)
     low = trainer.program.network.body[0].weight.data.clone()
     trainer.fit()
     assert torch.equal(trainer.program.network.body[0].weight.data, low)
