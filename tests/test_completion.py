@@ -43,6 +43,12 @@ def test_groups_and_settings() -> None:
     assert "resume=" not in offered("check ")
 
 
+def test_words_that_are_short_for_a_models_setting() -> None:
+    assert offered("fit unf") == ["unfreeze_at="]
+    assert offered("fit freeze=") == ["freeze=backbone", "freeze=none"]
+    assert offered("fit reuse=a") == ["reuse=all", "reuse=all_but_head"]
+
+
 @pytest.mark.parametrize("group", [group for group in schema.GROUPS if len(option_names(group)) > 1])
 def test_the_choices_of_a_group(group: str) -> None:
     assert offered(f"fit {group}=") == sorted(f"{group}={name}" for name in option_names(group))

@@ -9,6 +9,7 @@ import pytest
 
 from nntrain.config import schema
 from nntrain.config.compose import compose
+from nntrain.config.words import read_word
 from nntrain.errors import UserError
 from nntrain.models.transfer import SETTINGS
 
@@ -37,6 +38,12 @@ def test_a_short_word_sets_the_models_setting(word: str) -> None:
 
 def test_of_the_short_word_and_the_long_one_the_last_counts() -> None:
     assert compose(["freeze=backbone", "model.freeze=none"]).config["model"]["freeze"] == "none"
+
+
+def test_a_short_word_sweeps_as_the_setting_it_stands_for(tmp_path: Path) -> None:
+    word = read_word("freeze=none,{first:1}", tmp_path)
+    assert [one.value for one in word.each()] == ["none", {"first": 1}]
+    assert word.for_hydra == "++model.freeze=none,{first:1}"
 
 
 @pytest.mark.parametrize("name", ["DEFAULT", "resnet18", "ResNet18_Weights.IMAGENET1K_V1"])

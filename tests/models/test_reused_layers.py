@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from nntrain.errors import UserError
@@ -188,6 +190,27 @@ def test_a_row_that_both_know_gives_the_same_features() -> None:
         one = there.body.features(there.input(torch.tensor([[0.3, -1.2, 0.0, 2.0, 4.0]])))  # sex m, town d
         two = here.body.features(here.input(torch.tensor([[-1.2, 9.0, 0.3, 1.0, 2.0, 1.0]])))
     assert torch.allclose(one, two, atol=1e-6)
+
+
+VALUES = st.lists(st.sampled_from("rstuvwxyz"), min_size=1, unique=True)
+TABLES = st.tuples(
+    st.dictionaries(st.sampled_from("abcd"), st.booleans(), min_size=1),
+    st.dictionaries(st.sampled_from("efgh"), VALUES, max_size=4),
+)
+
+
+@given(TABLES, TABLES)
+def test_of_any_two_tables_what_both_read_is_taken_and_nothing_else(
+    one: tuple[dict[str, bool], dict[str, list[str]]], two: tuple[dict[str, bool], dict[str, list[str]]]
+) -> None:
+    assume(set(one[0]) & set(two[0]))
+    (there, columns), (here, own) = table(preprocessing(*one)), table(preprocessing(*two))
+    before = here.body.hidden[0].weight.detach().clone()
+    take(here, reused(here, Source("other", there.state_dict(), columns), "all_but_head", own).values)
+    for i, read in enumerate(own.reads):
+        known = read in columns.reads
+        expected = there.body.hidden[0].weight[:, columns.reads.index(read)] if known else before[:, i]
+        assert torch.equal(here.body.hidden[0].weight[:, i], expected)
 
 
 def test_new_columns_keep_their_random_weights_and_all_is_said() -> None:
