@@ -64,7 +64,7 @@ def test_a_path_is_relative_to_the_recipe_and_a_folder_called_like_a_name_is_a_p
 
 
 WRONG = {
-    "reuse=encodr": "model.reuse: unknown reuse 'encodr'; did you mean 'encoder'? (choices: all_but_head, encoder, all)",
+    "reuse=encodr": "model.reuse: unknown reuse 'encodr'; did you mean 'encoder'? (choices: all_but_head, ",
     "reuse={first:0}": "model.reuse: first: 0 is not a whole number of at least 1",
     "reuse=[]": "model.reuse: [] needs at least 1 entries",
     "freeze=all": "model.freeze: unknown freeze 'all' (choices: none, backbone)",
