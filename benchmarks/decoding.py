@@ -4,10 +4,10 @@
     python benchmarks/decoding.py --pictures 3000 --large 100 --rounds 1     a quick look
 
 Small pictures: CIFAR-10 as JPEG of 32 x 32, as class folders and as a tar.gz. Large ones: drawn here, 640 x 480, made
-224 x 224. The pools (multiprocessing, and threads) open, decode, resize and stack the pictures in memory. Ours finds the
-files, decodes, writes the cache to disk, splits and takes the statistics: all that a start does. Bars: at least 0.9 of
-the pool's pictures per second at the first start; the second start, in a new process, under a second. Imports are not
-timed: a child says what it took.
+224 x 224. The pools (multiprocessing, and threads) open, decode, resize and stack the pictures in memory. Ours finds
+the files, decodes, writes the cache to disk, splits and takes the statistics: all that a start does. Bars: at least 0.9
+of the pool's pictures per second at the first start; the second start, in a new process, under a second. Imports are
+not timed: a child says what it took.
 """
 
 from __future__ import annotations

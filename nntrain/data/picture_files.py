@@ -36,7 +36,10 @@ class Listing:
 
     def chosen(self, keep: Sequence[bool]) -> Listing:
         """Those pictures alone."""
-        rows = [i for i, kept in enumerate(keep) if kept]
+        return self if all(keep) else self.at([i for i, kept in enumerate(keep) if kept])
+
+    def at(self, rows: Sequence[int]) -> Listing:
+        """Those pictures, in that order."""
         names, sizes, times = ([of[i] for i in rows] for of in (self.names, self.sizes, self.times))
         return Listing(names, sizes, times, self.folders, self.others)  # type: ignore[arg-type]
 
@@ -53,7 +56,6 @@ def is_archive(path: Path) -> bool:
 
 def list_folder(root: Path) -> Listing:
     """Everything below a folder, in order of the names. A link to a folder that it lies in is not followed."""
-    found: list[tuple[str, int, int]] = []
     listing = Listing()
 
     def walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> None:
@@ -74,7 +76,9 @@ def list_folder(root: Path) -> Listing:
                         walk(folder / entry.name, f"{name}/", (*above, place))
                 elif is_picture(name):
                     about = entry.stat()
-                    found.append((name, about.st_size, about.st_mtime_ns))
+                    listing.names.append(name)
+                    listing.sizes.append(about.st_size)
+                    listing.times.append(about.st_mtime_ns)
                 else:
                     listing.others.append(name)
             except FileNotFoundError:
@@ -82,12 +86,7 @@ def list_folder(root: Path) -> Listing:
 
     about = root.stat()
     walk(root, "", ((about.st_dev, about.st_ino),))
-    found.sort()
-    for name, size, changed in found:
-        listing.names.append(name)
-        listing.sizes.append(size)
-        listing.times.append(changed)
-    return listing
+    return listing.at(sorted(range(len(listing.names)), key=listing.names.__getitem__))
 
 
 @dataclass

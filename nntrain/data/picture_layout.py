@@ -45,28 +45,37 @@ def lay_out(names: Sequence[str], folders: Sequence[str], what: Path, classes: S
     """
     if not names:
         raise UserError(f"data.path: {what}: holds no pictures in folders, one for each class")
-    parts = [name.split("/") for name in names]
+    above = [name[: max(name.rfind("/"), 0)] for name in names]
+    firsts: dict[str, int] = {}  # few folders hold many pictures; the row of the first one in each
+    for row, folder in enumerate(above):
+        firsts.setdefault(folder, row)
+    parts = [folder.split("/") if folder else [] for folder in firsts]
     below = [folder.split("/") for folder in folders]
-    top = [""] if len(tops := {part[0] for part in parts}) > 1 else list(tops)
-    if top[0] and top[0].lower() not in SPLIT_OF_WORD and all(len(part) > 2 for part in parts):
-        parts, below = [part[1:] for part in parts], [part[1:] for part in below if part[0] == top[0] and len(part) > 1]
+    tops = {part[0] if part else "" for part in parts}
+    top = tops.pop() if len(tops) == 1 else ""
+    if top and top.lower() not in SPLIT_OF_WORD and all(len(part) > 1 for part in parts):
+        parts, below = [part[1:] for part in parts], [part[1:] for part in below if part[0] == top and len(part) > 1]
     divided = _split_folders(parts, what)
     depth = 1 if divided else 0
-    loose = [name for name, part in zip(names, parts, strict=True) if len(part) <= depth + 1 and not _bare(part, depth)]
-    if loose:
-        raise UserError(
-            f"{what / loose[0]}: lies in no class folder{_and_more(loose)}; "
-            "pictures lie in folders named by their class, or are listed in a CSV of path,label"
-        )
-    splits = np.array([divided[part[0]] if divided else "train" for part in parts])
-    of = [None if splits[i] == "unlabelled" else part[depth] for i, part in enumerate(parts)]
-    found = sorted({name for name in of if name is not None})
+    for part, row in zip(parts, firsts.values(), strict=True):
+        if len(part) <= depth and not (part and part[0].lower() in UNLABELLED):
+            count = above.count(above[row])
+            raise UserError(
+                f"{what / names[row]}: lies in no class folder{_and_more(count)}; "
+                "pictures lie in folders named by their class, or are listed in a CSV of path,label"
+            )
+    split_of = [divided[part[0]] if divided else "train" for part in parts]
+    class_of = [None if split == "unlabelled" else part[depth] for split, part in zip(split_of, parts, strict=True)]
+    found = sorted({name for name in class_of if name is not None})
     if classes is not None and (absent := [name for name in classes if name not in found]):
         raise UserError(*(f"data.classes: {unknown('class', name, found)}" for name in absent))
     chosen = tuple(found if classes is None else classes)
     place = {name: i for i, name in enumerate(chosen)}
-    kept = np.array([name is None or name in place for name in of])
-    labels = np.array([-1 if name is None else place.get(name, -1) for name in of], dtype=np.int64)
+    number = {folder: i for i, folder in enumerate(firsts)}
+    of_row = np.array([number[folder] for folder in above])
+    splits = np.array(split_of)[of_row]
+    kept = np.array([name is None or name in place for name in class_of])[of_row]
+    labels = np.array([-1 if name is None else place.get(name, -1) for name in class_of], dtype=np.int64)[of_row]
     _check_empty(parts, below, depth, what, chosen if classes is not None else None)
     if len(chosen) < 2:
         raise UserError(f"data.path: {what}: holds one class folder, '{chosen[0]}'; at least two are told apart")
@@ -75,10 +84,10 @@ def lay_out(names: Sequence[str], folders: Sequence[str], what: Path, classes: S
 
 
 def _split_folders(parts: Sequence[Sequence[str]], what: Path) -> dict[str, str]:
-    """Folder -> split; empty where the top folders are classes."""
-    tops = sorted({part[0] for part in parts if len(part) > 1})
+    """Folder -> split; empty where the top folders are classes. parts: of the folders that hold pictures."""
+    tops = sorted({part[0] for part in parts if part})
     meant = {top: SPLIT_OF_WORD.get(top.lower(), "unlabelled" if top.lower() in UNLABELLED else "") for top in tops}
-    if "train" not in meant.values() or not all(len(part) > 1 for part in parts):
+    if "train" not in meant.values() or not all(parts):
         return {}
     if strangers := [top for top in tops if not meant[top]]:
         raise UserError(
@@ -90,11 +99,6 @@ def _split_folders(parts: Sequence[Sequence[str]], what: Path) -> dict[str, str]
         if len(same) > 1:
             raise UserError(f"{what}: {' and '.join(f'{top}/' for top in same)} both mean {split}; keep one of them")
     return meant
-
-
-def _bare(part: Sequence[str], depth: int) -> bool:
-    """Whether a picture needs no class: it lies in the folder of the unlabelled ones."""
-    return depth == 1 and len(part) > 1 and part[0].lower() in UNLABELLED
 
 
 def _check_empty(
@@ -112,7 +116,9 @@ def _check_empty(
         and (only is None or folder[depth] in only)
     ]
     if empty:
-        raise UserError(f"{what / empty[0]}: is a class folder without pictures{_and_more(empty)}; fill or remove it")
+        raise UserError(
+            f"{what / empty[0]}: is a class folder without pictures{_and_more(len(empty))}; fill or remove it"
+        )
 
 
 def _check_training(
@@ -131,5 +137,5 @@ def _check_training(
             )
 
 
-def _and_more(names: Sequence[str]) -> str:
-    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+def _and_more(count: int) -> str:
+    return f" (and {count - 1} more)" if count > 1 else ""
