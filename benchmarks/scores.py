@@ -35,13 +35,17 @@ ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("NNTRAIN_DATA", ROOT.parent / "shared" / "data"))
 SPLITS = 20
 BUNDLED = ("digits", "iris", "wine", "breast_cancer", "diabetes")
-ADULT = DATA / "adult"
+ADULT, MNIST, CIFAR = DATA / "adult", f"data.root='{DATA / 'mnist'}'", DATA / "cifar10" / "cifar10-jpeg.tar.gz"
 SETTINGS: dict[str, tuple[str, ...]] = {
     "spirals": (),
-    "mnist": (f"data.root='{DATA / 'mnist'}'",),
+    "mnist": (MNIST,),
     "housing": (f"data.path='{DATA / 'housing' / 'housing.csv'}'",),
     "adult": (f"data.path='{ADULT / 'adult-train.csv'}'", f"data.test_path='{ADULT / 'adult-test.csv'}'"),
+    "mnist_cnn": (MNIST,),
+    "cifar10": (f"data.path='{CIFAR}'",),
+    "dog_or_cat": (f"data.path='{CIFAR}'",),
 }
+FOLDERS = {"mnist_cnn": "mnist", "dog_or_cat": "cifar10"}  # whose name is not the recipe's
 
 
 def metric(recipe: str) -> str:
@@ -117,7 +121,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="sklearn")
     rows: list[dict[str, Any]] = []
     for recipe in options.recipes:
-        if SETTINGS.get(recipe) and not (DATA / recipe).is_dir():
+        if SETTINGS.get(recipe) and not (DATA / FOLDERS.get(recipe, recipe)).is_dir():
             print(f"{recipe}: there is no data in {DATA}; left out")
             continue
         rows.append(compare(recipe) if recipe in BUNDLED else repeat(recipe))
