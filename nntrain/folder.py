@@ -111,7 +111,8 @@ def write_config(folder: Path, config: Mapping[str, Any], whole: Path | None = N
     plain = _literal({**config, "run_dir": None})
     text = yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     path = (whole or folder) / CONFIG
-    what = "this run; repeat it" if whole is None else "a part; repeat all of the run"
+    part = "layer" if folder.name.startswith("layer_") else "fold"
+    what = "this run; repeat it" if whole is None else f"one {part}; repeat all of them"
     text = f"# The resolved recipe of {what} with: nntrain fit config={path}\n{text}"
     if not (folder / CONFIG).is_file() or (folder / CONFIG).read_text(encoding="utf-8") != text:
         write_atomic(folder / CONFIG, text)
