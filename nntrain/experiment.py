@@ -95,8 +95,8 @@ def build_experiment(
 
     dataset: what `load_data` returned, where it is known already. start: weights by name that a training before this
     one left. pretrained: the model file that its encoder is to be taken from. layer: of an autoencoder, the only one
-    that is to train (see `verbs.pretrain`). resumed: of a run that goes
-    on, what it noted of `model.init_from`, which is not opened again.
+    that is to train (see `verbs.pretrain`). resumed: of a run that goes on, what it noted of `model.init_from`, which
+    is not opened again.
     """
     device = find_device(config["device"])
     check_precision(config, device)

@@ -91,8 +91,10 @@ def begin(
     if not any(p.requires_grad for p in network.parameters()):
         raise UserError("model.freeze: every layer is frozen, so there is nothing to train; leave out the head")
     notes += _random_ones(taken, frozen)
-    table = tuple(_row(network, layer, taken, frozen, stages, factors) for layer in layers)
-    return Beginning(table, stages, factors, tuple(notes), record)
+    table = [_row(network, layer, taken, frozen, stages, factors) for layer in layers]
+    for name, shape in taken.left.items():
+        table.append({"layer": name, "shape": shape, "weights": "only in the source, not taken", "trains": ""})
+    return Beginning(tuple(table), stages, factors, tuple(notes), record)
 
 
 def standardise(network: Network, dataset: Dataset, by: Mapping[str, Any]) -> None:

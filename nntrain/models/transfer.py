@@ -62,11 +62,13 @@ class Source:
 @dataclass(frozen=True)
 class Reused:
     """values: what the network's tensors become. said: for each layer by name where its weights come from. taken:
-    names of layers with weights of the source."""
+    names of layers with weights of the source. left: parts of the source that the network does not have, by name, with
+    the shape of the largest tensor."""
 
     values: dict[str, Tensor] = field(default_factory=dict)
     said: dict[str, str] = field(default_factory=dict)
     taken: tuple[str, ...] = ()
+    left: dict[str, str] = field(default_factory=dict)
 
 
 def layers_of(network: Network) -> tuple[Layer, ...]:
@@ -143,12 +145,17 @@ def reused(network: Network, source: Source, reuse: Selection, columns: Columns 
                 values[name] = value
         differs += wrong
         alike += [] if wrong or not here else [layer.name]
+    known = {name for layer in layers for name in layer.of(source.tensors)}
+    unknown_here = {name: value for name, value in source.tensors.items() if name not in known}
     if isinstance(reuse, str):  # no word for some of the layers: the rest has to be here too
-        known = {name for layer in layers for name in layer.of(source.tensors)}
-        differs += [(name, None, source.tensors[name]) for name in source.tensors if name not in known]
+        differs += [(name, None, value) for name, value in unknown_here.items()]
     if differs:
         raise _unlike(source, differs, alike)
-    return Reused(values, said, tuple(layer.name for layer in chosen))
+    left: dict[str, str] = {}
+    for name, value in sorted(unknown_here.items(), key=lambda item: item[1].numel()):
+        left[name.removeprefix("body.").rpartition(".")[0] or name] = _shape(value)
+    outer = {name: left[name] for name in sorted(left) if not any(name.startswith(f"{other}.") for other in left)}
+    return Reused(values, said, tuple(layer.name for layer in chosen), outer)
 
 
 def _skipped(there: Sequence[Tensor]) -> str:

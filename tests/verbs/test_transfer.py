@@ -188,6 +188,15 @@ def test_check_shows_what_is_taken(lab: Lab, source: Run) -> None:
     assert "hidden.1  6 x 8  taken" in shown.getvalue()
 
 
+def test_check_shows_what_only_the_source_has(lab: Lab, source: Run) -> None:
+    built = build_experiment(lab.config("model.widths=[8]", "model.norm=batch", *words(source)[2:], "reuse={first:1}"))
+    rows = [tuple(row.values()) for row in built.beginning.table]
+    assert rows[1:] == [
+        ("head", "4 x 8", "new, random (there 3 x 6)", "yes"),
+        ("hidden.1", "6 x 8", "only in the source, not taken", ""),
+    ]
+
+
 MISTAKES: dict[str, tuple[list[str], str]] = {
     "another network": (["model.widths=[8,7]"], r"hidden.1.weight +7 x 8 +6 x 8"),
     "another kind": (["model=linear", "model.init_from={source}"], r"hidden.0.weight +- +8 x 2"),
