@@ -52,9 +52,9 @@ nntrain check config=... shows where each value comes from without training."""
 _EVAL = """\
 nntrain eval MODEL [data.path=FILE] [split=train|val|test] [tta=N] [device=auto] [--json]
 
-Metrics of a model on its own data (the test split unless said otherwise), or on a file of new samples with
-their targets. MODEL is a run folder or a best.safetensors. tta=8: mean predictions of each sample as it is and
-of 7 draws of the run's own augmentation.
+Metrics of a model on its own data (the test split unless said otherwise), or on new samples with their
+targets: a file, or class folders of pictures. MODEL is a run folder or a best.safetensors. tta=8: mean
+predictions of each sample as it is and of 7 draws of the run's own augmentation.
 
   nntrain eval runs/housing/2026-01-31_12-00-00_abc123
   nntrain eval runs/housing/2026-01-31_12-00-00_abc123 split=val

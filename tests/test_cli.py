@@ -34,7 +34,7 @@ def said(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str
 
 MISTAKES = {
     "fitt": "nntrain: there is no command 'fitt'; did you mean 'fit'? (commands: fit, eval, predict, check, configs, "
-    "completion; see: nntrain --help)",
+    "cache, completion; see: nntrain --help)",
     "xyz": "nntrain: there is no command 'xyz' (commands: ",
     "config=digits": "nntrain: 'config=digits' is a setting; a command comes first: nntrain fit config=digits",
     "help fitt": "nntrain: there is no command 'fitt'; did you mean 'fit'?",

@@ -62,6 +62,7 @@ class Decoded:
         self.sums: dict[int, list[int]] = {}
         self.done = 0
         self.failure: str | None = None
+        self.closed = False  # nothing more is awaited: processes are about to be ended
         self._lock = threading.Lock()
 
     def add(self, chunk: Chunk, problems: Iterable[Sequence[int | str]], sums: list[int]) -> None:
@@ -134,6 +135,7 @@ def decode_all(
                     thread.join(REFRESH)
                     if progress is not None:
                         progress(found.done, total)
+        found.closed = True
     if found.failure is not None:
         raise UserError(found.failure)
     return found
@@ -167,6 +169,8 @@ def _feed(process: subprocess.Popen[bytes], target: Target, waiting: queue.Queue
         except (BrokenPipeError, ValueError, OSError):
             answer = b""
         if not answer:
+            if found.closed:
+                return
             found.failure = (
                 f"data: a process that decodes pictures ended (status {process.wait()}) somewhere from "
                 f"'{chunk.names[0]}' to '{chunk.names[-1]}'; the memory may have run out"

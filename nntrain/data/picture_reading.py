@@ -111,7 +111,7 @@ def _decoded(supply: Supply, wanted: Wanted, what: Path, file: Path) -> dict[str
         raise _refusal(what, problems[0].name, problems[0].said, len(problems) - 1)
     listing = supply.listing
     return {
-        "what": str(what),
+        "what": str(what.resolve()),
         "pictures": len(listing.names),
         "channels": look.channels,
         "height": look.height,

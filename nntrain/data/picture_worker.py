@@ -38,7 +38,7 @@ def read_file(path: str | Path, look: Look) -> bytes:
 
 def refuse_large(size: int, look: Look) -> None:
     """Raises UnreadableError for a file of more bytes than the pixels that are allowed can take."""
-    if size > 16 * look.max_pixels + (1 << 20):
+    if size > 8 * look.max_pixels + (1 << 20):
         raise UnreadableError(f"has {size:,} bytes, more than data.max_pixels={look.max_pixels:,} pixels can take")
 
 

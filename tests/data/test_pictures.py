@@ -13,6 +13,9 @@ from PIL import Image
 
 from nntrain.data.arrays import ArraysSource
 from nntrain.data.idx import FILES, IdxSource, read_idx
+from nntrain.data.pictures import picture_dataset
+from nntrain.data.preprocessing import from_state
+from nntrain.data.splitting import Shares
 from nntrain.data.vision import VisionSource
 from nntrain.data.vision_mnist import FAMILY
 from nntrain.errors import UserError
@@ -232,6 +235,45 @@ def test_files_are_scaled_to_the_greys_of_training(tmp_path):
     Image.new("RGB", (40, 40), (255, 255, 255)).save(tmp_path / "white.png")
     assert int(data.preprocessing.inputs(tmp_path / "white.png").min()) == 16
     assert torch.equal(data.preprocessing.inputs(data.test.inputs.numpy().reshape(-1, 64)), data.test.inputs)
+
+
+def numbered(count: int, start: int = 0) -> np.ndarray:
+    """Pictures [N, 1, 2, 2], each of one shade of its own."""
+    return np.repeat(np.arange(start, start + count, dtype=np.uint8), 4).reshape(count, 1, 2, 2)
+
+
+def shades(inputs: torch.Tensor) -> set[int]:
+    return set(inputs[:, 0, 0, 0].tolist())
+
+
+def test_validation_and_pictures_without_labels_may_come_apart():
+    labels = np.arange(20) % 2
+    data = picture_dataset(
+        numbered(20),
+        labels,
+        ("a", "b"),
+        Shares(0.5, 0.25),
+        "x",
+        val=(numbered(4, 50), labels[:4]),
+        unlabelled=numbered(3, 90),
+        keep_labels=6,
+    )
+    assert [len(part) for part in (data.train, data.val, data.test)] == [6, 4, 5]
+    assert shades(data.val.inputs) == set(range(50, 54))
+    assert np.bincount(data.train.targets).tolist() == [3, 3]
+    assert shades(data.unlabelled) | shades(data.train.inputs) | shades(data.test.inputs) == {*range(20), 90, 91, 92}
+    assert data.summary["unlabelled"] == len(data.unlabelled) == 9 + 3
+    assert data.notes == (
+        "6 of 15 training pictures keep their label (data.labels); the rest is for pre-training alone",
+    )
+
+
+def test_a_model_file_of_the_first_release_stretches_as_it_did(colour):
+    state = colour[1].preprocessing.state()
+    old = {key: value for key, value in state.items() if key not in ("fit", "standardize_target")}
+    assert from_state(old).fit == "stretch"
+    with pytest.raises(UserError, match=r"preprocessing in the model file is damaged: ValueError fit 'zoom'"):
+        from_state({**state, "fit": "zoom"})
 
 
 def test_labelled_pictures(colour, tmp_path):
