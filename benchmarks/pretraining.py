@@ -5,9 +5,9 @@
 
 A seed draws the validation pictures, which of the others keep their label, and the weights. One encoder per seed is
 pre-trained on all training pictures as the recipe mnist_few_labels says, and serves every number of labels. Both sides
-then train by that recipe on the same pictures. The 5,000 validation pictures with labels choose the epoch on both
-sides alike, and chose the recipe's settings, for both alike: more labels than one has who has 100. The gain is
-paired by seed. Data is looked for in ../shared/data/mnist or in the folder that NNTRAIN_MNIST names.
+then train by that recipe on the same pictures. 2,000 validation pictures with labels choose the epoch on both sides
+alike, and chose the learning rate, the same for both: more labels than one has who has 100. The gain is paired by seed.
+Data is looked for in ../shared/data/mnist or in the folder that NNTRAIN_MNIST names.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LABELS = (100, 500, 1000)
 FROM_SCRATCH, PRETRAINED = "from scratch", "pre-trained"
 
 
-def one_seed(seed: int, labels: Sequence[int], folder: str) -> dict[str, Any]:
+def one_seed(seed: int, labels: Sequence[int], folder: str, precision: str) -> dict[str, Any]:
     """Test accuracy by side and number of labels, and the seconds that pre-training took."""
     import torch
 
@@ -41,7 +41,7 @@ def one_seed(seed: int, labels: Sequence[int], folder: str) -> dict[str, Any]:
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
     warnings.filterwarnings("ignore")
-    drawn = [f"seed={seed}", f"data.split_seed={seed}", f"data.root='{folder}'"]
+    drawn = [f"seed={seed}", f"data.split_seed={seed}", f"data.root='{folder}'", f"precision={precision}"]
     found: dict[str, Any] = {FROM_SCRATCH: {}, PRETRAINED: {}}
     with tempfile.TemporaryDirectory() as place, contextlib.redirect_stdout(io.StringIO()):
         began = perf_counter()
@@ -73,18 +73,22 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="how many (5)")
     parser.add_argument("--labels", type=int, nargs="+", default=LABELS, help="how many pictures keep theirs")
     parser.add_argument("--workers", type=int, default=2, help="seeds at a time, each on --threads threads (2, on 1)")
+    parser.add_argument("--precision", default="bf16", help="bf16 (half the time where the processor has it) or fp32")
     options = parser.parse_args()
     set_threads(options.threads or 1)
     folder = str(Path(os.environ.get("NNTRAIN_MNIST", SHARED_MNIST)).resolve())
     with ProcessPoolExecutor(options.workers) as pool:
-        waiting = [pool.submit(one_seed, seed, options.labels, folder) for seed in range(options.seeds)]
+        waiting = [
+            pool.submit(one_seed, seed, options.labels, folder, options.precision) for seed in range(options.seeds)
+        ]
         results = []
         for seed, job in enumerate(waiting):
             results.append(job.result())
             print(f"seed {seed}: {results[-1]}", flush=True)
     seconds = round(statistics.median(result["seconds"] for result in results), 1)
     rows = [summary(count, results) for count in options.labels]
-    report("pretraining", rows, options, {"recipe": RECIPE, "pre-training seconds": seconds, "runs": results})
+    about = {"recipe": RECIPE, "precision": options.precision, "pre-training seconds": seconds, "runs": results}
+    report("pretraining", rows, options, about)
 
 
 if __name__ == "__main__":
