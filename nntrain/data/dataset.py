@@ -91,7 +91,7 @@ class Preprocessing(Protocol):
 class Dataset:
     """Splits, the task, what the network's first layer must know, and what has to be said to the user.
 
-    unlabelled: inputs that have no label, laid out as those of a split, for pre-training alone; None where there are none.
+    unlabelled: inputs that have no label, laid out as those of a split, for pre-training alone; None without any.
     summary: what `check` shows, JSON-able (rows, columns with type and statistics, classes with counts).
     notes: sentences for the user (columns dropped, rows dropped, duplicates found ...); nothing is dropped silently.
     fingerprint: a short hash of the data as read, for `environment.json`.

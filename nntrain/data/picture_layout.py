@@ -70,6 +70,12 @@ def lay_out(names: Sequence[str], folders: Sequence[str], what: Path, classes: S
     if classes is not None and (absent := [name for name in classes if name not in found]):
         raise UserError(*(f"data.classes: {unknown('class', name, found)}" for name in absent))
     chosen = tuple(found if classes is None else classes)
+    for name in chosen:
+        if not name.isprintable():
+            shown = "".join(c if c.isprintable() else "?" for c in name)
+            raise UserError(
+                f"{what / shown}: a class needs a name that can be printed, in UTF-8; rename the folder"
+            )
     place = {name: i for i, name in enumerate(chosen)}
     number = {folder: i for i, folder in enumerate(firsts)}
     of_row = np.array([number[folder] for folder in above])

@@ -78,7 +78,8 @@ class PixelPreprocessing:
         if isinstance(raw, str | Path):
             path = Path(raw).expanduser()
             if path.is_dir():
-                return [file.relative_to(path).as_posix() for file in image_files(path)]
+                names = (file.relative_to(path).as_posix() for file in image_files(path))
+                return [name.encode("utf-8", "replace").decode() for name in names]  # a disk's names may be any bytes
             return [path.name] if path.suffix.lower() in IMAGE_ENDINGS else None
         if isinstance(raw, list | tuple) and raw and all(isinstance(one, str | Path) for one in raw):
             return [str(one) for one in raw]

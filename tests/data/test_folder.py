@@ -262,6 +262,20 @@ def test_a_tree_that_says_nothing_clear_is_refused(tmp_path: Path, case: str) ->
     assert expected in said(tmp_path, **settings)
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_names_that_are_not_text(tmp_path: Path) -> None:
+    root = fill(tmp_path / "tree", tree("a", "b"))
+    strange = os.fsdecode(b"b/\xff.png")
+    picture(90).save(root / strange)
+    data = load(root)
+    assert sum(map(len, (data.train, data.val, data.test))) == 17
+    assert data.preprocessing.names(root / "b")[-1] == "?.png"
+    (root / strange).write_bytes(b"none")
+    assert "cannot be read as a picture" in said(root)
+    (root / "b").rename(root / os.fsdecode(b"\xff"))
+    assert said(root).endswith("/?: a class needs a name that can be printed, in UTF-8; rename the folder")
+
+
 def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
     fill(tmp_path, DIVIDED)
     (tmp_path / "train" / "cow" / "deep").mkdir(parents=True)
