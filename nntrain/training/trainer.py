@@ -149,7 +149,8 @@ class Trainer:
             scores = evaluate(self.program, self.val, course.metrics)
             better = course.stopping.observe(self.loop, scores[course.stopping.monitor])
             if better or not course.stopping.restore_best or self.loop.best_value is None:
-                weights = {name: value.clone() for name, value in network.state_dict().items()}
+                still = self.state.frozen  # as large as it may be, nothing writes to it
+                weights = {n: v if n in still else v.clone() for n, v in network.state_dict().items()}
                 self.best = Best(weights, self.loop.epoch, scores, saved=False)
             return scores, better, evaluate(self.program, self.probe, course.metrics)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -204,3 +205,18 @@ def test_penalties_and_limits_leave_what_is_frozen_alone(frozen: Build) -> None:
     trainer.fit()
     assert torch.equal(trainer.program.network.body[0].weight.data, low)
     assert trainer.program.network.body[4].weight.norm(dim=1).max() <= 0.1 + 1e-6
+
+
+def test_the_best_model_is_that_of_its_epoch_whatever_trains_later(frozen: Build) -> None:
+    trainer = frozen(Adam(0.05), epochs=3)
+    before = {name: value.clone() for name, value in trainer.program.network.state_dict().items()}
+    trainer.course = replace(trainer.course, epochs=2)
+    trainer.fit()
+    best = trainer.best.weights
+    assert best["body.0.weight"].data_ptr() == trainer.state.frozen["body.0.weight"].data_ptr()  # not copied
+    trainer.course, trainer.loop.stop_reason = replace(trainer.course, epochs=5), None
+    kept = {name: value.clone() for name, value in best.items()}
+    trainer.fit()
+    assert all(torch.equal(value, best[name]) for name, value in kept.items())
+    assert torch.equal(best["body.0.weight"], before["body.0.weight"])
+    assert not torch.equal(trainer.program.network.body[0].weight, before["body.0.weight"])
