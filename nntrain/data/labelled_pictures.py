@@ -13,16 +13,14 @@ from nntrain.data.picture_decoding import Look
 from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing, is_archive, list_folder
 from nntrain.data.picture_layout import has_splits
 from nntrain.data.picture_reading import Pictures, Wanted, read_pictures
-from nntrain.data.picture_table import between_fields, is_table, labelled_rows, read_table, targets_of_task
+from nntrain.data.picture_table import is_table, labelled_rows, lists_pictures, read_table, targets_of_task
 from nntrain.errors import UserError, unknown
 from nntrain.task import Task
 
 
 def holds_pictures(path: Path) -> bool:
     """Whether a path is a folder, an archive, or a table that lists pictures."""
-    if path.is_dir() or is_archive(path):
-        return True
-    return is_table(path) and between_fields(path) is not None
+    return path.is_dir() or is_archive(path) or lists_pictures(path)
 
 
 def read_labelled(path: Path, look: Look, task: Task, *, standardize: bool) -> tuple[NDArray[np.uint8], torch.Tensor]:

@@ -49,9 +49,9 @@ def is_table(path: Path) -> bool:
     return path.name.lower().endswith(TABLE_ENDINGS)
 
 
-def lists_pictures(names: Sequence[str]) -> bool:
-    """Whether one of a table's columns holds paths."""
-    return any(name in names for name in PATH_COLUMNS)
+def lists_pictures(path: Path) -> bool:
+    """Whether a file is a table with a column of paths."""
+    return is_table(path) and path.is_file() and between_fields(path) is not None
 
 
 def read_table(
@@ -87,13 +87,24 @@ def read_table(
     return PictureTable(path, _paths(frame, place, path), columns, splits)
 
 
+def read_paths(path: Path) -> list[str]:
+    """The pictures that a table lists, relative to its folder; it needs no other column."""
+    from nntrain.data.delimited import read_delimited
+
+    text = set(PATH_COLUMNS)
+    frame, dialect = read_delimited(path, separator=between_fields(path), known=text, text=text, header=True)
+    place = next(name for name in PATH_COLUMNS if name in dialect.names)
+    return _paths(frame, place, path)
+
+
 def between_fields(path: Path) -> str | None:
     """The separator that makes one of the header's fields a column of paths; None where that does not show. (What
     stands between the labels of a cell may look like a separator too.)"""
     with path.open("rb") as file:
         head = file.readline(1 << 16).decode("utf-8-sig", errors="replace")
     for separator in (",", ";", "\t", "|"):
-        if separator in head and lists_pictures([cell.strip().strip('"') for cell in head.split(separator)]):
+        cells = {cell.strip().strip('"') for cell in head.split(separator)}
+        if not cells.isdisjoint(PATH_COLUMNS):
             return separator
     return None
 

@@ -25,7 +25,8 @@ from nntrain.data.picture_decoding import (
     fitted,
     pillow,
 )
-from nntrain.data.picture_files import list_folder
+from nntrain.data.picture_files import ArchiveSupply, is_archive, list_folder
+from nntrain.data.picture_table import lists_pictures, read_paths
 from nntrain.data.picture_worker import read_file
 from nntrain.data.table_preprocessing import task_from_state
 from nntrain.data.targets import encode_targets
@@ -67,9 +68,10 @@ class PixelPreprocessing:
     def inputs(self, raw: Any) -> torch.Tensor:
         """Raw pictures -> uint8 [N, C, H, W].
 
-        raw: an image file, a folder of them (in order of their names), .npy, .npz (`x`, or its first array), .csv (rows
-        of C*H*W numbers); a list of image paths or PIL images; an array [N, H, W], [N, C, H, W], [N, H, W, C],
-        [H, W] or [N, C*H*W]. Other sizes are resized, colour and grey converted. Raises UserError.
+        raw: an image file; a folder of them and of folders, in order of their names; an archive of them; .npy; .npz
+        (`x`, or its first array); .csv (a column `path`, or rows of C*H*W numbers); a list of image paths or PIL
+        images; an array [N, H, W], [N, C, H, W], [N, H, W, C], [H, W] or [N, C*H*W]. Other sizes are made to fit,
+        colour and grey converted. Raises UserError.
         """
         return torch.from_numpy(self._pixels(raw))
 
@@ -80,6 +82,10 @@ class PixelPreprocessing:
             if path.is_dir():
                 names = (file.relative_to(path).as_posix() for file in image_files(path))
                 return [name.encode("utf-8", "replace").decode() for name in names]  # a disk's names may be any bytes
+            if is_archive(path):
+                return [name for name, _ in ArchiveSupply(path, lambda name: True).heads(self.look)]
+            if lists_pictures(path):
+                return read_paths(path)
             return [path.name] if path.suffix.lower() in IMAGE_ENDINGS else None
         if isinstance(raw, list | tuple) and raw and all(isinstance(one, str | Path) for one in raw):
             return [str(one) for one in raw]
@@ -150,6 +156,10 @@ class PixelPreprocessing:
                     raise UserError(f"input: folder '{path}' holds no pictures ({', '.join(IMAGE_ENDINGS)})")
                 return np.stack([self._from_file(file) for file in files])
             existing_file(path, "input")
+            if is_archive(path):
+                return self._from_archive(path)
+            if lists_pictures(path):
+                return np.stack([self._from_file(path.parent / name) for name in read_paths(path)])
             if path.suffix == ".npy":
                 return self._from_array(read_npy(path))
             if path.suffix == ".npz":
@@ -185,6 +195,20 @@ class PixelPreprocessing:
                 return self._levelled(decode(read_file(path, self.look), self.look))
         except UnreadableError as error:
             raise UserError(f"{path}: {error}") from None
+
+    def _from_archive(self, path: Path) -> NDArray[np.uint8]:
+        found = []
+        with pillow():
+            for name, content in ArchiveSupply(path, lambda name: True).heads(self.look):
+                try:
+                    if isinstance(content, UnreadableError):
+                        raise content
+                    found.append(self._levelled(decode(content, self.look)))
+                except UnreadableError as error:
+                    raise UserError(f"{path / name}: {error}") from None
+        if not found:
+            raise UserError(f"input: {path} holds no pictures ({', '.join(IMAGE_ENDINGS)})")
+        return np.stack(found)
 
     def _from_picture(self, picture: Any) -> NDArray[np.uint8]:
         """A PIL image (or one array) -> uint8 [C, H, W]."""

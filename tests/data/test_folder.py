@@ -387,6 +387,23 @@ def test_a_tree_an_archive_and_a_table_can_be_evaluated(tmp_path: Path) -> None:
         take.labelled(fill(tmp_path / "divided", DIVIDED))
 
 
+def test_what_was_trained_on_can_be_predicted(tmp_path: Path) -> None:
+    names = tree("a", "b", each=3)
+    root = fill(tmp_path / "tree", names)
+    take = load(root, val=1, test=1, stratify=False).preprocessing
+    expected = torch.stack([pixels(i) for i in range(6)])
+    (tmp_path / "only.csv").write_text("path\n" + "\n".join(f"tree/{name}" for name in names))
+    table = write_table(root, [f"{name},a;b" for name in names])
+    forms = {root: names, packed(root, "tar"): None, table: names, tmp_path / "only.csv": [f"tree/{n}" for n in names]}
+    for path, called in forms.items():
+        given = dict(zip(take.names(path), take.inputs(path), strict=True))
+        assert torch.equal(torch.stack([given[name] for name in sorted(given)]), expected), path
+        assert called is None or list(given) == called
+    (root / "a" / "00.png").write_bytes(b"none")
+    with pytest.raises(UserError, match=r"again.tar/top/a/00.png: cannot be read as a picture"):
+        take.inputs(packed(root, "tar").rename(tmp_path / "again.tar"))
+
+
 def test_values_and_labels_of_a_new_table_are_those_of_training(tmp_path: Path) -> None:
     fill(tmp_path, [f"{i}.png" for i in range(12)])
     numbers = write_table(tmp_path, [f"{i}.png,{i + 0.5}" for i in range(12)])
