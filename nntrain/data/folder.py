@@ -15,7 +15,7 @@ from nntrain.data import picture_cache
 from nntrain.data.dataset import Dataset, Split, class_counts
 from nntrain.data.files import existing_file, existing_folder
 from nntrain.data.picture_decoding import MAX_PIXELS, Fit
-from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing, is_archive, is_picture, list_folder
+from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing, is_archive, list_folder
 from nntrain.data.picture_layout import SPLIT_OF_WORD, SPLITS, Layout, lay_out
 from nntrain.data.picture_reading import Colour, Pictures, Wanted, read_pictures
 from nntrain.data.picture_splits import GIB, in_memory, machine_memory, on_disk, statistics, streaming_note
@@ -28,13 +28,12 @@ from nntrain.data.picture_table import (
     targets_of,
     task_of_table,
 )
+from nntrain.data.picture_words import are, how_read, notes_of
 from nntrain.data.pictures import assembled, labels_note, with_labels
 from nntrain.data.splitting import Index, Rows, Shares, by_chance, check_class_sizes
 from nntrain.data.targets import TaskSetting, labels
 from nntrain.errors import UserError
 from nntrain.task import Task
-
-NAMED = 5  # pictures that a note names
 
 
 @dataclass(frozen=True)
@@ -113,9 +112,9 @@ class FolderSource:
             pictures, samples = self._from_table(path)
         else:
             pictures, samples = self._from_tree(path)
-        notes = _notes(pictures, samples, self.wanted)
         if pictures.broken:
             samples = samples.at(~np.isin(samples.stored, list(pictures.broken)))
+        notes = notes_of(pictures, len(np.unique(samples.stored)))
         rows, unlabelled, said = self._rows(samples, fold, path)
         targets, task = _targets(samples, rows, standardize=standardize_target)
         _check_training(task, targets, rows.train)
@@ -194,7 +193,7 @@ class FolderSource:
         aside = {split: int(((samples.splits == split) & ~samples.known).sum()) for split in ("val", "test")}
         for split, count in aside.items():
             if count:
-                said.append(f"{_are(count, f'picture of {split}')} left out, having no label")
+                said.append(f"{are(count, f'picture of {split}')} left out, having no label")
         known = samples.labels if self.stratify else None
         if "val" in samples.divided:
             if self.shares.folds is not None:
@@ -213,7 +212,7 @@ class FolderSource:
         rows.require_samples()
         without = np.flatnonzero(~samples.known & ~np.isin(samples.splits, ("val", "test")))
         if len(without):
-            said.append(f"{_are(len(without), 'picture')} without a label, for pre-training alone")
+            said.append(f"{are(len(without), 'picture')} without a label, for pre-training alone")
         if self.labels is not None:
             kept, rest = with_labels(rows.train, self.labels, samples.labels, samples.task.classes, self.shares.seed)
             said.append(labels_note(len(kept), len(rows.train)))
@@ -259,7 +258,7 @@ class FolderSource:
             fit=self.wanted.fit,
             standardize_target=standardize_target,
             notes=notes,
-            about={"files": len(pictures.listing.names), "read": _how(pictures), "streamed": streamed},
+            about={"files": len(pictures.listing.names), "read": how_read(pictures), "streamed": streamed},
         )
 
 
@@ -324,35 +323,3 @@ def _fingerprint(pictures: Pictures, samples: Samples, targets: torch.Tensor) ->
     for array in (pictures.sums[samples.stored], samples.splits.astype("S12"), samples.known, targets.numpy()):
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _how(pictures: Pictures) -> str:
-    name = pictures.entry.name
-    if pictures.seconds is None:
-        return f"decoded before, from the cache ({name})"
-    return f"decoded in {pictures.seconds:.1f} s, kept in the cache ({name})"
-
-
-def _are(count: int, what: str) -> str:
-    """`1 picture is`, `3 pictures of val are`."""
-    noun, _, rest = what.partition(" ")
-    return f"{count:,} {noun}{'s' * (count != 1)}{' ' if rest else ''}{rest} {'is' if count == 1 else 'are'}"
-
-
-def _notes(pictures: Pictures, samples: Samples, wanted: Wanted) -> list[str]:
-    """What is to be said of the files."""
-    _, channels, height, width = pictures.pixels.shape
-    colour = "in colour" if channels == 3 else "in grey"
-    count = len(np.unique(samples.stored))
-    said = [f"{count:,} pictures of {width} x {height} {colour}, {_how(pictures)}"]
-    if broken := [pictures.listing.names[row] for row in sorted(pictures.broken)]:
-        rows = sorted(pictures.broken)
-        shown = "; ".join(f"{pictures.listing.names[row]} {pictures.broken[row]}" for row in rows[:NAMED])
-        more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-        said.append(f"data.on_broken: {_are(len(broken), 'picture')} left out: {shown}{more}")
-    others = [name for name in pictures.listing.others if not is_picture(name)]
-    if others:
-        named = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
-        which = "is no picture by its ending and is" if len(others) == 1 else "are no pictures by their endings and are"
-        said.append(f"{len(others):,} file{'s' * (len(others) != 1)} {which} ignored: {named}")
-    return said

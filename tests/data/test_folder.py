@@ -332,6 +332,7 @@ def test_a_picture_that_cannot_be_used_stops_or_is_left_out(tmp_path: Path, case
     for path in (root, packed(root, "tar")):
         data = load(path, on_broken="skip", **settings)
         assert sum(map(len, (data.train, data.val, data.test))) == 15
+        assert data.notes[0].startswith("15 pictures of 6 x 5 in colour, ")
         assert data.notes[1].startswith("data.on_broken: 1 picture is left out: ")
         assert f"dog/03.png {expected}" in data.notes[1]
     assert said(root, **settings) == stopped, "what the cache knows stops too"
