@@ -146,7 +146,7 @@ class _Parts:
     def train(self, config: Config, dataset: Dataset, folder: Path, *, part: bool = False) -> Run:
         """Train `config` in `folder`, and before it what it wants to begin with. part: whether more follows."""
         if pretrains(config):
-            first = self._pretrain(config, dataset, folder / PRETRAIN)
+            first = self.train(pretraining_config(config), pretraining_data(dataset), folder / PRETRAIN, part=True)
             run = self._one(config, dataset, folder, {"pretrained": first.best}, part=part)
             told = {"run_dir": str(first.dir), **{key: first.result[key] for key in KEPT}}
             run.result = {**run.result, "pretrain": told}
@@ -164,10 +164,6 @@ class _Parts:
             start = load_model(run.dir / BEST)[0]
         rest = {"epochs": config["epochs"] - share * len(names)}
         return self._one({**config, **rest}, dataset, folder, {"start": start}, part=part, known_as=config)
-
-    def _pretrain(self, config: Config, dataset: Dataset, folder: Path) -> Run:
-        with _of_pretraining():
-            return self.train(pretraining_config(config), pretraining_data(dataset), folder, part=True)
 
     def _one(
         self,

@@ -22,6 +22,7 @@ from nntrain.verbs.check import check_words
 from nntrain.verbs.evaluate import evaluate_words
 from nntrain.verbs.fit import fit
 from nntrain.verbs.predict import predict_words
+from nntrain.verbs.pretrain import build_pretraining
 from nntrain.verbs.run import Run
 
 AUTO = ("objective=autoencoder", "model.widths=[6,2]")
@@ -318,3 +319,19 @@ def test_settings_that_exclude_each_other_are_said(words: str, lab: Lab) -> None
     with pytest.raises(UserError) as error:
         compose(["config=tiny.yaml", *words.split()])
     assert CONFLICTS[words] in str(error.value)
+
+
+def test_the_time_limit_is_that_of_all_parts_together(lab: Lab) -> None:
+    run = lab.fit(*PRE, "time_limit=1e-6", "epochs=2")
+    assert run.result["stop_reason"].startswith("time limit")
+    assert run.result["epochs_run"] == 1
+
+
+def test_pictures_that_lost_their_labels_pretrain(lab: Lab, shared_data: Path) -> None:
+    words = ("data=idx", f"data.path={shared_data / 'mnist'}", "data.labels=100", "data.val=100", *PRE)
+    dataset = load_data(lab.config(*words))
+    assert dataset.unlabelled is not None
+    assert (len(dataset.train), len(dataset.unlabelled)) == (100, 59_800)
+    first = build_pretraining(lab.config(*words), dataset)
+    assert len(first.dataset.train) == 59_900
+    assert first.dataset.test is None
