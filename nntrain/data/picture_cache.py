@@ -155,7 +155,12 @@ def _build(work: Path, folder: Path, build: Callable[[Path], Mapping[str, Any]])
         if (made := find(folder.name)) is not None:
             return made
         shutil.rmtree(folder)
-    work.rename(folder)
+    try:
+        work.rename(folder)
+    except OSError:
+        if (made := find(folder.name)) is None:
+            raise
+        return made
     _flush(folder.parent)
     entry = find(folder.name)
     assert entry is not None

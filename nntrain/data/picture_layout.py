@@ -53,9 +53,11 @@ def lay_out(names: Sequence[str], folders: Sequence[str], what: Path, classes: S
     below = [folder.split("/") for folder in folders]
     tops = {part[0] if part else "" for part in parts}
     top = tops.pop() if len(tops) == 1 else ""
+    inside = what
     if top and top.lower() not in SPLIT_OF_WORD and all(len(part) > 1 for part in parts):
+        inside = what / top
         parts, below = [part[1:] for part in parts], [part[1:] for part in below if part[0] == top and len(part) > 1]
-    divided = _split_folders(parts, what)
+    divided = _split_folders(parts, inside)
     depth = 1 if divided else 0
     for part, row in zip(parts, firsts.values(), strict=True):
         if len(part) <= depth and not (part and part[0].lower() in UNLABELLED):
@@ -73,16 +75,14 @@ def lay_out(names: Sequence[str], folders: Sequence[str], what: Path, classes: S
     for name in chosen:
         if not name.isprintable():
             shown = "".join(c if c.isprintable() else "?" for c in name)
-            raise UserError(
-                f"{what / shown}: a class needs a name that can be printed, in UTF-8; rename the folder"
-            )
+            raise UserError(f"{what / shown}: a class needs a name that can be printed, in UTF-8; rename the folder")
     place = {name: i for i, name in enumerate(chosen)}
     number = {folder: i for i, folder in enumerate(firsts)}
     of_row = np.array([number[folder] for folder in above])
     splits = np.array(split_of)[of_row]
     kept = np.array([name is None or name in place for name in class_of])[of_row]
     labels = np.array([-1 if name is None else place.get(name, -1) for name in class_of], dtype=np.int64)[of_row]
-    _check_empty(parts, below, depth, what, chosen if classes is not None else None)
+    _check_empty(parts, below, depth, inside, chosen if classes is not None else None)
     if len(chosen) < 2:
         raise UserError(f"data.path: {what}: holds one class folder, '{chosen[0]}'; at least two are told apart")
     _check_training(splits, labels, chosen, what, names)

@@ -124,7 +124,7 @@ def memory_of(experiment: Experiment) -> dict[str, int]:
     outputs = layer_table(experiment.program.network, dataset.train.inputs[:1])
     per_sample = sum(4 * torch.Size(row.output).numel() for row in outputs)
     return {
-        "data": sum(t.nbytes for split in splits for t in (split.inputs, split.targets)),
+        "data": sum(split.targets.nbytes + (0 if split.streamed else split.inputs.nbytes) for split in splits),
         "parameters": state.params.flat.nbytes,
         "gradients": state.params.flat.nbytes,
         "optimizer state": sum(t.nbytes for t in state.optimizer.tensors.values()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -260,6 +261,13 @@ def test_a_tree_that_says_nothing_clear_is_refused(tmp_path: Path, case: str) ->
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (picture(0).save if name.endswith("png") else lambda path: path.write_text(""))(tmp_path / name)
     assert expected in said(tmp_path, **settings)
+
+
+def test_an_empty_class_folder_of_an_archive_is_named(tmp_path: Path) -> None:
+    path = packed(fill(tmp_path / "tree", DIVIDED), "zip")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("top/train/cow/", "")
+    assert said(path) == f"{path}/top/train/cow: is a class folder without pictures; fill or remove it"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are text there")
