@@ -66,7 +66,7 @@ if __name__ == "__main__":
 """
 OURS = """
 import sys, time
-from nntrain.data.folder import FolderSource
+from nntrain.data.pictures.source import FolderSource
 began = time.perf_counter()
 size = int(sys.argv[2])
 data = FolderSource(path=sys.argv[1], size=size or None).load()

@@ -17,7 +17,7 @@ from nntrain.augment.table import AUGMENTATIONS
 from nntrain.components import build, find
 from nntrain.data.dataset import Dataset, Features, PixelFeatures, Split, TableFeatures
 from nntrain.data.table import SOURCES
-from nntrain.data.tabular import TableSource
+from nntrain.data.tables.source import TableSource
 from nntrain.data.unlabelled import without_labels
 from nntrain.errors import UserError
 from nntrain.models import autoencoder, transfer

@@ -95,8 +95,9 @@ What can be chosen, each with one line and its hyperparameters.
 _CACHE = """\
 nntrain cache [clear [NAME ...]] [--json]
 
-Pictures are decoded once and kept on disk for all later runs: in $NNTRAIN_CACHE, else where the system keeps what
-can be made again (~/.cache/nntrain). List them, with what they are of, their size and when they were last used.
+Pictures are decoded once and kept on disk for all later runs: in $NNTRAIN_CACHE, else where the system
+keeps what can be made again (~/.cache/nntrain). List them, with what they are of, their size and when they
+were last used.
 
   nntrain cache               list what is kept
   nntrain cache clear         delete all of it

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from nntrain.data.dataset import Features, PixelFeatures, TableFeatures
-from nntrain.data.table_preprocessing import task_from_state
+from nntrain.data.tables.preprocessing import task_from_state
 from nntrain.experiment import Experiment
 from nntrain.objective.corruption import Layout
 from nntrain.objective.reconstruction import Reconstruction

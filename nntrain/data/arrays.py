@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 
 from nntrain.data import fingerprint
-from nntrain.data.columns import Column, Kind, numeric_columns
 from nntrain.data.dataset import Dataset, Split
-from nntrain.data.encoders import Scaling
 from nntrain.data.files import existing_file
-from nntrain.data.frames import Reading
 from nntrain.data.npz import read_npy, read_npz
-from nntrain.data.pictures import assembled, picture_dataset, pixel_features
+from nntrain.data.pictures.assembling import assembled, picture_dataset, pixel_features
 from nntrain.data.splitting import Rows, Shares, by_chance, check_class_sizes
-from nntrain.data.tables import Encoding, table_dataset
+from nntrain.data.tables.assembling import Encoding, table_dataset
+from nntrain.data.tables.columns import Column, Kind, numeric_columns
+from nntrain.data.tables.encoders import Scaling
+from nntrain.data.tables.frames import Reading
 from nntrain.data.targets import TaskSetting, decide_task, encode_targets, fit_scale, labels
 from nntrain.errors import UserError, nearest
 from nntrain.task import Task

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from nntrain.data import fingerprint
-from nntrain.data.columns import Column, numeric_columns
 from nntrain.data.dataset import Dataset
-from nntrain.data.encoders import Scaling
-from nntrain.data.frames import Reading
-from nntrain.data.pictures import picture_dataset
+from nntrain.data.pictures.assembling import picture_dataset
 from nntrain.data.splitting import Shares, by_chance, check_class_sizes
-from nntrain.data.tables import Encoding, table_dataset
+from nntrain.data.tables.assembling import Encoding, table_dataset
+from nntrain.data.tables.columns import Column, numeric_columns
+from nntrain.data.tables.encoders import Scaling
+from nntrain.data.tables.frames import Reading
 from nntrain.data.targets import TaskSetting, decide_task, labels
 from nntrain.errors import UserError, unknown
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from nntrain.data import fingerprint
 from nntrain.data.dataset import Dataset
 from nntrain.data.files import existing_folder
-from nntrain.data.pictures import check_labels, picture_dataset
+from nntrain.data.pictures.assembling import check_labels, picture_dataset
 from nntrain.data.splitting import Shares
 from nntrain.errors import UserError
 

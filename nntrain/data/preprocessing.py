@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from nntrain.data.dataset import Preprocessing
-from nntrain.data.pixel_preprocessing import pixel_preprocessing_from_state
-from nntrain.data.table_preprocessing import table_preprocessing_from_state
+from nntrain.data.pictures.preprocessing import pixel_preprocessing_from_state
+from nntrain.data.tables.preprocessing import table_preprocessing_from_state
 from nntrain.errors import UserError, unknown
 
 KINDS: dict[str, Callable[[Mapping[str, Any]], Preprocessing]] = {

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntrain.data import fingerprint
-from nntrain.data.columns import Column, numeric_columns
 from nntrain.data.dataset import Dataset
-from nntrain.data.encoders import Scaling
-from nntrain.data.frames import Reading
 from nntrain.data.splitting import Shares, by_chance, check_class_sizes
-from nntrain.data.tables import Encoding, table_dataset
+from nntrain.data.tables.assembling import Encoding, table_dataset
+from nntrain.data.tables.columns import Column, numeric_columns
+from nntrain.data.tables.encoders import Scaling
+from nntrain.data.tables.frames import Reading
 from nntrain.data.targets import decide_task, labels
 from nntrain.errors import UserError, unknown
 from nntrain.seeding import derive

@@ -5,11 +5,11 @@ from __future__ import annotations
 from nntrain.data.arrays import ArraysSource
 from nntrain.data.bundled import BundledSource
 from nntrain.data.dataset import Source
-from nntrain.data.folder import FolderSource
 from nntrain.data.idx import IdxSource
+from nntrain.data.pictures.source import FolderSource
 from nntrain.data.synthetic import SyntheticSource
-from nntrain.data.tabular import TableSource
-from nntrain.data.vision import VisionSource
+from nntrain.data.tables.source import TableSource
+from nntrain.data.vision.source import VisionSource
 
 SOURCES: dict[str, type[Source]] = {
     "bundled": BundledSource,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data.columns import Column, Kind
+from nntrain.data.tables.columns import Column, Kind
 from nntrain.errors import UserError, nearest
 from nntrain.task import Task
 

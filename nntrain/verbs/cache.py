@@ -10,8 +10,8 @@ from typing import Any, TextIO
 
 from rich.text import Text
 
-from nntrain.data import picture_cache
-from nntrain.data.picture_cache import Entry
+from nntrain.data.pictures import cache as picture_cache
+from nntrain.data.pictures.cache import Entry
 from nntrain.errors import UserError, unknown
 from nntrain.record.layout import Page, command, facts, grid, heading
 from nntrain.record.screen import show

@@ -12,7 +12,7 @@ from rich.text import Text
 from nntrain.config import schema
 from nntrain.config.fields import is_path
 from nntrain.data.dataset import Split, TableFeatures
-from nntrain.data.picture_layout import has_splits
+from nntrain.data.pictures.layout import has_splits
 from nntrain.data.progress import watched
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import load_data

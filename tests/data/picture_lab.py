@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from nntrain.data.dataset import Dataset
-from nntrain.data.folder import FolderSource
+from nntrain.data.pictures.source import FolderSource
 from nntrain.errors import UserError
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nntrain.data.picture_decoding import FORMAT_OF_ENDING, Look, UnreadableError, decode, facts, fitted, pillow
+from nntrain.data.pictures.decoding import FORMAT_OF_ENDING, Look, UnreadableError, decode, facts, fitted, pillow
 
 COLOUR = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 GREY = COLOUR[:, :, 0]

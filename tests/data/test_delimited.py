@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from nntrain.data.delimited import read_delimited
+from nntrain.data.tables.delimited import read_delimited
 from nntrain.errors import UserError
 
 

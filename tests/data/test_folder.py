@@ -13,7 +13,7 @@ import torch
 from picture_lab import DIVIDED, fill, load, packed, picture, pixels, said, tree
 
 from nntrain.config.compose import compose
-from nntrain.data.folder import FolderSource
+from nntrain.data.pictures.source import FolderSource
 from nntrain.data.preprocessing import from_state
 from nntrain.errors import UserError
 from nntrain.experiment import build_experiment

@@ -16,8 +16,9 @@ import pytest
 import torch
 from picture_lab import DIVIDED, fill, load, packed, picture, said, tree
 
-from nntrain.data import picture_cache, picture_reading
-from nntrain.data.picture_cache import HEADER, PIXELS, UNFINISHED
+from nntrain.data.pictures import cache as picture_cache
+from nntrain.data.pictures import reading as picture_reading
+from nntrain.data.pictures.cache import HEADER, PIXELS, UNFINISHED
 from nntrain.data.progress import watched
 
 
@@ -32,7 +33,7 @@ def in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes decode, however few pictures there are, in chunks of three."""
     monkeypatch.setattr(picture_reading, "FEW_BYTES", 0)
     monkeypatch.setattr(picture_reading, "cores", lambda: 2)
-    monkeypatch.setattr("nntrain.data.picture_files.CHUNK", 3)
+    monkeypatch.setattr("nntrain.data.pictures.files.CHUNK", 3)
 
 
 @pytest.fixture
@@ -155,7 +156,7 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, decodes: list[int]) -> No
 KILLED = """
 import sys
 from pathlib import Path
-from nntrain.data import picture_cache
+from nntrain.data.pictures import cache as picture_cache
 def build(file):
     file.write_bytes(b"half")
     print("half", flush=True)
@@ -268,7 +269,7 @@ def test_splits_that_lie_in_order_are_not_copied(tmp_path: Path) -> None:
 
 
 def test_statistics_are_taken_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nntrain.data.pictures.BLOCK", 200)
+    monkeypatch.setattr("nntrain.data.pictures.assembling.BLOCK", 200)
     data = load(fill(tmp_path / "tree", tree("a", "b")))
     pixels = data.train.inputs.double()
     assert data.features.mean == pytest.approx(pixels.mean((0, 2, 3)).tolist())
@@ -296,6 +297,6 @@ def test_the_header_is_numpys() -> None:
 
 
 def test_a_worker_needs_no_torch() -> None:
-    code = "import sys, nntrain.data.picture_worker; print(*sorted({'torch', 'polars', 'scipy'} & set(sys.modules)))"
+    code = "import sys, nntrain.data.pictures.worker; print(*sorted({'torch', 'polars', 'scipy'} & set(sys.modules)))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "\n"

@@ -13,11 +13,11 @@ from PIL import Image
 
 from nntrain.data.arrays import ArraysSource
 from nntrain.data.idx import FILES, IdxSource, read_idx
-from nntrain.data.pictures import picture_dataset
+from nntrain.data.pictures.assembling import picture_dataset
 from nntrain.data.preprocessing import from_state
 from nntrain.data.splitting import Shares
-from nntrain.data.vision import VisionSource
-from nntrain.data.vision_mnist import FAMILY
+from nntrain.data.vision.mnist import FAMILY
+from nntrain.data.vision.source import VisionSource
 from nntrain.errors import UserError
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from nntrain.data.plain_pickle import read_plain_pickle
+from nntrain.data.vision.plain_pickle import read_plain_pickle
 from nntrain.errors import UserError
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nntrain.data.preprocessing import from_state
 from nntrain.data.table import SOURCES
-from nntrain.data.tabular import TableSource
+from nntrain.data.tables.source import TableSource
 from nntrain.errors import UserError
 
 NUMBERS = st.one_of(st.none(), st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: round(x, 3)))

@@ -11,11 +11,12 @@ import torch
 import yaml
 
 from nntrain.config.schema.data import DATASETS, FIELDS, VISION_FILES, conflicts
-from nntrain.data import bundled, synthetic, vision
+from nntrain.data import bundled, synthetic
 from nntrain.data.dataset import Dataset, PixelFeatures
 from nntrain.data.preprocessing import from_state
 from nntrain.data.table import SOURCES
-from nntrain.data.vision_sets import ListSet
+from nntrain.data.vision import source as vision
+from nntrain.data.vision.sets import ListSet
 from nntrain.errors import UserError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs" / "data"

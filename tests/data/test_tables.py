@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 import torch
 
-from nntrain.data.tabular import TableSource
+from nntrain.data.tables.source import TableSource
 from nntrain.errors import UserError
 
 ROWS = 60

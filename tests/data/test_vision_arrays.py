@@ -17,8 +17,8 @@ import torch
 from scipy.io import savemat
 
 from nntrain.config.compose import compose
-from nntrain.data.vision import VISION, VisionSource
-from nntrain.data.vision_sets import ArraySet
+from nntrain.data.vision.sets import ArraySet
+from nntrain.data.vision.source import VISION, VisionSource
 from nntrain.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -411,7 +411,7 @@ MISSING = {
 @pytest.mark.parametrize("download", [False, True])
 @pytest.mark.parametrize("name", MISSING)
 def test_missing_files_say_where_they_were_sought_and_how_to_get_them(tmp_path, monkeypatch, name, download):
-    monkeypatch.setattr("nntrain.data.vision.download", lambda what, root: None)  # which brings nothing
+    monkeypatch.setattr("nntrain.data.vision.source.download", lambda what, root: None)  # which brings nothing
     with pytest.raises(UserError, match=rf"^data.root: {MISSING[name]}"):
         VisionSource(dataset=name, root=str(tmp_path), download=download).load()
 

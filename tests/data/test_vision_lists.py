@@ -14,9 +14,9 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from nntrain.data.picture_files import list_folder
-from nntrain.data.vision import VISION, VisionSource
-from nntrain.data.vision_lists import LISTS
+from nntrain.data.pictures.files import list_folder
+from nntrain.data.vision.lists import LISTS
+from nntrain.data.vision.source import VISION, VisionSource
 from nntrain.errors import UserError
 
 

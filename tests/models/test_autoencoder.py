@@ -76,9 +76,7 @@ def test_one_layer_and_its_counterpart_train_and_all_others_stand_still() -> Non
     assert [layer.training for layer in body.hidden] == [False, True, False]
 
 
-@pytest.mark.parametrize(
-    ("name", "body"), [("linear", Linear(4, 2)), ("resnet", ResNet((1, 8, 8), 2, depth=8))]
-)
+@pytest.mark.parametrize(("name", "body"), [("linear", Linear(4, 2)), ("resnet", ResNet((1, 8, 8), 2, depth=8))])
 def test_a_model_that_cannot_be_mirrored_says_which_can(name: str, body: nn.Module) -> None:
     said = f"objective: the layers of model {name} cannot be mirrored by a decoder; use mlp or cnn"
     with pytest.raises(UserError, match=said):

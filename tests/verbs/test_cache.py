@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from nntrain.cli import main
-from nntrain.data import picture_cache
-from nntrain.data.picture_cache import HEADER, UNFINISHED
+from nntrain.data.pictures import cache as picture_cache
+from nntrain.data.pictures.cache import HEADER, UNFINISHED
 
 
 @pytest.fixture(autouse=True)

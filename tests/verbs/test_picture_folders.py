@@ -98,7 +98,7 @@ def test_a_broken_picture_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_ctrl_c_while_decoding_ends_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nntrain.data import picture_reading
+    from nntrain.data.pictures import reading as picture_reading
 
     pictures = fill(tmp_path / "pets", "cat", "dog")
     real = picture_reading.decode_all

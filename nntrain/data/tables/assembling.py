@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data.columns import Column
 from nntrain.data.dataset import Dataset, Split, class_counts
-from nntrain.data.encoders import CategoryEncoder, NumericEncoder, Scaling, fit_categories, fit_numeric
-from nntrain.data.frames import Reading
 from nntrain.data.splitting import Index, Rows
-from nntrain.data.table_preprocessing import TablePreprocessing
+from nntrain.data.tables.columns import Column
+from nntrain.data.tables.encoders import CategoryEncoder, NumericEncoder, Scaling, fit_categories, fit_numeric
+from nntrain.data.tables.frames import Reading
+from nntrain.data.tables.preprocessing import TablePreprocessing
 from nntrain.data.targets import encode_targets, fit_scale
 from nntrain.errors import UserError
 from nntrain.task import Task

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nntrain.data.pictures import check_labels
-from nntrain.data.vision_mnist import DIGITS
-from nntrain.data.vision_sets import Arrays, ArraySet, Download, Labelled, Layout
+from nntrain.data.pictures.assembling import check_labels
+from nntrain.data.vision.mnist import DIGITS
+from nntrain.data.vision.sets import Arrays, ArraySet, Download, Labelled, Layout
 from nntrain.errors import UserError
 
 STL10_CLASSES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from nntrain.data.dataset import Dataset, PixelFeatures, Split, class_counts
-from nntrain.data.picture_decoding import Fit
-from nntrain.data.pixel_preprocessing import PixelPreprocessing
+from nntrain.data.pictures.decoding import Fit
+from nntrain.data.pictures.preprocessing import PixelPreprocessing
 from nntrain.data.splitting import Index, Shares, by_chance, check_class_sizes, generator, take
 from nntrain.errors import UserError
 from nntrain.task import Task

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nntrain.data.picture_reading import Pictures
+from nntrain.data.pictures.reading import Pictures
 
 NAMED = 5  # pictures that a note names
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from nntrain.data import picture_cache
 from nntrain.data.dataset import PixelFeatures
-from nntrain.data.picture_cache import Entry
-from nntrain.data.picture_reading import Pictures
-from nntrain.data.pictures import BLOCK, pixel_features
+from nntrain.data.pictures import cache as picture_cache
+from nntrain.data.pictures.assembling import BLOCK, pixel_features
+from nntrain.data.pictures.cache import Entry
+from nntrain.data.pictures.reading import Pictures
 from nntrain.data.splitting import Index
 
 GIB = 1 << 30

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from nntrain.data.picture_decoding import Look, UnreadableError, decode, pillow
+from nntrain.data.pictures.decoding import Look, UnreadableError, decode, pillow
 
 Problem = tuple[int, str, str]
 

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data import picture_cache
-from nntrain.data.picture_decoding import Look
-from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing, is_archive, list_folder
-from nntrain.data.picture_layout import has_splits
-from nntrain.data.picture_reading import Pictures, Wanted, read_pictures
-from nntrain.data.picture_table import is_table, labelled_rows, lists_pictures, read_table, targets_of_task
+from nntrain.data.pictures import cache as picture_cache
+from nntrain.data.pictures.decoding import Look
+from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, Listing, is_archive, list_folder
+from nntrain.data.pictures.layout import has_splits
+from nntrain.data.pictures.reading import Pictures, Wanted, read_pictures
+from nntrain.data.pictures.table import is_table, labelled_rows, lists_pictures, read_table, targets_of_task
 from nntrain.errors import UserError, unknown
 from nntrain.task import Task
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data.columns import Column, Kind
+from nntrain.data.tables.columns import Column, Kind
 
 Scaling = Literal["standard", "quantile", "robust", "none"]
 

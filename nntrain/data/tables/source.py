@@ -11,17 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntrain.data import fingerprint
-from nntrain.data.columns import Column, Kind, stacked
 from nntrain.data.dataset import Dataset
-from nntrain.data.delimited import clean, read_delimited
-from nntrain.data.encoders import Scaling
 from nntrain.data.files import existing_file
-from nntrain.data.frames import ColumnFinder, Name, Reading, is_parquet, missing_columns, read_frame, read_parquet
-from nntrain.data.inference import to_column
-from nntrain.data.sniffing import Header
 from nntrain.data.splitting import Rows, Shares, by_chance, by_group, by_name, by_time, check_class_sizes
-from nntrain.data.table_preprocessing import sample_weights
-from nntrain.data.tables import Encoding, table_dataset
+from nntrain.data.tables.assembling import Encoding, table_dataset
+from nntrain.data.tables.columns import Column, Kind, stacked
+from nntrain.data.tables.delimited import clean, read_delimited
+from nntrain.data.tables.encoders import Scaling
+from nntrain.data.tables.frames import (
+    ColumnFinder,
+    Name,
+    Reading,
+    is_parquet,
+    missing_columns,
+    read_frame,
+    read_parquet,
+)
+from nntrain.data.tables.inference import to_column
+from nntrain.data.tables.preprocessing import sample_weights
+from nntrain.data.tables.sniffing import Header
 from nntrain.data.targets import TaskSetting, agree, decide_task, kind_of_targets, labels
 from nntrain.errors import UserError
 from nntrain.task import Task

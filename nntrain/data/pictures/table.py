@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data.columns import Column
+from nntrain.data.tables.columns import Column
 from nntrain.data.targets import TaskSetting, decide_task, encode_targets, fit_scale, labels
 from nntrain.errors import UserError, unknown
 from nntrain.task import Task
@@ -62,8 +62,8 @@ def read_table(
 
     Raises UserError for a table without paths or without the target.
     """
-    from nntrain.data.delimited import read_delimited
-    from nntrain.data.inference import to_column
+    from nntrain.data.tables.delimited import read_delimited
+    from nntrain.data.tables.inference import to_column
 
     wanted = [LABEL] if target is None else [target] if isinstance(target, str | int) else list(target)
     known = {*PATH_COLUMNS, SPLIT, *(name for name in wanted if isinstance(name, str))}
@@ -89,7 +89,7 @@ def read_table(
 
 def read_paths(path: Path) -> list[str]:
     """The pictures that a table lists, relative to its folder; it needs no other column."""
-    from nntrain.data.delimited import read_delimited
+    from nntrain.data.tables.delimited import read_delimited
 
     text = set(PATH_COLUMNS)
     frame, dialect = read_delimited(path, separator=between_fields(path), known=text, text=text, header=True)

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from nntrain.data.picture_decoding import IMAGE_ENDINGS, Look, UnreadableError
-from nntrain.data.picture_pool import CHUNK, CHUNK_BYTES, Chunk
-from nntrain.data.picture_worker import read_file, refuse_large
+from nntrain.data.pictures.decoding import IMAGE_ENDINGS, Look, UnreadableError
+from nntrain.data.pictures.pool import CHUNK, CHUNK_BYTES, Chunk
+from nntrain.data.pictures.worker import read_file, refuse_large
 from nntrain.errors import UserError
 
 ARCHIVE_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")

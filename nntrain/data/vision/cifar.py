@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from nntrain.data.pictures import check_labels
-from nntrain.data.plain_pickle import read_plain_pickle
-from nntrain.data.vision_sets import Arrays, ArraySet, Download, Labelled, Layout
+from nntrain.data.pictures.assembling import check_labels
+from nntrain.data.vision.plain_pickle import read_plain_pickle
+from nntrain.data.vision.sets import Arrays, ArraySet, Download, Labelled, Layout
 from nntrain.errors import UserError
 
 PIXELS = 3 * 32 * 32

@@ -11,12 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data.columns import Column
 from nntrain.data.dataset import PixelFeatures, Split
 from nntrain.data.files import existing_file
-from nntrain.data.labelled_pictures import holds_pictures, read_labelled
 from nntrain.data.npz import read_npy, read_npz
-from nntrain.data.picture_decoding import (
+from nntrain.data.pictures.decoding import (
     IMAGE_ENDINGS,
     Fit,
     Look,
@@ -25,10 +23,12 @@ from nntrain.data.picture_decoding import (
     fitted,
     pillow,
 )
-from nntrain.data.picture_files import ArchiveSupply, is_archive, list_folder
-from nntrain.data.picture_table import lists_pictures, read_paths
-from nntrain.data.picture_worker import read_file
-from nntrain.data.table_preprocessing import task_from_state
+from nntrain.data.pictures.files import ArchiveSupply, is_archive, list_folder
+from nntrain.data.pictures.labelled import holds_pictures, read_labelled
+from nntrain.data.pictures.table import lists_pictures, read_paths
+from nntrain.data.pictures.worker import read_file
+from nntrain.data.tables.columns import Column
+from nntrain.data.tables.preprocessing import task_from_state
 from nntrain.data.targets import encode_targets
 from nntrain.errors import UserError
 from nntrain.task import Task
@@ -284,8 +284,8 @@ def _is_frame(raw: Any) -> bool:
 
 def _csv_numbers(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Column names and numbers [N, D] of a CSV file."""
-    from nntrain.data.delimited import read_delimited
-    from nntrain.data.inference import to_column
+    from nntrain.data.tables.delimited import read_delimited
+    from nntrain.data.tables.inference import to_column
 
     frame, dialect = read_delimited(path)
     try:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nntrain.data.delimited import clean, read_delimited
 from nntrain.data.files import existing_file
 from nntrain.data.npz import read_npy, read_npz
-from nntrain.data.sniffing import Dialect
+from nntrain.data.tables.delimited import clean, read_delimited
+from nntrain.data.tables.sniffing import Dialect
 from nntrain.errors import UserError, nearest
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from nntrain.data.picture_decoding import Look, UnreadableError, pillow
-from nntrain.data.picture_worker import decode_chunk
+from nntrain.data.pictures.decoding import Look, UnreadableError, pillow
+from nntrain.data.pictures.worker import decode_chunk
 from nntrain.data.progress import Progress
 from nntrain.errors import UserError
 
@@ -192,7 +192,7 @@ def _processes(target: Target, count: int) -> Iterator[list[subprocess.Popen[byt
     """Processes that wait for chunks; none of them is left at the end."""
     package = Path(__file__).resolve().parents[2]
     path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-P", "-m", "nntrain.data.picture_worker"]
+    command = [sys.executable, "-P", "-m", "nntrain.data.pictures.worker"]
     processes: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(count):

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from nntrain.data.vision_arrays import read_mat
-from nntrain.data.vision_names import FLOWERS, IMAGENETTE
-from nntrain.data.vision_sets import Download, Listed, ListSet
+from nntrain.data.vision.arrays import read_mat
+from nntrain.data.vision.names import FLOWERS, IMAGENETTE
+from nntrain.data.vision.sets import Download, Listed, ListSet
 from nntrain.errors import UserError
 
 Row = tuple[str, str, str]  # file, class, split

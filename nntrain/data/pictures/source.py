@@ -11,15 +11,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data import picture_cache
 from nntrain.data.dataset import Dataset, Split, class_counts
 from nntrain.data.files import existing_file, existing_folder
-from nntrain.data.picture_decoding import MAX_PIXELS, Fit
-from nntrain.data.picture_files import ArchiveSupply, FolderSupply, Listing, is_archive, list_folder
-from nntrain.data.picture_layout import SPLIT_OF_WORD, SPLITS, Layout, lay_out
-from nntrain.data.picture_reading import Colour, Pictures, Wanted, read_pictures
-from nntrain.data.picture_splits import GIB, in_memory, machine_memory, on_disk, statistics, streaming_note
-from nntrain.data.picture_table import (
+from nntrain.data.pictures import cache as picture_cache
+from nntrain.data.pictures.assembling import assembled, labels_note, with_labels
+from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
+from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, Listing, is_archive, list_folder
+from nntrain.data.pictures.layout import SPLIT_OF_WORD, SPLITS, Layout, lay_out
+from nntrain.data.pictures.reading import Colour, Pictures, Wanted, read_pictures
+from nntrain.data.pictures.splits import GIB, in_memory, machine_memory, on_disk, statistics, streaming_note
+from nntrain.data.pictures.table import (
     PictureTable,
     Target,
     is_table,
@@ -28,8 +29,7 @@ from nntrain.data.picture_table import (
     targets_of,
     task_of_table,
 )
-from nntrain.data.picture_words import are, how_read, notes_of
-from nntrain.data.pictures import assembled, labels_note, with_labels
+from nntrain.data.pictures.words import are, how_read, notes_of
 from nntrain.data.splitting import Index, Rows, Shares, by_chance, check_class_sizes
 from nntrain.data.targets import TaskSetting, labels
 from nntrain.errors import UserError

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from nntrain.data.columns import Column
 from nntrain.data.dataset import Split, TableFeatures
-from nntrain.data.encoders import CategoryEncoder, NumericEncoder, encoder_from_state
-from nntrain.data.frames import Reading, missing_columns, read_frame
+from nntrain.data.tables.columns import Column
+from nntrain.data.tables.encoders import CategoryEncoder, NumericEncoder, encoder_from_state
+from nntrain.data.tables.frames import Reading, missing_columns, read_frame
 from nntrain.data.targets import agree, encode_targets, kind_of_targets
 from nntrain.errors import UserError
 from nntrain.task import Task
@@ -71,7 +71,7 @@ class TablePreprocessing:
 
     def labelled(self, raw: Any) -> Split:
         """The same with targets (and weights, where the table has their column). Rows without a target are left out."""
-        from nntrain.data.inference import to_column
+        from nntrain.data.tables.inference import to_column
 
         frame = self._frame(raw)
         self._require(frame, self.task.targets, raw)
@@ -101,7 +101,7 @@ class TablePreprocessing:
             raise error
 
     def _columns(self, frame: pl.DataFrame) -> dict[str, Column]:
-        from nntrain.data.inference import to_column
+        from nntrain.data.tables.inference import to_column
 
         columns = {e.name: to_column(frame[e.name], e.kind, date_format=e.date_format) for e in self.numeric}
         return columns | {e.name: to_column(frame[e.name], "categorical") for e in self.categorical}

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 from nntrain.data.idx import FILES, read_pairs
-from nntrain.data.pictures import check_labels
-from nntrain.data.vision_sets import Arrays, ArraySet, Download, Layout
+from nntrain.data.pictures.assembling import check_labels
+from nntrain.data.vision.sets import Arrays, ArraySet, Download, Layout
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nntrain.data.columns import Column, Kind
-from nntrain.data.delimited import looks_numeric
+from nntrain.data.tables.columns import Column, Kind
+from nntrain.data.tables.delimited import looks_numeric
 from nntrain.errors import UserError
 
 if TYPE_CHECKING:

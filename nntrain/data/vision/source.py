@@ -13,22 +13,23 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from nntrain.data import fingerprint, picture_cache
-from nntrain.data.columns import Column
+from nntrain.data import fingerprint
 from nntrain.data.dataset import Dataset
-from nntrain.data.folder import FolderSource, Samples
 from nntrain.data.idx import find_files
-from nntrain.data.picture_decoding import MAX_PIXELS, Fit
-from nntrain.data.picture_files import FolderSupply, Listing, list_folder
-from nntrain.data.picture_reading import Colour, Pictures, read_pictures
-from nntrain.data.picture_table import PictureTable
-from nntrain.data.pictures import picture_dataset
+from nntrain.data.pictures import cache as picture_cache
+from nntrain.data.pictures.assembling import picture_dataset
+from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
+from nntrain.data.pictures.files import FolderSupply, Listing, list_folder
+from nntrain.data.pictures.reading import Colour, Pictures, read_pictures
+from nntrain.data.pictures.source import FolderSource, Samples
+from nntrain.data.pictures.table import PictureTable
 from nntrain.data.splitting import Shares
-from nntrain.data.vision_arrays import ARRAYS
-from nntrain.data.vision_cifar import CIFAR10, cifar100
-from nntrain.data.vision_lists import LISTS
-from nntrain.data.vision_mnist import FAMILY, as_array_set
-from nntrain.data.vision_sets import Arrays, ArraySet, Download, Labelled, ListSet, selected
+from nntrain.data.tables.columns import Column
+from nntrain.data.vision.arrays import ARRAYS
+from nntrain.data.vision.cifar import CIFAR10, cifar100
+from nntrain.data.vision.lists import LISTS
+from nntrain.data.vision.mnist import FAMILY, as_array_set
+from nntrain.data.vision.sets import Arrays, ArraySet, Download, Labelled, ListSet, selected
 from nntrain.errors import UserError, unknown
 from nntrain.task import Task
 

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nntrain.data.sniffing import HEAD, MISSING, Dialect, Header, is_number, sniff
+from nntrain.data.tables.sniffing import HEAD, MISSING, Dialect, Header, is_number, sniff
 from nntrain.errors import UserError
 
 if TYPE_CHECKING:
