@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nntrain.augment.table import AUGMENTATIONS
+from nntrain.checks import find_device
 from nntrain.components import build
 from nntrain.data.dataset import Features, Preprocessing, Split
 from nntrain.data.preprocessing import from_state
 from nntrain.data.table import SOURCES
 from nntrain.errors import UserError
-from nntrain.experiment import build_network, find_device, find_learner
+from nntrain.experiment import build_network, find_learner
 from nntrain.model_file import features_of, layout_of, task_of
 from nntrain.models.table import MODELS
 from nntrain.models.transfer import SETTINGS, features_module

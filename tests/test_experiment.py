@@ -11,9 +11,10 @@ import pytest
 import torch
 
 import nntrain
+from nntrain.checks import find_device
 from nntrain.config.compose import compose
 from nntrain.errors import UserError
-from nntrain.experiment import build_experiment, find_device
+from nntrain.experiment import build_experiment
 from nntrain.models.activations import ACTIVATIONS
 from nntrain.models.norms import NORMS
 from nntrain.models.table import INITIALIZERS, MODELS

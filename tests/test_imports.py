@@ -16,7 +16,7 @@ MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"
 
 LEAVES = {"errors", "seeding", "task"}
 PARTS = {"augment", "data", "models", "objective", "optim", "record"}  # each stands alone
-BUILD = {"experiment", "components", "training", "source_weights"} | PARTS | LEAVES
+BUILD = {"experiment", "checks", "components", "training", "source_weights"} | PARTS | LEAVES
 TOP = {
     "cli",
     "api",
@@ -39,6 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"components"} | LEAVES,
     "components": {"config"} | LEAVES,
     "experiment": BUILD,
+    "checks": {"data", "models", "objective", "optim", "source_weights"} | LEAVES,
     "folder": {"record"} | LEAVES,
     "source_weights": {"data", "models", "training", "folder"} | LEAVES,
     "model_file": BUILD,

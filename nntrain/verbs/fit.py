@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nntrain.experiment import build_experiment, find_device
+from nntrain.checks import find_device
+from nntrain.experiment import build_experiment
 from nntrain.folder import beginning_of, new_run_folder, write_setup
 from nntrain.record.lock import locked
 from nntrain.training.arithmetic import arithmetic
