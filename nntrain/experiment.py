@@ -121,6 +121,8 @@ def build_experiment(
     from_encoder = {} if pretrained is None else {"init_from": str(pretrained), "reuse": "encoder"}
     beginning = begin(network, dataset, {**config["model"], **from_encoder}, resumed)
     notes += beginning.notes
+    if isinstance(objective, Reconstruction) and "mean" in beginning.record:  # as the source standardises pictures
+        objective.layout = layout_of(dataset)
     if start is not None:
         transfer.take(network, start)
     if layer is not None:

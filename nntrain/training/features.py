@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from nntrain.data.dataset import Split
 
 SHARE = 0.5  # of the free memory that features may take
+MEMINFO = Path("/proc/meminfo")
+UNKNOWN = 2**31  # bytes, where the system does not tell
 
 
 @torch.no_grad()
@@ -42,9 +44,10 @@ def with_features(program: Program, split: Split) -> Split:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Memory that nobody uses, of the device or of this machine."""
+    """Memory that can be had, of the device or of this machine."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    return 2**31
+    if MEMINFO.is_file():  # free pages alone would leave out files that the system keeps in memory while it can
+        lines = (line.split() for line in MEMINFO.read_text(encoding="ascii").splitlines())
+        return next((int(line[1]) * 1024 for line in lines if line[0] == "MemAvailable:"), UNKNOWN)
+    return UNKNOWN

@@ -337,6 +337,18 @@ class Net(nn.Module):
 """
 
 
+def test_reconstruction_errors_are_in_grey_levels_also_where_the_source_standardises(lab: Lab, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for name, span in (("wide", 256), ("narrow", 40)):
+        pixels = draw.integers(span, size=(60, 8, 8), dtype=np.uint8)
+        np.savez(tmp_path / f"{name}.npz", x=pixels, y=draw.integers(2, size=60))
+    net = ["data=arrays", "model.widths=[4]", "objective=autoencoder", "epochs=1"]
+    wide = lab.fit(*net, f"data.path={tmp_path / 'wide.npz'}")
+    narrow = lab.fit(*net, f"data.path={tmp_path / 'narrow.npz'}", f"model.init_from={wide.dir}", "reuse=encoder")
+    about = load_model(narrow.best)[1]
+    assert about["layout"]["unit"] == about["features"]["std"]
+
+
 def test_somebodys_own_class_takes_and_freezes_by_the_names_of_its_members(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
