@@ -44,12 +44,17 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "mnist_cnn": (MNIST,),
     "cifar10": (f"data.path='{CIFAR}'",),
     "dog_or_cat": (f"data.path='{CIFAR}'",),
+    "mnist_autoencoder": (MNIST,),
 }
-FOLDERS = {"mnist_cnn": "mnist", "dog_or_cat": "cifar10"}  # whose name is not the recipe's
+FOLDERS = {
+    "mnist_cnn": "mnist",
+    "mnist_autoencoder": "mnist",
+    "dog_or_cat": "cifar10",
+}  # whose name is not the recipe's
 
 
 def metric(recipe: str) -> str:
-    return "rmse" if recipe in ("diabetes", "housing") else "accuracy"
+    return {"diabetes": "rmse", "housing": "rmse", "mnist_autoencoder": "r2"}.get(recipe, "accuracy")
 
 
 def run(recipe: str, *settings: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-SHARED = ("step_time", "whole_process", "start_up", "memory", "tables", "image_steps", "transfer")
+SHARED = ("step_time", "whole_process", "start_up", "memory", "tables", "image_steps", "transfer", "streaming", "decoding")
 
 
 def run(script: str, *words: str, cwd: Path) -> str:
