@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,11 @@ from nntrain.checks import find_device
 from nntrain.components import build
 from nntrain.data.dataset import Features, Preprocessing, Split
 from nntrain.data.preprocessing import from_state
-from nntrain.data.table import SOURCES
 from nntrain.errors import UserError
 from nntrain.experiment import build_network, find_learner
+from nntrain.model_checks import check_features, check_settings, check_size, refuse_own_code
 from nntrain.model_file import features_of, layout_of, task_of
-from nntrain.models.table import MODELS
-from nntrain.models.transfer import SETTINGS, features_module
+from nntrain.models.transfer import features_module
 from nntrain.objective.corruption import Autoencoder
 from nntrain.objective.label_metrics import THRESHOLD
 from nntrain.objective.metrics import baseline_metrics, metric_names
@@ -152,11 +151,14 @@ class Predictor:
             return None
         if self.task.is_reconstruction:
             raise UserError(f"tta: {self.path} gives codes, and a mean of codes of several pictures has no meaning")
-        section = self.config["augment"]
+        section = self.config.get("augment", {"name": "none"})
         if section["name"] not in AUGMENTATIONS:  # none; or a name that no run of ours writes
             raise UserError(f"tta: {self.path} was trained without augmentation, so there are no draws to average over")
         plain = {key: value for key, value in section.items() if key not in HIDING}
-        augment = build("augment", AUGMENTATIONS, plain, features=self.features, seed=self.config["seed"])
+        try:
+            augment = build("augment", AUGMENTATIONS, plain, features=self.features, seed=self.config["seed"])
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+            raise _damaged(self.path, "augmentation", error) from None
         if not augment.changes:
             raise UserError(f"tta: the augmentation of {self.path} only mixes or hides, which is not done here")
         draws: Augment = augment
@@ -184,27 +186,36 @@ def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Pred
         try:
             refuse_own_code(path, about["config"], ("model", "loss"), trust=trust)
             check_size(path, about, tensors)
+            check_settings(path, about["config"])
             return _predictor(path, tensors, about, where)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             if trust:  # a fault in somebody's own class is not the file's
                 raise
-            raise UserError(
-                f"checkpoint: {path} is damaged: what it says of its network cannot be used "
-                f"({type(error).__name__}: {error})"
-            ) from None
+            raise _damaged(path, "network", error) from None
+
+
+def _damaged(path: Path, what: str, error: Exception) -> UserError:
+    said = f"what it says of its {what} cannot be used ({type(error).__name__}: {error})"
+    return UserError(f"checkpoint: {path} is damaged: {said}")
 
 
 def _predictor(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any], where: torch.device) -> Predictor:
     config, task, features, weights = about["config"], task_of(about), features_of(about), about["class_weights"]
     class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
     objective: Objective | Reconstruction
-    learner = find_learner(config)
+    learner, preprocessing = find_learner(config), from_state(about["preprocessing"])
+    layout = layout_of(about) if isinstance(learner, Autoencoder) else None
+    check_features(path, features, preprocessing.features, None if layout is None else layout.shape)
     if isinstance(learner, Autoencoder):
-        objective = Reconstruction(learner, layout_of(about), config["seed"])
+        assert layout is not None
+        objective = Reconstruction(learner, layout, config["seed"])
     else:
         objective = Objective(task, build("loss", LOSSES, config["loss"]), 0.0, class_weights)
-    with torch.device("meta"):  # its size is known before any memory is taken for it
-        wanted = build_network(config, features, objective.outputs).state_dict()
+    try:
+        with torch.device("meta"):  # its size is known before any memory is taken for it
+            wanted = build_network(config, features, objective.outputs).state_dict()
+    except RuntimeError as error:  # a size that no tensor has
+        raise _damaged(path, "network", error) from None
     if unlike := _differences(wanted, tensors):
         raise UserError(
             f"checkpoint: {path} does not hold the network that its config describes ({', '.join(unlike[:3])}); refused"
@@ -213,7 +224,6 @@ def _predictor(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, An
     network.load_state_dict(tensors)
     network.requires_grad_(False).eval()
     program = Program(network.to(where), objective.to(where), SGD(lr=1.0), precision=config["precision"], random=False)
-    preprocessing = from_state(about["preprocessing"])
     return Predictor(
         path,
         config,
@@ -231,33 +241,3 @@ def _predictor(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, An
 def _differences(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> list[str]:
     kinds = [{name: (tensor.shape, tensor.dtype) for name, tensor in side.items()} for side in (wanted, found)]
     return sorted(name for name in {*wanted, *found} if kinds[0].get(name) != kinds[1].get(name))
-
-
-def refuse_own_code(path: Path, config: Mapping[str, Any], groups: Sequence[str], *, trust: bool) -> None:
-    """UserError where a model file names a class that is none of ours: to look it up is to run somebody's code."""
-    tables: dict[str, Mapping[str, Any]] = {"model": MODELS, "loss": LOSSES, "data": SOURCES}
-    for group in groups:
-        name = str(config[group]["name"])
-        if name not in tables[group] and not trust:
-            raise UserError(
-                f"checkpoint: {path} names code of its own, {group} {name}; open it with trust=true if you trust it"
-            )
-
-
-def check_size(path: Path, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
-    """UserError where the file speaks of a network larger than its own weights: no size in it may cost time or memory
-    that the weights do not account for."""
-    numbers = sum(tensor.numel() for tensor in tensors.values())
-    model = {key: value for key, value in about["config"]["model"].items() if key not in SETTINGS}
-    too_deep = _largest(model.get("depth")) > len(tensors)
-    if too_deep or max(_largest(about["features"]), _largest(model)) > max(numbers, 1000):
-        raise UserError(f"checkpoint: {path} describes a network larger than the weights it holds; refused")
-
-
-def _largest(value: Any) -> int:
-    """The largest whole number in nested lists and mappings."""
-    if isinstance(value, Mapping):
-        return max(map(_largest, value.values()), default=0)
-    if isinstance(value, list):
-        return max(map(_largest, value), default=0)
-    return value if isinstance(value, int) else 0

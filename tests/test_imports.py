@@ -27,6 +27,7 @@ TOP = {
     "completion",
     "config",
     "predictor",
+    "model_checks",
     "model_file",
     "folder",
 } | BUILD
@@ -43,7 +44,8 @@ ALLOWED: dict[str, set[str]] = {
     "folder": {"record"} | LEAVES,
     "source_weights": {"data", "models", "training", "folder"} | LEAVES,
     "model_file": BUILD,
-    "predictor": {"model_file", "folder"} | BUILD,
+    "model_checks": {"components", "config", "data", "models", "objective"} | LEAVES,  # held against the schema
+    "predictor": {"model_checks", "model_file", "folder"} | BUILD,
     "verbs": TOP,
     "sweep": TOP,
     "launch": TOP,

@@ -70,6 +70,11 @@ Features = TableFeatures | PixelFeatures
 class Preprocessing(Protocol):
     """How raw input becomes tensors. Fitted on the training split alone, stored in the model file as JSON."""
 
+    @property
+    def features(self) -> Features:
+        """What the tensors hold."""
+        ...
+
     def state(self) -> dict[str, Any]:
         """Everything needed to rebuild it, JSON-able; `{"kind": ...}` names the class."""
         ...

@@ -15,8 +15,7 @@ def without_labels(dataset: Dataset) -> Dataset:
     train, notes = _inputs(dataset.train), list(dataset.notes)
     more = 0 if dataset.unlabelled is None else len(dataset.unlabelled)
     if dataset.unlabelled is not None:
-        inputs = torch.cat((dataset.train.inputs, dataset.unlabelled.to(dataset.train.inputs.device)))
-        train = _inputs(replace(dataset.train, inputs=inputs, streamed=False))
+        train = _inputs(_with(dataset.train, dataset.unlabelled))
         rows = f"{more} row{'s' * (more != 1)} without a label {'is' if more == 1 else 'are'}"
         notes.append(f"{rows} among the {len(train)} training rows: nothing but inputs is learnt here")
     if dataset.train.weights is not None:
@@ -34,6 +33,17 @@ def without_labels(dataset: Dataset) -> Dataset:
         notes=tuple(notes),
         unlabelled=None,
     )
+
+
+def _with(train: Split, unlabelled: torch.Tensor) -> Split:
+    """The training split with inputs that follow its own, whose targets are nothing. Streamed ones lie on disk one
+    behind the other, and stay there; others are copied."""
+    first, count = train.inputs, len(train) + len(unlabelled)
+    behind = first.data_ptr() + first.nbytes == unlabelled.data_ptr()
+    same = first.untyped_storage().data_ptr() == unlabelled.untyped_storage().data_ptr()
+    if train.streamed and same and behind:
+        return replace(train, inputs=first.as_strided((count, *first.shape[1:]), first.stride()))
+    return replace(train, inputs=torch.cat((first, unlabelled.to(first.device))), streamed=False)
 
 
 def _inputs(split: Split) -> Split:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
@@ -206,20 +207,22 @@ def _blocks(name: str, module: nn.Module, top: bool = False) -> Iterator[tuple[s
 
 @torch.no_grad()
 def failing(trunk: nn.Module, inputs: tuple[int, ...]) -> str | None:
-    """The layer that pictures of that size do not pass, by its name in the trunk; None where they pass."""
+    """The layer that pictures of that size do not pass, by its name in the trunk; None where they pass. Of the shapes
+    alone: nothing is computed, and no memory taken."""
     reached: list[str] = []
     hooks = [
         module.register_forward_pre_hook(lambda module, args, name=name: reached.append(name))
         for name, module in trunk.named_modules()
         if name and not any(True for _ in module.children())
     ]
-    device = next(trunk.parameters()).device
+    tensors = {**dict(trunk.named_parameters()), **dict(trunk.named_buffers())}
+    shapes = {name: tensor.to("meta") for name, tensor in tensors.items()}
     training = trunk.training
     trunk.eval()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            trunk(torch.zeros(1, *inputs, device=device))
+            functional_call(trunk, shapes, (torch.empty(1, *inputs, device="meta"),))
     except (RuntimeError, ValueError, AssertionError):  # whatever a layer says of a picture that is too small
         return reached[-1] if reached else ""
     finally:
@@ -232,7 +235,8 @@ def failing(trunk: nn.Module, inputs: tuple[int, ...]) -> str | None:
 def _unfit(architecture: str, inputs: tuple[int, ...], layer: str) -> str:
     """What to say of pictures that a layer of the trunk does not take; the least square that it does, by bisection."""
     channels, height, width = inputs
-    trunk, _, _ = make_trunk(architecture, inputs)
+    with torch.device("meta"):
+        trunk, _, _ = make_trunk(architecture, inputs)
     low, high = min(height, width), USUAL
     while high - low > 1:
         middle = (low + high) // 2

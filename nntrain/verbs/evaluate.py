@@ -17,7 +17,8 @@ from nntrain.data.progress import watched
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import load_data
 from nntrain.folder import shown
-from nntrain.predictor import Predictor, refuse_own_code
+from nntrain.model_checks import refuse_own_code
+from nntrain.predictor import Predictor
 from nntrain.record.decoding import decoding_bar
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.result import metrics_table

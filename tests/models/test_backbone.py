@@ -12,7 +12,7 @@ from torchvision import models
 from nntrain.config.keys import BACKBONES
 from nntrain.config.schema import model as schema
 from nntrain.errors import UserError
-from nntrain.models.backbone import Backbone
+from nntrain.models.backbone import Backbone, failing
 from nntrain.models.initializers import INITIALIZERS, initialize
 from nntrain.models.network import Network
 from nntrain.models.norms import PictureBatchNorm
@@ -115,6 +115,12 @@ def test_a_last_batch_of_one_small_picture_trains():
 def test_pictures_that_do_not_fit_are_said_with_the_layer_and_the_least_size(name, size, said):
     with pytest.raises(UserError, match=said), torch.device("meta"):
         Backbone((3, *size), 10, name)
+
+
+def test_whether_pictures_fit_is_found_without_memory_for_them():
+    trunk = Backbone((3, 40, 40), 10, "resnet18").trunk  # its weights are on the CPU
+    assert failing(trunk, (3, 10_000_000, 200)) is None  # 24 GB of pixels
+    assert trunk.conv1.weight.device.type == "cpu"
 
 
 def test_the_least_size_that_is_named_is_one_that_fits():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from lab import Lab
 from safetensors import safe_open
@@ -101,6 +103,79 @@ def test_words_about_itself_that_make_no_sense_are_refused_with_one_line(lab: La
     with pytest.raises(UserError, match=r"is damaged|in the model file") as refused:
         load(run.best)
     assert "\n" not in str(refused.value)
+
+
+@pytest.fixture
+def pictures(lab: Lab) -> Path:
+    """The model file of a network that was trained on pictures of 12 x 10, with augmentation."""
+    draw = np.random.default_rng(0)
+    pixels = draw.integers(256, size=(60, 12, 10), dtype=np.uint8)
+    np.savez(lab.folder / "pictures.npz", x=pixels, y=np.arange(60) % 3)
+    words = ("data=arrays", f"data.path={lab.folder / 'pictures.npz'}", "model=cnn", "model.widths=[4]", "epochs=1")
+    return lab.fit(*words, "augment=pictures", "augment.flip=0.5").best
+
+
+def about(path: Path) -> dict[str, Any]:
+    return load_model(path)[1]
+
+
+def test_pictures_of_another_size_than_the_network_takes_are_refused(pictures: Path) -> None:
+    preprocessing = about(pictures)["preprocessing"]
+    changed(pictures, preprocessing=preprocessing | {"features": preprocessing["features"] | {"height": 9000}})
+    with pytest.raises(UserError, match=r"its network takes \(1, 12, 10\), and its data is \(1, 9000, 10\)$"):
+        load(pictures)
+
+
+@pytest.mark.parametrize(("height", "width"), [(10**9, 10), (30_000, 30_000), (-12, -10), (12.0, 10)])
+def test_pictures_whose_size_the_weights_do_not_tell_have_a_limit(pictures: Path, height: float, width: int) -> None:
+    said = about(pictures)
+    size = {"height": height, "width": width}
+    whole = said["preprocessing"] | {"features": said["preprocessing"]["features"] | size}
+    changed(pictures, features=said["features"] | size, preprocessing=whole)
+    match = "describes a network larger than|describes pictures of 1 x .*; the limit is 89,478,485 values$"
+    with pytest.raises(UserError, match=match):
+        load(pictures)
+
+
+def test_a_tables_columns_must_be_those_that_the_network_takes(lab: Lab) -> None:
+    run = lab.fit("epochs=1")
+    changed(run.best, preprocessing=about(run.best)["preprocessing"] | {"numeric": []})
+    with pytest.raises(UserError, match=r"its network takes \(2, 16, None\), and its data is \(0, 16, None\)$"):
+        load(run.best)
+
+
+SETTINGS = {
+    "augment.randaugment": (50, "50 is not a whole number from 0 to 8"),
+    "augment.elastic_sigma": (1e9, "1000000000.0 is not a number from .* 1000"),
+    "augment.shake": (1, "unknown setting of augment pictures 'shake'"),
+    "augment.scale": ([2, 1], "must be the least and then the greatest"),
+    "loss.gamma": ("x", "unknown setting of loss auto 'gamma'"),
+    "objective.name": ("zzz", "unknown objective 'zzz'"),
+    "data.val": (7.5, "7.5 is not"),
+    "precision": ("zzz", "unknown precision 'zzz'"),
+    "deterministic": ("no", "'no' is not true or false"),
+    "seed": (-1, "-1 is not a whole number"),
+}
+
+
+@pytest.mark.parametrize("key", SETTINGS)
+def test_settings_that_no_recipe_could_have_are_refused_with_one_line(pictures: Path, key: str) -> None:
+    value, match = SETTINGS[key]
+    config = about(pictures)["config"]
+    group, dot, inner = key.partition(".")
+    changed(pictures, config=config | ({group: config[group] | {inner: value}} if dot else {key: value}))
+    with pytest.raises(
+        UserError, match=f"is damaged: {key if dot else group}.*{match}|is damaged: {group}: {match}"
+    ) as said:
+        load(pictures)
+    assert "\n" not in str(said.value)
+
+
+def test_draws_for_pictures_of_another_size_are_refused_with_one_line(pictures: Path) -> None:
+    config = about(pictures)["config"]
+    changed(pictures, config=config | {"augment": config["augment"] | {"translate": 50}})
+    with pytest.raises(UserError, match=r"augment.translate: 50 pixels of pictures of 12 x 10; choose less than 10"):
+        load(pictures).predict(np.zeros((1, 12, 10)), tta=2)
 
 
 def test_tampered_weights_are_refused(lab: Lab) -> None:

@@ -44,7 +44,7 @@ FIELDS: dict[str, Kind] = {
     "perspective": Number(low=0, high=0.6),
     "perspective_p": FRACTION,
     "elastic": NON_NEGATIVE,
-    "elastic_sigma": POSITIVE,
+    "elastic_sigma": Number(above=0, high=1000),
     "elastic_p": FRACTION,
     "brightness": FACTOR,
     "brightness_p": FRACTION,

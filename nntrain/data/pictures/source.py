@@ -15,6 +15,7 @@ from nntrain.data.dataset import Dataset, Split, class_counts
 from nntrain.data.files import existing_file, existing_folder
 from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.assembling import assembled, labels_note, with_labels
+from nntrain.data.pictures.copies import copies_notes, one_of_each, with_copies
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
 from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, Listing, is_archive, list_folder
 from nntrain.data.pictures.layout import SPLIT_OF_WORD, SPLITS, Layout, lay_out
@@ -115,7 +116,7 @@ class FolderSource:
         if pictures.broken:
             samples = samples.at(~np.isin(samples.stored, list(pictures.broken)))
         notes = notes_of(pictures, len(np.unique(samples.stored)))
-        rows, unlabelled, said = self._rows(samples, fold, path)
+        rows, unlabelled, said = self._rows(pictures, samples, fold, path)
         targets, task = _targets(samples, rows, standardize=standardize_target)
         _check_training(task, targets, rows.train)
         return self._dataset(
@@ -186,7 +187,9 @@ class FolderSource:
         classes = labels(table.columns[0], task) if task.is_classification else None
         return pictures, Samples(stored, splits, known, divided, task, classes, table)
 
-    def _rows(self, samples: Samples, fold: int | None, path: Path) -> tuple[Rows, Index, list[str]]:
+    def _rows(
+        self, pictures: Pictures, samples: Samples, fold: int | None, path: Path
+    ) -> tuple[Rows, Index, list[str]]:
         """The rows of each split, those without a label that training may see, and what is to be said."""
         said = []
         of = {split: np.flatnonzero((samples.splits == split) & samples.known) for split in SPLITS}
@@ -204,12 +207,15 @@ class FolderSource:
             if "test" not in samples.divided:
                 said.append("there is train and val, but no test: nothing is scored at the end")
         else:
+            ones = one_of_each(of["train"], samples.stored, known)
             if known is not None:
-                check_class_sizes(known[of["train"]], samples.task.classes)
+                check_class_sizes(known[ones], samples.task.classes)
             apart = "test" in samples.divided
-            drawn = by_chance(of["train"], self.shares, known, fold, test=not apart)
+            drawn = by_chance(ones, self.shares, known, fold, test=not apart)
+            drawn = with_copies(drawn, of["train"], samples.stored)
             rows = Rows(drawn.train, drawn.val, of["test"]) if apart else drawn
         rows.require_samples()
+        said += copies_notes(pictures, samples.stored, rows)
         without = np.flatnonzero(~samples.known & ~np.isin(samples.splits, ("val", "test")))
         if len(without):
             said.append(f"{are(len(without), 'picture')} without a label, for pre-training alone")
@@ -233,7 +239,7 @@ class FolderSource:
     ) -> Dataset:
         stored = samples.stored
         train = stored[rows.train]
-        parts = {"train": train, "val": stored[rows.val], "test": stored[rows.test], "unlabelled": stored[unlabelled]}
+        parts = {"train": train, "unlabelled": stored[unlabelled], "val": stored[rows.val], "test": stored[rows.test]}
         used = sum(map(len, parts.values()))
         limit = (machine_memory() / 2) if self.memory_limit is None else self.memory_limit * GIB
         _, channels, height, width = pictures.pixels.shape

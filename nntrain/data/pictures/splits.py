@@ -26,11 +26,15 @@ def in_memory(pictures: Pictures, rows: Index) -> torch.Tensor:
 
 
 def on_disk(pictures: Pictures, parts: dict[str, Index]) -> dict[str, torch.Tensor]:
-    """Mapped from the cache's file; where the splits do not lie there one after another, from a copy in their order."""
+    """Mapped from the cache's file where each split lies there as a whole, else from a copy in their order.
+
+    parts: rows by split, "train" and then "unlabelled" first: these two lie one behind the other, so that a slice is
+    both."""
     rows = np.concatenate(list(parts.values()))
     pixels = pictures.pixels
     begins = np.cumsum([0, *map(len, parts.values())])
-    if all(len(of) == 0 or (of[-1] - of[0] == len(of) - 1 and (np.diff(of) == 1).all()) for of in parts.values()):
+    runs = [np.concatenate([parts["train"], parts["unlabelled"]]), parts["val"], parts["test"]]
+    if all((np.diff(of) == 1).all() for of in runs):
         starts = {name: int(of[0]) if len(of) else 0 for name, of in parts.items()}
     else:
         pixels = _in_order(pictures, rows).pixels()

@@ -104,10 +104,8 @@ def table_dataset(
 
     train, val = split(rows.train), split(rows.val)
     test = split(rows.test) if len(rows.test) else None
-    if repeated := duplicates(train, val):
-        said.append(
-            f"{repeated} of {len(val)} validation rows are exact duplicates of training rows: their score flatters"
-        )
+    for name, (repeated, of) in duplicates(train, {"validation": val, "test": test}).items():
+        said.append(f"{repeated} of {of} {name} rows are exact duplicates of training rows: their score flatters")
     named = {"train": train, "val": val, "test": test}
     parts = {name: part for name, part in named.items() if part is not None}
     described += [{"name": name, "type": "-", "role": role} for name, role in (roles or {}).items()]
@@ -191,10 +189,14 @@ def _require_classes(task: Task, encoded: torch.Tensor, rows: Index) -> None:
         raise UserError(f"data: the training split has no sample of {what} {shown}; it cannot be learned")
 
 
-def duplicates(train: Split, val: Split) -> int:
-    """How many validation rows occur in training with the same inputs and the same target."""
-    ours, theirs = (_row_hashes(split) for split in (val, train))
-    return int(np.isin(ours, theirs).sum())
+def duplicates(train: Split, held_out: Mapping[str, Split | None]) -> dict[str, tuple[int, int]]:
+    """How many rows of a split occur in training with the same inputs and the same target, and how many there are; of
+    splits that have any."""
+    known, found = _row_hashes(train), {}
+    for name, split in held_out.items():
+        if split is not None and (repeated := int(np.isin(_row_hashes(split), known).sum())):
+            found[name] = repeated, len(split)
+    return found
 
 
 def _row_hashes(split: Split) -> NDArray[np.uint64]:
