@@ -286,9 +286,10 @@ def test_a_split_column_that_says_train_and_test_alone(table):
     assert (len(data.train), len(data.val), len(data.test)) == (40, 10, 10)
 
 
-def test_duplicates_between_training_and_validation_are_counted(table):
+@pytest.mark.parametrize("name", ["validation", "test"])
+def test_duplicates_of_training_rows_are_counted(table, name):
     data = table({"a": [i % 3 for i in range(ROWS)], "y": [("p", "q", "r")[i % 3] for i in range(ROWS)]})
-    assert "9 of 9 validation rows are exact duplicates of training rows: their score flatters" in data.notes
+    assert f"9 of 9 {name} rows are exact duplicates of training rows: their score flatters" in data.notes
 
 
 def test_weights_have_mean_1_over_training(table):
