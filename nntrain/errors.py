@@ -24,6 +24,9 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     names = list(allowed)
     lowered = {name.lower(): name for name in reversed(names)}
     matches = difflib.get_close_matches(word.lower(), lowered, n=1, cutoff=0.6)
+    begun = [name for name in lowered if len(word) > 2 and name.startswith(f"{word.lower()}_")]
+    if len(begun) == 1:  # width, where there is a width_multiplier
+        matches = begun
     return lowered[matches[0]] if matches else None
 
 

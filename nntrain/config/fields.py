@@ -185,7 +185,8 @@ class ListOf:
 
     @property
     def words(self) -> str:
-        count = f"{self.length} values" if self.length is not None else "values"
+        least = f"at least {self.minimum} values" if self.minimum > 1 else "values"
+        count = f"{self.length} values" if self.length is not None else least
         return f"a list of {count}, each {self.kind.words}"
 
     def complaint(self, value: Any) -> str | None:
@@ -273,10 +274,10 @@ class Variant:
 
 
 class Either:
-    """Any of several kinds; what it says of a wrong value names them all."""
+    """Any of several kinds, those within a kind among them too; what it says of a wrong value names them all."""
 
     def __init__(self, *kinds: Kind) -> None:
-        self.kinds = kinds
+        self.kinds = tuple(one for kind in kinds for one in (kind.kinds if isinstance(kind, Either) else (kind,)))
 
     @property
     def words(self) -> str:
@@ -293,7 +294,9 @@ class Either:
                 or (listed and isinstance(kind, ListOf))
                 or (mapped and isinstance(kind, MapOf | Keyed))
             ):
-                return one
+                others = [other.words for other in self.kinds if other is not kind and not isinstance(other, Null)]
+                guessed = "did you mean" in one
+                return f"{one}, or {' or '.join(others)}" if text and others and not guessed else one
         return f"{shown(value)} is not {self.words}"
 
 

@@ -73,6 +73,13 @@ WRONG: list[tuple[Kind, Any, str]] = [
     (COLOURS, 3, "3 is not one of red, green"),
     (ListOf(Integer()), 3, "3 is not a list of values, each a whole number"),
     (ListOf(Integer()), "ab", "'ab' is not a list of values, each a whole number"),
+    (ListOf(Integer(), minimum=2), 3, "3 is not a list of at least 2 values, each a whole number"),
+    (optional(Either(Integer(), ListOf(Integer(), minimum=2))), [3], "[3] needs at least 2 entries"),
+    (
+        Either(COLOURS, ListOf(Text("a name"))),
+        "blue",
+        "unknown colour 'blue' (choices: red, green), or a list of values, each a name",
+    ),
     (ListOf(Integer(), length=2), [1], "[1] has 1 entries; it must be a list of 2 values, each a whole number"),
     (ListOf(Integer(), minimum=1), [], "[] needs at least 1 entries"),
     (ListOf(Integer()), [1, "a", None], "entry 1: 'a' is not a whole number; entry 2: null is not a whole number"),

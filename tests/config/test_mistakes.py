@@ -104,6 +104,26 @@ def test_a_mistake_on_the_command_line(word: str, mistakes: Mistakes) -> None:
     assert word in said or word.startswith("config=") or "not understood" in said
 
 
+def test_a_name_that_another_begins_with_leads_to_it(mistakes: Mistakes) -> None:
+    (said,) = mistakes("model: resnet", "model.width=8")
+    assert "model resnet has no setting 'width'; did you mean 'model.width_multiplier'?" in said
+
+
+def test_pictures_larger_than_any_that_is_decoded_are_refused(mistakes: Mistakes) -> None:
+    (said,) = mistakes("data: {name: folder, path: a}", "data.size=[10000,100000]")
+    assert said.startswith("data.size: 10000 x 100000 are 1,000,000,000 pixels, and data.max_pixels is 89,478,485")
+
+
+def test_classes_are_at_least_two_and_each_named_once(mistakes: Mistakes) -> None:
+    for given, wrong in {
+        "[cat]": "['cat'] needs at least 2 entries",
+        "[cat,dog,cat]": "'cat' is named more than once",
+        "cat": "'cat' is not a whole number of at least 2 or a list of at least 2 values, each a class's name",
+    }.items():
+        (said,) = mistakes("data: {name: folder, path: a}", f"data.classes={given}")
+        assert said.startswith(f"data.classes: {wrong}")
+
+
 RECIPES = {
     # sections and keys
     "modell: {}": "modell: there is no such section or setting; did you mean 'model'? (mine.yaml, line 1)",

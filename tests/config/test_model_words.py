@@ -67,7 +67,8 @@ WRONG = {
     "reuse=encodr": "model.reuse: unknown reuse 'encodr'; did you mean 'encoder'? (choices: all_but_head, ",
     "reuse={first:0}": "model.reuse: first: 0 is not a whole number of at least 1",
     "reuse=[]": "model.reuse: [] needs at least 1 entries",
-    "freeze=all": "model.freeze: unknown freeze 'all' (choices: none, backbone)",
+    "freeze=all": "model.freeze: unknown freeze 'all' (choices: none, backbone), or {first: a whole number of "
+    "at least 1} or a list of values, each a layer's name or pattern",
     "freeze={last:2}": "model.freeze: {'last': 2} is not {first: a whole number of at least 1}",
     "unfreeze_at=3": "model.unfreeze_at: 3 is not {epochs: a whole number of at least 1, every: a whole number",
     "unfreeze_at={epochs:2,evry:1}": "model.unfreeze_at: unknown key 'evry'; did you mean 'every'?",

@@ -184,7 +184,8 @@ def test_several_labels_and_none(tmp_path: Path) -> None:
     assert {known[one.numpy().tobytes()] for one in data.unlabelled} == {""}
     assert "3 pictures are without a label, for pre-training alone" in data.notes
     assert said(table, task="multilabel") == (
-        "data.label_separator: the character between the labels of a picture, such as ';' or '|'"
+        "data.label_separator: is not set, and task=multilabel needs it: the character between the labels of a "
+        "picture, such as ';' or '|'"
     )
     assert "data.task=classification has none" in said(table, task="classification", label_separator=";")
 

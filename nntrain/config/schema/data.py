@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nntrain.config.fields import (
@@ -113,6 +113,11 @@ def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
                 yield key, f"is for data sets of picture files; the pictures of {dataset} are taken as they are"
     if name in ("idx", "folder", "vision") and isinstance(classes, int):
         yield "classes", f"{classes} is not a list of the classes' names"
+    if isinstance(classes, Sequence):
+        names = [str(one) for one in classes]
+        for twice in sorted({one for one in names if names.count(one) > 1}):
+            yield "classes", f"'{twice}' is named more than once"
+    yield from _too_large(section.get("size"), section.get("max_pixels"))
     separator = section.get("separator")
     if separator is not None and len(separator) > 1 and separator not in ("tab", "space", "\\t"):
         yield "separator", f"{separator!r} is not one character, tab or space"
@@ -128,3 +133,11 @@ def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for key in ("val_path", "split_column", "time_column"):
             if section.get(key) is not None:
                 yield "folds", f"stands beside {key}: with k-fold every row validates once; leave one of them out"
+
+
+def _too_large(size: int | Sequence[int] | None, most: int | None) -> Iterator[tuple[str, str]]:
+    """Pictures are to be of a size that would not be decoded."""
+    if size is not None and most is not None:
+        height, width = (size, size) if isinstance(size, int) else size
+        if height * width > most:
+            yield "size", f"{height} x {width} are {height * width:,} pixels, and data.max_pixels is {most:,}"

@@ -167,7 +167,10 @@ class FolderSource:
         if self.classes is not None:
             raise UserError("data.classes: chooses class folders; leave rows out of the table instead")
         if self.task == "multilabel" and self.label_separator is None and isinstance(self.target, str | int | None):
-            raise UserError("data.label_separator: the character between the labels of a picture, such as ';' or '|'")
+            raise UserError(
+                "data.label_separator: is not set, and task=multilabel needs it: the character between the labels of a "
+                "picture, such as ';' or '|'"
+            )
         table = read_table(path, self.target, self.label_separator)
         task = task_of_table(table, self.task, self.label_separator)
         unique = sorted(set(table.names))
