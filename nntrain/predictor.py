@@ -125,7 +125,7 @@ class Predictor:
         if not features_module(self._program.network.body):
             raise UserError(f"{self.path}: model {self.config['model']['name']} has no layer before its outputs")
         with self._arithmetic():
-            return codes_of(self._program, self.preprocessing.inputs(raw).to(self.device)).cpu().numpy()
+            return codes_of(self._program, self.preprocessing.inputs(raw)).cpu().numpy()
 
     def evaluate(self, raw: Any, tta: int = 1) -> dict[str, float]:
         """Loss and metrics on raw inputs that carry their targets, or on a split. tta: as above; then without the loss,
@@ -143,7 +143,7 @@ class Predictor:
             assert not isinstance(objective, Reconstruction)
             if draws is not None:
                 return mean_predictions(self._program, inputs, draws, tta).cpu()
-            return objective.predictions(outputs_of(self._program, inputs.to(self.device))).cpu()
+            return objective.predictions(outputs_of(self._program, inputs)).cpu()
 
     def _draws(self, tta: int) -> Augment | None:
         """The run's augmentation for `tta` views of a sample, without what mixes or hides; None for one view."""

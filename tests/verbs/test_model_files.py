@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from lab import Lab
+from lab import TINY, Lab
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -60,7 +61,7 @@ def test_a_data_source_of_its_own_is_not_run_unless_trusted(lab: Lab, monkeypatc
 def test_a_network_larger_than_its_weights_is_refused_before_it_is_built(lab: Lab, change: dict[str, object]) -> None:
     run = lab.fit("epochs=1")
     config = load_model(run.best)[1]["config"]
-    section = config["model"] | change["model"]  # type: ignore[operator]
+    section = config["model"] | change["model"]
     changed(run.best, config=config | {"model": section})
     with pytest.raises(UserError, match="describes a network larger than the weights it holds; refused"):
         load(run.best)
@@ -105,14 +106,22 @@ def test_words_about_itself_that_make_no_sense_are_refused_with_one_line(lab: La
     assert "\n" not in str(refused.value)
 
 
+@pytest.fixture(scope="module")
+def of_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    pixels = np.random.default_rng(0).integers(256, size=(60, 12, 10), dtype=np.uint8)
+    np.savez(folder / "pictures.npz", x=pixels, y=np.arange(60) % 3)
+    (folder / "tiny.yaml").write_text(TINY)
+    words = ("data=arrays", f"data.path={folder / 'pictures.npz'}", "model=cnn", "model.width=4", "epochs=1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return Lab(folder).fit(*words, "augment=pictures", "augment.flip=0.5").best
+
+
 @pytest.fixture
-def pictures(lab: Lab) -> Path:
+def pictures(of_pictures: Path, tmp_path: Path) -> Path:
     """The model file of a network that was trained on pictures of 12 x 10, with augmentation."""
-    draw = np.random.default_rng(0)
-    pixels = draw.integers(256, size=(60, 12, 10), dtype=np.uint8)
-    np.savez(lab.folder / "pictures.npz", x=pixels, y=np.arange(60) % 3)
-    words = ("data=arrays", f"data.path={lab.folder / 'pictures.npz'}", "model=cnn", "model.widths=[4]", "epochs=1")
-    return lab.fit(*words, "augment=pictures", "augment.flip=0.5").best
+    return Path(shutil.copy(of_pictures, tmp_path / "model.safetensors"))
 
 
 def about(path: Path) -> dict[str, Any]:
@@ -146,7 +155,7 @@ def test_a_tables_columns_must_be_those_that_the_network_takes(lab: Lab) -> None
 
 SETTINGS = {
     "augment.randaugment": (50, "50 is not a whole number from 0 to 8"),
-    "augment.elastic_sigma": (1e9, "1000000000.0 is not a number from .* 1000"),
+    "augment.elastic_sigma": (1e9, "1000000000.0 is not a number of at most 1000"),
     "augment.shake": (1, "unknown setting of augment pictures 'shake'"),
     "augment.scale": ([2, 1], "must be the least and then the greatest"),
     "loss.gamma": ("x", "unknown setting of loss auto 'gamma'"),
