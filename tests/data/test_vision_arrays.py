@@ -202,7 +202,10 @@ def test_stl10_brings_its_pictures_without_labels(tmp_path):
     assert torch.equal(data.unlabelled, torch.from_numpy(held["unlabeled"]))
     kept = VisionSource(dataset="stl10", root=str(tmp_path), labels=10).load()
     assert len(kept.unlabelled) == len(data.train) - 10 + 7
-    (tmp_path / "stl10_binary" / "unlabeled_X.bin").unlink()
+    more = tmp_path / "stl10_binary" / "unlabeled_X.bin"
+    more.write_bytes(bytes(more.stat().st_size))
+    assert VisionSource(dataset="stl10", root=str(tmp_path)).load().fingerprint != data.fingerprint
+    more.unlink()
     assert VisionSource(dataset="stl10", root=str(tmp_path)).load().unlabelled is None
 
 

@@ -70,8 +70,9 @@ def _stl10(paths: Sequence[Path]) -> Arrays:
             raise UserError(f"{images}: holds {len(pixels)} pictures, but {labels.name} {len(known)} labels")
         parts.append((np.ascontiguousarray(pixels), check_labels(known, 10, str(labels))))
     more = paths[0].with_name("unlabeled_X.bin")
-    unlabelled = _by_columns(more) if more.is_file() else None
-    return Arrays(parts[0], parts[1], STL10_CLASSES, tuple(paths), unlabelled)
+    if not more.is_file():
+        return Arrays(parts[0], parts[1], STL10_CLASSES, tuple(paths))
+    return Arrays(parts[0], parts[1], STL10_CLASSES, (*paths, more), _by_columns(more))
 
 
 def _by_columns(path: Path) -> NDArray[np.uint8]:
