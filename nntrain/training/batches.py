@@ -6,11 +6,11 @@ Legend: B samples in a batch, N in the training split.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,7 +22,9 @@ from nntrain.training.step import Batch, Mixed
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
 
+T = TypeVar("T")
 Indices = tuple[Tensor, ...]  # of the batches of one step; empty: the split as it is
+PROBE_BYTES = 2**28  # of inputs that `some_of` takes into memory from a split that lies on disk
 AHEAD = 4  # steps whose samples are fetched before they are wanted, where fetching may wait for a disk
 
 
@@ -58,7 +60,10 @@ def step_sizes(split: Split, order: list[Indices]) -> list[int]:
 
 
 def some_of(split: Split, count: int, seed: int) -> Split:
-    """`count` samples drawn without replacement, derived from the seed alone; all of them where there are no more."""
+    """`count` samples drawn without replacement, derived from the seed alone; all of them where there are no more. Of a
+    split that lies on disk, no more than `PROBE_BYTES` of them."""
+    if split.streamed:
+        count = min(count, max(1, PROBE_BYTES // split.inputs[:1].nbytes))
     if count >= len(split):
         return replace(split)
     drawn = torch.randperm(len(split), generator=generator(seed, "probe"))[:count].to(split.inputs.device)
@@ -70,10 +75,14 @@ def upcoming(
     split: Split, order: list[Indices], start: int, augment: Augment | None, epoch: int
 ) -> Iterator[list[Batch]]:
     """The batches of each step of `order` from position `start` on, as they train."""
-    steps = (partial(take, split, indices) for indices in order[start:])
-    taken = _fetched_ahead(steps) if split.streamed else (step() for step in steps)
-    for indices, batches in zip(order[start:], taken, strict=True):
-        yield batches if augment is None else augmented(split, indices, batches, augment, epoch)
+    if not split.streamed:
+        for indices in order[start:]:
+            batches = take(split, indices)
+            yield batches if augment is None else augmented(split, indices, batches, augment, epoch)
+        return
+    steps = (partial(_with_partners, split, indices, augment, epoch) for indices in order[start:])
+    for indices, (batches, partners) in zip(order[start:], _fetched_ahead(steps), strict=True):
+        yield batches if augment is None else augmented(split, indices, batches, augment, epoch, partners)
 
 
 def take(split: Split, indices: Indices) -> list[Batch]:
@@ -83,19 +92,48 @@ def take(split: Split, indices: Indices) -> list[Batch]:
     return [_samples(split, index) for index in indices]
 
 
-def augmented(split: Split, indices: Indices, batches: list[Batch], augment: Augment, epoch: int) -> list[Batch]:
-    """The batches of one step, each sample changed as `augment` draws it in this epoch."""
-    indices = indices or (torch.arange(len(split), device=split.inputs.device),)
-    return [_augmented(split, i, batch, augment, epoch) for i, batch in zip(indices, batches, strict=True)]
+def augmented(
+    split: Split,
+    indices: Indices,
+    batches: list[Batch],
+    augment: Augment,
+    epoch: int,
+    partners: Sequence[Batch | None] | None = None,
+) -> list[Batch]:
+    """The batches of one step, each sample changed as `augment` draws it in this epoch. partners: what is mixed into
+    them, as it is in the split, where it was fetched already."""
+    indices = indices or (_all(split),)
+    return [
+        _augmented(split, index, batch, augment, epoch, partner)
+        for index, batch, partner in zip(indices, batches, partners or [None] * len(batches), strict=True)
+    ]
 
 
-def _augmented(split: Split, index: Tensor, batch: Batch, augment: Augment, epoch: int) -> Batch:
+def _all(split: Split) -> Tensor:
+    return torch.arange(len(split), device=split.inputs.device)
+
+
+def _with_partners(
+    split: Split, indices: Indices, augment: Augment | None, epoch: int
+) -> tuple[list[Batch], list[Batch | None]]:
+    """The batches of one step, and what is mixed into them, as it is in the split. Who is mixed with whom is drawn
+    where the inputs are: asking the device would wait for it."""
+    partners: list[Batch | None] = []
+    for index in indices or (_all(split),):
+        mixing = None if augment is None else augment.mixing(index, epoch, len(split))
+        partners.append(None if mixing is None else _samples(split, mixing.partner))
+    return take(split, indices), partners
+
+
+def _augmented(
+    split: Split, index: Tensor, batch: Batch, augment: Augment, epoch: int, partner: Batch | None = None
+) -> Batch:
     samples = index.to(batch.inputs.device)
     inputs = augment(batch.inputs, samples, epoch)
     mixing = augment.mixing(samples, epoch, len(split))
     if mixing is None:
         return replace(batch, inputs=inputs)
-    other = _samples(split, mixing.partner.to(split.inputs.device))
+    other = _samples(split, mixing.partner.to(split.inputs.device)) if partner is None else partner
     others = augment(other.inputs, mixing.partner, epoch)
     inputs, share = augment.mix(inputs, others, mixing)
     return replace(batch, inputs=inputs, mixed=Mixed(other.targets, share))
@@ -111,9 +149,9 @@ def _samples(split: Split, index: Tensor) -> Batch:
     )
 
 
-def _fetched_ahead(calls: Iterable[Callable[[], list[Batch]]]) -> Iterator[list[Batch]]:
+def _fetched_ahead(calls: Iterable[Callable[[], T]]) -> Iterator[T]:
     """The results of `calls` in order, computed up to `AHEAD` of them ahead by a thread."""
-    waiting: deque[Future[list[Batch]]] = deque()
+    waiting: deque[Future[T]] = deque()
     with ThreadPoolExecutor(1, "nntrain-fetch") as thread:
         try:
             for call in calls:

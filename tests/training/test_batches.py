@@ -10,7 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from nntrain.training.batches import epoch_order, upcoming
+from nntrain.augment.rows import Rows
+from nntrain.data.dataset import Split, TableFeatures
+from nntrain.training import batches
+from nntrain.training.batches import Augment, epoch_order, some_of, upcoming
 from nntrain.training.step import Batch, Mixed, forward
 from nntrain.training.trainer import Trainer
 
@@ -76,6 +79,43 @@ def test_each_sample_is_changed_and_mixed_with_its_partner(trainer: Build, strea
         assert torch.equal(batch.targets, split.targets[index])
         assert batch.mixed is not None
         assert torch.equal(batch.mixed.targets, split.targets[partner])
+
+
+@pytest.mark.parametrize("augment", [Half(), Rows(features=TableFeatures(4), seed=3, mixup=0.3)], ids=["half", "rows"])
+def test_a_streamed_split_is_mixed_as_one_in_memory(trainer: Build, augment: Augment) -> None:
+    plain, streamed = trainer(accumulate=2), trainer(accumulate=2)
+    streamed.train = replace(streamed.train, streamed=True)
+    plain.augment = streamed.augment = augment
+    plain.fit()
+    streamed.fit()
+    assert torch.equal(plain.state.params.flat, streamed.state.params.flat)
+
+
+def test_partners_are_fetched_ahead_too(trainer: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+    real = batches._samples
+
+    def seen(split: Split, index: Tensor) -> Batch:
+        threads.append(threading.current_thread().name)
+        return real(split, index)
+
+    monkeypatch.setattr(batches, "_samples", seen)
+    t = trainer()
+    order = epoch_order(t.train, t.course, 1)
+    list(upcoming(replace(t.train, streamed=True), order, 0, Half(), 1))
+    assert len(threads) == 2 * len(order)
+    assert all(name.startswith("nntrain-fetch") for name in threads)
+
+
+@pytest.mark.parametrize(("streamed", "count"), [(False, 30), (True, 12)])
+def test_few_samples_of_a_split_on_disk_are_taken_into_memory(
+    trainer: Build, monkeypatch: pytest.MonkeyPatch, streamed: bool, count: int
+) -> None:
+    split = replace(trainer().train, streamed=streamed)
+    monkeypatch.setattr(batches, "PROBE_BYTES", 12 * split.inputs[0].nbytes + 5)
+    some = some_of(split, 30, 0)
+    assert len(some) == len(some.targets) == count
+    assert not some.streamed
 
 
 def test_a_full_batch_is_augmented_too(trainer: Build) -> None:
