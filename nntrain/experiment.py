@@ -212,12 +212,12 @@ def layout_of(dataset: Dataset) -> Layout:
     """What there is to reconstruct, and the range of its values in the training split."""
     features, inputs = dataset.features, dataset.train.inputs
     if isinstance(features, PixelFeatures):
-        some = inputs[:RANGE_SAMPLES].flatten(2).transpose(0, 1).flatten(1)
+        some = inputs[:RANGE_SAMPLES]
         unit = tuple(std if std > 0 else 1.0 for std in features.std)
         shape = (features.channels, features.height, features.width)
         ends = [
             tuple((value - mean) / std for value, mean, std in zip(end.tolist(), features.mean, unit, strict=True))
-            for end in (some.amin(1), some.amax(1))
+            for end in (some.amin((0, 2, 3)), some.amax((0, 2, 3)))  # no copy
         ]
         return Layout(shape=shape, low=ends[0], high=ends[1], unit=unit)
     numbers = inputs[:, : features.numeric]

@@ -13,13 +13,16 @@ import torch
 import nntrain
 from nntrain.checks import find_device
 from nntrain.config.compose import compose
+from nntrain.data.dataset import Dataset, PixelFeatures, Split
+from nntrain.data.pictures.preprocessing import PixelPreprocessing
 from nntrain.errors import UserError
-from nntrain.experiment import build_experiment
+from nntrain.experiment import build_experiment, layout_of
 from nntrain.models.activations import ACTIVATIONS
 from nntrain.models.norms import NORMS
 from nntrain.models.table import INITIALIZERS, MODELS
 from nntrain.objective.table import LOSSES
 from nntrain.optim.table import OPTIMIZERS, SCHEDULES
+from nntrain.task import Task
 from nntrain.verbs.evaluate import evaluate_words
 from nntrain.verbs.finish import _remedies
 
@@ -170,6 +173,15 @@ def test_a_built_experiment_has_what_the_config_says() -> None:
     assert course.swa_start == 3  # of 4 steps in 2 epochs of 42 samples, 32 a step
     assert course.metrics == ("accuracy",)
     assert built.state.average is not None
+
+
+def test_the_range_of_pictures_is_that_of_each_channel() -> None:
+    inputs = torch.full((4, 2, 3, 3), 10, dtype=torch.uint8)
+    inputs[0, 0, 1, 1], inputs[3, 1, 2, 0] = 50, 4
+    features = PixelFeatures(2, 3, 3, (10.0, 20.0), (2.0, 4.0))
+    split, task = Split(inputs, torch.zeros(4, 0)), Task("reconstruction", ())
+    layout = layout_of(Dataset(split, split, None, task, features, PixelPreprocessing(features, task), ""))
+    assert (layout.low, layout.high) == ((0.0, -4.0), (20.0, -2.5))
 
 
 def test_the_same_seed_draws_the_same_network() -> None:
