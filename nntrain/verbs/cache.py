@@ -91,9 +91,13 @@ def _clear(names: Sequence[str], stream: TextIO | None) -> dict[str, Any]:
         raise UserError(*(f"cache clear: {unknown('entry', name, list(found))}" for name in wrong))
     chosen = [found[name] for name in names] if names else list(found.values())
     left = [] if names else picture_cache.leftovers()
+    busy = [folder for folder in left if picture_cache.in_work(folder)]
+    left = [folder for folder in left if folder not in busy]
     freed = sum(entry.size for entry in chosen)
     for folder in (*(entry.folder for entry in chosen), *left):
         picture_cache.remove(folder)
     said = f"{plural(len(chosen), 'entry', 'entries')} deleted, {size(freed)} freed"
+    if busy:
+        said += f"; {plural(len(busy), 'unfinished folder')} stay{'s' * (len(busy) == 1)}, being in work now"
     show(lambda page: [Text(said)], stream)
     return {"deleted": [entry.name for entry in chosen], "unfinished": len(left), "bytes": freed}

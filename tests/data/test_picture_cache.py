@@ -201,6 +201,27 @@ def test_who_comes_second_waits_and_takes_what_the_first_made() -> None:
     assert made == ["once"]
 
 
+def test_what_is_deleted_before_it_is_mapped_is_made_again(
+    tmp_path: Path, decodes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = fill(tmp_path / "tree", tree("a", "b"))
+    first = load(root, memory_limit=SMALL)
+    real, vanishing = picture_cache.find, [entry.name for entry in picture_cache.entries()]
+
+    def find(name: str) -> picture_cache.Entry | None:
+        found = real(name)
+        if name in vanishing:
+            vanishing.remove(name)
+            picture_cache.remove(picture_cache.pictures_dir() / name)
+        return found
+
+    monkeypatch.setattr(picture_cache, "find", find)
+    second = load(root, memory_limit=SMALL)
+    assert not vanishing
+    assert len(decodes) == 2
+    assert torch.equal(first.train.inputs, second.train.inputs)
+
+
 def test_pixels_mapped_from_the_cache_cannot_be_spoiled() -> None:
     entry = picture_cache.make("x-1", _two)
     entry.pixels()[:] = 9

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from nntrain.cli import main
 from nntrain.data.pictures import cache as picture_cache
-from nntrain.data.pictures.cache import HEADER, UNFINISHED
+from nntrain.data.pictures.cache import HEADER, UNFINISHED, Entry
 
 
 @pytest.fixture(autouse=True)
@@ -79,6 +80,39 @@ def test_what_a_killed_process_left_is_said_and_cleared(tmp_path: Path, capsys: 
     assert "1 folder unfinished or damaged" in said(capsys)[1]
     assert said(capsys, "clear")[0] == 0
     assert not left.exists()
+
+
+def test_what_is_in_work_now_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    heard: list[str] = []
+
+    def build(file: Path) -> dict[str, object]:
+        heard.append(said(capsys, "clear")[1])
+        file.write_bytes(b"")
+        return {"what": "x", "pictures": 0, "channels": 1, "height": 8, "width": 8}
+
+    keep("cats-12")
+    assert picture_cache.make("dogs-34", build).pixels().shape == (0, 1, 8, 8)
+    assert "1 entry deleted, 94.0 KiB freed; 1 unfinished folder stays, being in work now" in heard[0]
+    assert [entry.name for entry in picture_cache.entries()] == ["dogs-34"]
+
+
+def test_what_vanishes_meanwhile_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep("cats-12")
+    keep("dogs-34")
+    real = picture_cache.find
+
+    def find(name: str) -> Entry | None:
+        found = real(name)
+        if found is not None and name == "cats-12":
+            shutil.rmtree(found.folder)
+        return found
+
+    monkeypatch.setattr(picture_cache, "find", find)
+    (dogs,) = picture_cache.entries()
+    assert dogs.name == "dogs-34"
+    shutil.rmtree(dogs.folder)
+    assert (dogs.size, dogs.last_used) == (0, 0.0)
+    picture_cache.remove(dogs.folder)
 
 
 def test_mistakes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

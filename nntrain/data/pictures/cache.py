@@ -45,13 +45,18 @@ class Entry:
 
     @property
     def size(self) -> int:
-        """Bytes on disk."""
-        return sum(file.stat().st_size for file in self.folder.iterdir())
+        """Bytes on disk; of what is deleted meanwhile, what is left."""
+        total = 0
+        with suppress(FileNotFoundError):
+            total = sum(file.stat().st_size for file in self.folder.iterdir())
+        return total
 
     @property
     def last_used(self) -> float:
-        """Seconds since 1970."""
-        return (self.folder / ABOUT).stat().st_mtime
+        """Seconds since 1970; 0 where it was deleted meanwhile."""
+        with suppress(FileNotFoundError):
+            return (self.folder / ABOUT).stat().st_mtime
+        return 0.0
 
     def pixels(self) -> NDArray[np.uint8]:
         """uint8 [N, C, H, W], mapped into memory; what is written to it stays with us."""
@@ -117,6 +122,14 @@ def find(name: str) -> Entry | None:
     return Entry(folder, about) if size == HEADER + int(np.prod(shape, dtype=object)) else None
 
 
+def opened(name: str, build: Callable[[Path], Mapping[str, Any]]) -> tuple[Entry, NDArray[np.uint8]]:
+    """The entry of that name, found or made, and its pixels. One that is deleted before it is mapped is made again."""
+    while True:
+        entry = find(name) or make(name, build)
+        with suppress(FileNotFoundError):
+            return entry, entry.pixels()
+
+
 def make(name: str, build: Callable[[Path], Mapping[str, Any]]) -> Entry:
     """The entry of that name: found, else made by `build`, which is given the path of a file for the pixels.
 
@@ -126,7 +139,7 @@ def make(name: str, build: Callable[[Path], Mapping[str, Any]]) -> Entry:
     top = pictures_dir()
     try:
         top.mkdir(parents=True, exist_ok=True)
-        with _locked(top / f".{name}.lock"):
+        with _locked(_lock_of(top / name)):
             if (found := find(name)) is not None:
                 return found
             work = top / f"{UNFINISHED}{name}-{secrets.token_hex(4)}"
@@ -149,7 +162,8 @@ def _build(work: Path, folder: Path, build: Callable[[Path], Mapping[str, Any]])
         pixels.write(_header(shape))
         pixels.flush()
         os.fsync(pixels.fileno())
-    _write(work / ABOUT, json.dumps({**about, "made": time.time()}).encode())
+    said = json.dumps({**about, "made": time.time()})
+    _write(work / ABOUT, said.encode())
     _flush(work)
     if folder.exists():  # damaged, or made meanwhile where files cannot be locked
         if (made := find(folder.name)) is not None:
@@ -162,16 +176,16 @@ def _build(work: Path, folder: Path, build: Callable[[Path], Mapping[str, Any]])
             raise
         return made
     _flush(folder.parent)
-    entry = find(folder.name)
-    assert entry is not None
-    return entry
+    return Entry(folder, json.loads(said))
 
 
 def entries() -> list[Entry]:
     """Everything that is there and whole, the last used first."""
     top = pictures_dir()
     found = [find(folder.name) for folder in top.iterdir()] if top.is_dir() else []
-    return sorted((entry for entry in found if entry is not None), key=lambda entry: -entry.last_used)
+    times = {entry.name: entry.last_used for entry in found if entry is not None}
+    there = [entry for entry in found if entry is not None and times[entry.name]]
+    return sorted(there, key=lambda entry: -times[entry.name])
 
 
 def leftovers() -> list[Path]:
@@ -182,15 +196,36 @@ def leftovers() -> list[Path]:
     return sorted(folder for folder in top.iterdir() if folder.is_dir() and find(folder.name) is None)
 
 
+def in_work(folder: Path) -> bool:
+    """Whether a process that lives is making the entry that this folder is, or is the beginning of."""
+    name = re.sub(f"^{re.escape(UNFINISHED)}(.*)-[0-9a-f]+$", r"\1", folder.name)
+    lock = _lock_of(folder.with_name(name))
+    if sys.platform == "win32" or not lock.exists():  # there, files that are open cannot be deleted
+        return False
+    import fcntl
+
+    with suppress(FileNotFoundError), lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:  # a file system without locks
+            return False
+    return False
+
+
 def remove(folder: Path) -> None:
-    """Delete an entry or a leftover. Who has it mapped keeps it until it ends. UserError where the disk refuses."""
+    """Delete an entry or a leftover, if nobody else has. Who has it mapped keeps it until it ends. UserError where the
+    disk refuses."""
     try:
         gone = folder.with_name(f"{UNFINISHED}{folder.name}-{secrets.token_hex(4)}")
-        folder.rename(gone)  # nobody finds half of it
-        shutil.rmtree(gone)
+        with suppress(FileNotFoundError):
+            folder.rename(gone)  # nobody finds half of it
+            shutil.rmtree(gone)
     except OSError as error:
         raise UserError(f"cache: cannot delete {folder}: {error.strerror or error}") from None
-    (folder.parent / f".{folder.name}.lock").unlink(missing_ok=True)
+    if not in_work(folder):
+        _lock_of(folder).unlink(missing_ok=True)
 
 
 def _header(shape: tuple[int, ...]) -> bytes:
@@ -222,6 +257,11 @@ def _flush(folder: Path) -> None:
         return
     finally:
         os.close(file)
+
+
+def _lock_of(folder: Path) -> Path:
+    """The file that is locked while an entry is made."""
+    return folder.with_name(f".{folder.name}.lock")
 
 
 @contextmanager

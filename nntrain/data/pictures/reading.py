@@ -60,12 +60,16 @@ def read_pictures(supply: Supply, wanted: Wanted, what: Path, key: str) -> Pictu
     asked = asdict(wanted)
     del asked["patient"]
     name = picture_cache.folder_name(_label(what, wanted), picture_cache.key_of(key, asked))
-    entry = picture_cache.find(name)
-    seconds = None
-    if entry is None:
+    seconds: float | None = None
+
+    def build(file: Path) -> dict[str, Any]:
+        nonlocal seconds
         began = time.monotonic()
-        entry = picture_cache.make(name, lambda file: _decoded(supply, wanted, what, file))
+        about = _decoded(supply, wanted, what, file)
         seconds = time.monotonic() - began
+        return about
+
+    entry, pixels = picture_cache.opened(name, build)
     entry.used()
     about = entry.about
     broken = {int(row): str(said) for row, said in about["broken"]}
@@ -74,7 +78,7 @@ def read_pictures(supply: Supply, wanted: Wanted, what: Path, key: str) -> Pictu
         row, said = min(broken.items())
         raise _refusal(what, str(names[row]), said, len(broken) - 1)
     listing = Listing(names, about["sizes"], [], about["folders"], about["others"])
-    return Pictures(listing, entry.pixels(), broken, np.array(about["sums"], dtype=np.int64), seconds, entry)
+    return Pictures(listing, pixels, broken, np.array(about["sums"], dtype=np.int64), seconds, entry)
 
 
 def _label(what: Path, wanted: Wanted) -> str:

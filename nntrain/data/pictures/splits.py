@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nntrain.data.dataset import PixelFeatures
 from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.assembling import BLOCK, pixel_features
-from nntrain.data.pictures.cache import Entry
 from nntrain.data.pictures.reading import Pictures
 from nntrain.data.splitting import Index
 
@@ -37,14 +37,14 @@ def on_disk(pictures: Pictures, parts: dict[str, Index]) -> dict[str, torch.Tens
     if all((np.diff(of) == 1).all() for of in runs):
         starts = {name: int(of[0]) if len(of) else 0 for name, of in parts.items()}
     else:
-        pixels = _in_order(pictures, rows).pixels()
+        pixels = _in_order(pictures, rows)
         starts = {name: int(begin) for name, begin in zip(parts, begins, strict=False)}
     whole = torch.from_numpy(pixels)
     return {name: whole[starts[name] : starts[name] + len(of)] for name, of in parts.items()}
 
 
-def _in_order(pictures: Pictures, rows: Index) -> Entry:
-    """A copy of the decoded pictures on disk, in the order of `rows`."""
+def _in_order(pictures: Pictures, rows: Index) -> NDArray[np.uint8]:
+    """A copy of the decoded pictures on disk, in the order of `rows`, mapped."""
     digest = hashlib.blake2b(rows.tobytes(), digest_size=6).hexdigest()
     entry, pixels = pictures.entry, pictures.pixels
     most = max(1, BLOCK // int(np.prod(pixels.shape[1:])))
@@ -57,7 +57,7 @@ def _in_order(pictures: Pictures, rows: Index) -> Entry:
         size = {key: entry.about[key] for key in ("channels", "height", "width")}
         return {"what": f"{entry.about['what']}, in the order of its splits", "pictures": len(rows), **size}
 
-    return picture_cache.make(f"{entry.name}-{digest}", build)
+    return picture_cache.opened(f"{entry.name}-{digest}", build)[1]
 
 
 def statistics(pictures: Pictures, rows: Index) -> PixelFeatures:
