@@ -175,6 +175,8 @@ def test_configs_lists_shows_and_copies(cwd: Path, capsys: pytest.CaptureFixture
     assert "momentum: 0.9" in out
     assert "…" not in out
     assert "rmsprop" not in out
+    _, out, _ = said(capsys, "configs", "model", "mlp")
+    assert "rectifiers  relu, relu6, leaky_relu (negative_slope: 0.01)" in out  # what "see below" points to
     _, out, _ = said(capsys, "configs", "recipes")
     assert all(name in out for name in listed["recipes"])
     assert said(capsys, "configs", "digits")[1].startswith("# ")

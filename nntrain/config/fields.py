@@ -277,7 +277,9 @@ class Either:
     """Any of several kinds, those within a kind among them too; what it says of a wrong value names them all."""
 
     def __init__(self, *kinds: Kind) -> None:
-        self.kinds = tuple(one for kind in kinds for one in (kind.kinds if isinstance(kind, Either) else (kind,)))
+        self.kinds: tuple[Kind, ...] = tuple(
+            one for kind in kinds for one in (kind.kinds if isinstance(kind, Either) else (kind,))
+        )
 
     @property
     def words(self) -> str:
@@ -295,8 +297,8 @@ class Either:
                 or (mapped and isinstance(kind, MapOf | Keyed))
             ):
                 others = [other.words for other in self.kinds if other is not kind and not isinstance(other, Null)]
-                guessed = "did you mean" in one
-                return f"{one}, or {' or '.join(others)}" if text and others and not guessed else one
+                final = not (text and others) or "did you mean" in str(one)
+                return one if final else f"{one}, or {' or '.join(others)}"
         return f"{shown(value)} is not {self.words}"
 
 

@@ -21,11 +21,14 @@ def config_dir() -> Path:
 
 @dataclass(frozen=True)
 class Option:
-    """An option file: its name, its first comment line, and each hyperparameter's line (`key: default`, comment)."""
+    """An option file: its name, its first comment line, each hyperparameter's line (`key: default`, comment), and the
+    comments after the last of them, a line each: one that stands further in goes on with the line before, if that does
+    not end with a colon."""
 
     name: str
     description: str
     settings: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...] = ()
 
 
 @cache
@@ -66,9 +69,17 @@ def read_option(group: str, name: str) -> Option:
     """What an option file says, comments included, for `nntrain configs GROUP`."""
     path = option_file(group, name)
     settings: list[tuple[str, str, str]] = []
+    notes: list[str] = []
     for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("#"):
+            note = line.removeprefix("#").removeprefix(" ").rstrip()
+            if notes and not notes[-1].endswith(":") and _margin(note) > _margin(notes[-1]):
+                notes[-1] += " " + note.strip()
+            else:
+                notes.append(note)
         if line.startswith("#") or not line.strip():
             continue
+        notes.clear()
         code, mark, comment = line.partition(" #")
         if line[0] == " ":  # a comment, or a value, that goes on
             if settings:
@@ -78,4 +89,8 @@ def read_option(group: str, name: str) -> Option:
         key, _, value = code.partition(":")
         if key != "name":
             settings.append((key, value.strip(), comment.strip() if mark else ""))
-    return Option(name, description(path), tuple(settings))
+    return Option(name, description(path), tuple(settings), tuple(notes))
+
+
+def _margin(line: str) -> int:
+    return len(line) - len(line.lstrip())

@@ -48,8 +48,9 @@ class Source:
     """Weights to start from.
 
     name: what messages call it. tensors: by name within a Network of ours, `body.hidden.0.weight`. columns: what its
-    first layer reads, of a table. pixels: mean and standard deviation per channel by which it standardises pictures.
-    classes: what its outputs stand for, empty where it has no classes or nobody knows.
+    first layer reads, of a table. pixels: mean and standard deviation per channel by which it standardises pictures,
+    whose greys run from 0 to `levels`. classes: what its outputs stand for, empty where it has no classes or nobody
+    knows.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Source:
     columns: Columns | None = None
     pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     classes: tuple[str, ...] = ()
+    levels: int = 255
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def reused(network: Network, source: Source, reuse: Selection, columns: Columns 
     for layer in layers:
         here, there = layer.of(own), layer.of(source.tensors)
         if layer not in chosen:
-            said[layer.name] = _skipped([source.tensors[name] for name in there])
+            said[layer.name] = _skipped([own[name] for name in here], [source.tensors[name] for name in there])
             continue
         found: dict[str, Tensor] = {}
         said[layer.name] = "taken"
@@ -158,8 +160,10 @@ def reused(network: Network, source: Source, reuse: Selection, columns: Columns 
     return Reused(values, said, tuple(layer.name for layer in chosen), outer)
 
 
-def _skipped(there: Sequence[Tensor]) -> str:
-    return f"new, random (there {_shape(max(there, key=Tensor.numel))})" if there else "new, random"
+def _skipped(here: Sequence[Tensor], there: Sequence[Tensor]) -> str:
+    """Of a layer that `reuse` leaves out: its largest tensor in the source, where that is of another shape."""
+    largest = [_shape(max(tensors, key=Tensor.numel)) for tensors in (here, there) if tensors]
+    return f"new, random (there {largest[1]})" if len(set(largest)) == 2 else "new, random"
 
 
 def _shape(tensor: Tensor | None) -> str:

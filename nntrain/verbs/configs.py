@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -21,6 +22,7 @@ from nntrain.errors import UserError, unknown
 from nntrain.record.files import write_atomic
 from nntrain.record.layout import Page, command, facts, heading
 from nntrain.record.screen import show
+from nntrain.record.words import wrapped
 
 RECIPES = "recipes"
 TOP = "top"
@@ -55,7 +57,11 @@ def configs_words(words: Sequence[str], stream: TextIO | None = None) -> dict[st
         raise UserError(*(f"configs: {unknown(group, name, names)}" for name in wrong))
     show(lambda page: _options(group, chosen, page), stream)
     return {
-        name: {"description": read_option(group, name).description, "settings": _defaults(group, name)}
+        name: {
+            "description": read_option(group, name).description,
+            "settings": _defaults(group, name),
+            "notes": list(read_option(group, name).notes),
+        }
         for name in chosen
     }
 
@@ -90,8 +96,19 @@ def _options(group: str, names: Sequence[str], page: Page) -> list[Text]:
         option = read_option(group, name)
         lines += facts([(name, option.description)], page)
         lines += facts([(f"  {key}: {value}", comment) for key, value, comment in option.settings], page)
+        lines += [Text(part) for note in option.notes for part in _indented(note, page)]
         lines.append(Text(""))
     return lines
+
+
+def _indented(note: str, page: Page) -> list[str]:
+    """A note of an option file; what goes on below stands further in, beside a label that two spaces set off."""
+    text = note.strip()
+    label = match[0] if (match := re.match(r"\S+ {2,}", text)) else ""
+    first = " " * (len(note) - len(note.lstrip()) + 2) + label
+    indent = " " * (len(first) + (0 if label else 2))
+    parts = wrapped(text.removeprefix(label), page.width - len(indent))
+    return [(indent if i else first) + part for i, part in enumerate(parts)]
 
 
 def _copy(words: Sequence[str], stream: TextIO | None) -> dict[str, Any]:

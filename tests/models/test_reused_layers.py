@@ -73,6 +73,12 @@ def test_the_first_layers_are_taken_of_a_network_that_goes_on_otherwise() -> Non
     assert found.taken == ("hidden.0",)
 
 
+def test_a_layer_left_out_is_shown_beside_that_of_the_source_where_its_shape_differs() -> None:
+    said = reused(network(6, 5, 5), source(network(6, 5, 5, outputs=4)), {"first": 1}, None).said
+    assert said["hidden.1"] == "new, random"
+    assert said["head"].startswith("new, random (there ")
+
+
 def test_what_differs_is_an_error_with_a_table() -> None:
     there, here = network(6, 5, norm="batch"), network(6, 9)
     with pytest.raises(UserError) as refused:
