@@ -14,7 +14,7 @@ from nntrain.data.dataset import Dataset, PixelFeatures
 from nntrain.errors import UserError, nearest
 from nntrain.folder import RESULT, read_json, shown
 from nntrain.models.backbone import Backbone
-from nntrain.models.columns import columns_of
+from nntrain.models.columns import check_embeddings, columns_of
 from nntrain.models.inputs import PixelInput
 from nntrain.models.network import Network
 from nntrain.models.transfer import SETTINGS, Layer, Reused, Source, layers_of, rates, reused, selected, take
@@ -48,8 +48,9 @@ def begin(
     """Give the network, fresh from its initialiser, what the section `model` asks for, and say so.
 
     Pictures are standardised as they were for the source whose first layer is taken: `dataset.features` and the input
-    layer change. A table's numbers keep the statistics of their own data. resumed: the record of the run that goes on,
-    which has its weights itself and needs the source no more.
+    layer change; unless their greys run to another level, which statistics of pixels do not carry over. A table's
+    numbers keep the statistics of their own data. resumed: the record of the run that goes on, which has its weights
+    itself and needs the source no more.
 
     Raises UserError where the source cannot be opened, is another network, or a setting names no layer.
     """
@@ -65,7 +66,8 @@ def begin(
             notes.append("model.freeze without model.init_from: the frozen layers keep their random weights")
     elif resumed is None:
         source, features = open_source(str(settings["init_from"]), network), dataset.features
-        columns = columns_of(dataset.preprocessing.state())
+        read = dataset.preprocessing.state()
+        columns, levels = columns_of(read), read.get("levels")
         taken = reused(network, source, settings["reuse"], columns)
         take(network, taken.values)
         record = {"source": source.name}
@@ -73,8 +75,14 @@ def begin(
         if layers[-1].name in taken.taken and source.classes != dataset.task.classes:
             notes.append(f"the head is that of {source.name}, whose classes are not those of this data")
         if first and source.pixels is not None and isinstance(features, PixelFeatures):
-            record |= {"mean": source.pixels[0], "std": source.pixels[1]}
-            if source.pixels != (features.mean, features.std):
+            if levels == source.levels:
+                record |= {"mean": source.pixels[0], "std": source.pixels[1]}
+            if levels != source.levels:
+                notes.append(
+                    "pictures are standardised by their own mean and standard deviation: their greys run to "
+                    f"{levels}, those of {source.name} to {source.levels}"
+                )
+            elif source.pixels != (features.mean, features.std):
                 notes.append(f"pictures are standardised by the mean and standard deviation of {source.name}")
         elif first and columns is not None and source.columns is not None and columns.scales != source.columns.scales:
             notes.append("numeric columns are standardised by their own statistics, not by those of the source")
@@ -164,10 +172,14 @@ def open_source(given: str, network: Network) -> Source:
         return _published(given, network)
     try:
         tensors, about = load_model(model_path(path))
-        features = about["features"]
-        pixels = (tuple(features["mean"]), tuple(features["std"])) if features["kind"] == "pixels" else None
-        classes = tuple(map(str, about["task"]["classes"]))
-        return Source(shown(path), tensors, columns_of(about["preprocessing"]), pixels, classes)
+        features, read = about["features"], about["preprocessing"]
+        columns, classes = columns_of(read), tuple(map(str, about["task"]["classes"]))
+        if columns is not None:
+            check_embeddings(columns, tensors)
+        if features["kind"] != "pixels":
+            return Source(shown(path), tensors, columns, None, classes)
+        mean, std = (tuple(map(float, features[key])) for key in ("mean", "std"))
+        return Source(shown(path), tensors, columns, (mean, std), classes, int(read["levels"]))
     except UserError as error:
         raise UserError(*(f"{WHERE}: {said.removeprefix('checkpoint: ')}" for said in error.problems)) from None
     except (KeyError, TypeError, ValueError) as error:

@@ -54,14 +54,23 @@ def columns_of(preprocessing: Mapping[str, Any]) -> Columns | None:
     return Columns(tuple(reads), tuple(embeddings), scales)
 
 
+def check_embeddings(columns: Columns, tensors: Mapping[str, Tensor]) -> None:
+    """ValueError where a network's tensors, by name, are not the embeddings of its columns."""
+    for k, (column, rows, numbers) in enumerate(columns.embeddings):
+        found = tensors.get(f"input.embeddings.{k}.weight")
+        if found is None or found.shape != (len(rows), numbers):
+            has = "none" if found is None else " x ".join(map(str, found.shape))
+            raise ValueError(f"the embedding of column {column} is to be {len(rows)} x {numbers}, and it has {has}")
+
+
 def by_column(
     own: Mapping[str, Tensor], names: Sequence[str], source: Mapping[str, Tensor], here: Columns, there: Columns
 ) -> tuple[dict[str, Tensor], str]:
     """Of the first layer's tensors those that depend on the columns, with what the source knows of each column and
     category in place of the own values; and a sentence on it.
 
-    own, source: tensors by name. names: those of the first layer. What both read alike is taken: a number of the same
-    column, a category of the same name, an embedding of as many numbers.
+    own, source: tensors by name, see `check_embeddings`. names: those of the first layer. What both read alike is taken:
+    a number of the same column, a category of the same name, an embedding of as many numbers.
     """
     pairs = [(i, there.reads.index(read)) for i, read in enumerate(here.reads) if read in there.reads]
     mine, theirs = [i for i, _ in pairs], [j for _, j in pairs]

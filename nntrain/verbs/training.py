@@ -29,6 +29,7 @@ from nntrain.verbs.keeper import FolderKeeper
 from nntrain.verbs.run import Run, Session
 
 PICTURE_MODEL_KEYS = ("architecture", "depth", "width", "width_multiplier")  # that tell picture networks apart
+CACHED = "features_computed_once"  # in environment.json, where there was a choice
 CACHES_FEATURES = True  # False in tests alone, which compare the two ways
 
 
@@ -82,7 +83,7 @@ def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[T
         console.note(note)
     console.tell(lambda page: beginning_table(experiment.beginning.table, page))
     if CACHES_FEATURES and experiment.fixed_features:
-        console.note(cache_features(experiment))
+        console.note(cache_features(experiment, folder))
     elif experiment.program.network.fixed_features and (experiment.augment or experiment.program.input_noise):
         console.note("only the head trains, but all before it runs in every step: augmentation or noise changes inputs")
     if loop.step:
@@ -118,14 +119,19 @@ def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[T
     return finish(experiment, folder, loop, trainer.best, session)
 
 
-def cache_features(experiment: Experiment) -> str:
+def cache_features(experiment: Experiment, folder: Path) -> str:
     """Put what the head takes in place of every split's inputs, for it does not change; a sentence on it. Features that
-    do not fit in memory are computed in every step, as otherwise."""
+    do not fit in memory are computed in every step, as otherwise. A run that goes on does as it did, whatever the
+    memory is now: the two ways round differently."""
     program, dataset, device = experiment.program, experiment.dataset, experiment.device
     splits = {"train": dataset.train, "val": dataset.val} | ({} if dataset.test is None else {"test": dataset.test})
     count, began = sum(map(len, splits.values())), perf_counter()
+    about = read_json(folder / ENVIRONMENT)
     needed = feature_bytes(program, count, dataset.train.inputs)
-    if needed > SHARE * free_bytes(device):
+    caches = about.get(CACHED, needed <= SHARE * free_bytes(device))
+    if CACHED not in about:
+        write_json(folder / ENVIRONMENT, {**about, CACHED: caches})
+    if not caches:
         return f"the features of {plural(count, 'sample')} would take {size(needed)}: computed in every step instead"
     for name, split in splits.items():
         setattr(dataset, name, with_features(program, split))

@@ -121,6 +121,23 @@ def test_features_that_do_not_fit_are_computed_in_every_step(
     assert "the features of 120 samples would take 2.8 KiB: computed in every step instead" in said
 
 
+@pytest.mark.parametrize("enough", [True, False])
+def test_whether_features_are_computed_once_is_what_it_was_when_a_run_goes_on(
+    lab: Lab, source: Run, monkeypatch: pytest.MonkeyPatch, enough: bool
+) -> None:
+    def memory(much: bool) -> None:
+        monkeypatch.setattr(training, "free_bytes", lambda device: 10**9 if much else 1000)
+
+    memory(enough)
+    whole = lab.fit(*words(source, "freeze=backbone"))
+    run = lab.fit(*words(source, "freeze=backbone"), stop_at=2)
+    memory(not enough)
+    lab.said.truncate(0)
+    assert outcome(lab.resume(run.dir)) == outcome(whole)
+    assert ("computed once" in lab.said.getvalue()) == enough
+    assert ("computed in every step" in " ".join(lab.said.getvalue().split())) != enough
+
+
 THAWED = {
     "gradual": ["unfreeze_at={epochs:1,every:1}"],
     "at once": ["unfreeze_at={epochs:2}", "optimizer=sgd", "optimizer.momentum=0.9"],
@@ -283,6 +300,23 @@ def test_a_damaged_source_is_said(lab: Lab, source: Run, tmp_path: Path) -> None
         build_experiment(lab.config(*words(source)[:-1], f"model.init_from={tmp_path / 'bad.safetensors'}"))
 
 
+def test_a_source_without_the_embeddings_that_it_speaks_of_is_damaged(lab: Lab, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    columns = {"town": draw.choice(list("abcdefgh"), 90), "y": draw.choice(["no", "yes"], 90)}
+    words = ["data=table", f"data.path={table(tmp_path / 'a.csv', columns)}", "data.target=y", "data.one_hot_max=2"]
+    there = lab.fit(*words, "epochs=1")
+    tensors, about = load_model(there.best)
+    sound = tensors.pop("input.embeddings.0.weight")
+    for damaged, said in (
+        (tensors, "it has none"),
+        ({**tensors, "input.embeddings.0.weight": sound[:3]}, "it has 3 x"),
+    ):
+        save_model(tmp_path / "bad.safetensors", damaged, about)
+        match = f"model.init_from: bad.safetensors is damaged: .* embedding of column town is to be 9 x .*{said}"
+        with pytest.raises(UserError, match=match):
+            build_experiment(lab.config(*words, f"model.init_from={tmp_path / 'bad.safetensors'}"))
+
+
 def table(path: Path, columns: dict[str, Any]) -> str:
     rows = [list(columns), *zip(*columns.values(), strict=True)]
     path.write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
@@ -323,6 +357,20 @@ def test_pictures_are_standardised_as_for_the_source(lab: Lab, tmp_path: Path) -
     assert outcome(lab.resume(stopped.dir)) == outcome(light)
 
 
+def test_pictures_of_another_range_of_greys_keep_their_own_statistics(lab: Lab, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    for name, greys in (("digits", 17), ("scans", 256)):
+        pixels = draw.integers(greys, size=(60, 8, 8), dtype=np.uint8)
+        np.savez(tmp_path / f"{name}.npz", x=pixels, y=draw.integers(2, size=60))
+    net = ["data=arrays", "epochs=1"]
+    digits = lab.fit(*net, f"data.path={tmp_path / 'digits.npz'}")
+    begun = [*net, f"data.path={tmp_path / 'scans.npz'}", f"model.init_from={digits.dir}"]
+    built, fresh = build_experiment(lab.config(*begun)), build_experiment(lab.config(*begun[:-1]))
+    assert built.dataset.features == fresh.dataset.features
+    said = "pictures are standardised by their own mean and standard deviation: their greys run to 255, those of runs/"
+    assert any(note.startswith(said) and note.endswith(" to 16") for note in built.notes)
+
+
 OWN = """
 from torch import nn
 
@@ -339,7 +387,7 @@ class Net(nn.Module):
 
 def test_reconstruction_errors_are_in_grey_levels_also_where_the_source_standardises(lab: Lab, tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
-    for name, span in (("wide", 256), ("narrow", 40)):
+    for name, span in (("wide", 256), ("narrow", 90)):
         pixels = draw.integers(span, size=(60, 8, 8), dtype=np.uint8)
         np.savez(tmp_path / f"{name}.npz", x=pixels, y=draw.integers(2, size=60))
     net = ["data=arrays", "model.widths=[4]", "objective=autoencoder", "epochs=1"]
