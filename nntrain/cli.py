@@ -15,6 +15,7 @@ FLAGS = {"-m": "multirun", "--multirun": "multirun", "--json": "json", "-h": "he
 VERBS_ELSEWHERE = {"train": "fit", "run": "fit", "test": "eval", "score": "eval", "infer": "predict", "init": "configs"}
 COLLECT_AFTER = 100_000  # new objects. Imports make very many that stay, and Python's 700 searches them for garbage so
 # often that it takes a fifth of the time to the first step.
+TOO_LARGE = "the memory does not hold what was asked for; lower the model's width, data.size or batch_size"
 REPORT = "This is a fault of nntrain, not yours. Please report it with the traceback above and the command."
 
 
@@ -38,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (BrokenPipeError, SystemExit):  # the reader of our output has gone (`| head`); rich says it by SystemExit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    except Exception:
+    except Exception as error:
+        if out_of_memory(error):
+            said = " ".join(str(error).split()) or "no more memory"
+            print(f"nntrain: {TOO_LARGE}: {said}", file=sys.stderr)
+            return USER
         import traceback
 
         traceback.print_exc()
@@ -46,6 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BUG
     finally:
         gc.set_threshold(*thresholds)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether more memory was asked for than there is: by Python or numpy, by torch on the CPU, or on a device."""
+    said = str(error)
+    on_cpu = "DefaultCPUAllocator" in said and "allocate" in said
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and (on_cpu or type(error).__name__ == "OutOfMemoryError")
+    )
 
 
 def _run(words: list[str]) -> int:

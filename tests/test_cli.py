@@ -8,9 +8,12 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 from nntrain import cli, help
 from nntrain.config import schema
@@ -99,6 +102,33 @@ def test_a_fault_of_ours_is_a_traceback_and_where_to_report(
     assert status == 1
     assert "Traceback" in err
     assert err.endswith(cli.REPORT + "\n")
+
+
+def numpy_asks_for_much() -> None:
+    np.empty(2**60, dtype=np.uint8)
+
+
+def torch_asks_for_much() -> None:
+    torch.empty(2**60, dtype=torch.uint8)
+
+
+def a_device_is_full() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB")
+
+
+@pytest.mark.parametrize("ask", [numpy_asks_for_much, torch_asks_for_much, a_device_is_full])
+def test_more_memory_than_there_is_takes_a_line(
+    ask: Callable[[], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def large(words: list[str], flags: set[str]) -> int:
+        ask()
+        return 0
+
+    monkeypatch.setattr(cli, "_configs", large)
+    status, _, err = said(capsys, "configs")
+    assert status == 2
+    assert err.startswith(f"nntrain: {cli.TOO_LARGE}: ")
+    assert err.count("\n") == 1
 
 
 def test_an_interrupt_before_there_is_a_state_to_save(
