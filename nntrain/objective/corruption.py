@@ -6,6 +6,7 @@ Legend: B samples, C channels, H height, W width, D columns of a table.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar
 
 import torch
@@ -92,10 +93,10 @@ class Denoising(Autoencoder):
 
     def __call__(self, x: Tensor, layout: Layout, g: Generator | None = None) -> tuple[Tensor, Tensor | None]:
         if layout.shape is not None:
-            ends = [x.new_tensor(values).view(-1, 1, 1) for values in (layout.low, layout.high)]
+            ends = [constant(values, x.dtype, x.device).view(-1, 1, 1) for values in (layout.low, layout.high)]
             return self._noisy(x, ends, g), None
         numbers, codes = x[:, : layout.numeric], x[:, layout.numeric :]
-        ends = [x.new_tensor(values) for values in (layout.low, layout.high)]
+        ends = [constant(values, x.dtype, x.device) for values in (layout.low, layout.high)]
         return torch.cat((self._noisy(numbers, ends, g), self._other(codes, layout, g)), 1), None
 
     def hidden(self, x: Tensor, g: Generator | None = None) -> tuple[Tensor, Tensor | None]:
@@ -117,7 +118,8 @@ class Denoising(Autoencoder):
         hit = chance(codes, g) < self.amount
         if self.noise == "masking":
             return torch.where(hit, 0.0, codes)
-        return torch.where(hit, (chance(codes, g) * codes.new_tensor(layout.cardinalities)).floor(), codes)
+        sizes = constant(layout.cardinalities, codes.dtype, codes.device)
+        return torch.where(hit, (chance(codes, g) * sizes).floor(), codes)
 
 
 class Masked(Autoencoder):
@@ -169,6 +171,12 @@ class Masked(Autoencoder):
     def hidden(self, x: Tensor, g: Generator | None = None) -> tuple[Tensor, Tensor | None]:
         mask = (chance(x, g) < self.share).to(x.dtype)
         return x * (1 - mask), mask
+
+
+@lru_cache(16)
+def constant(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The values as a tensor, which moves to the device once, not in every step; not to be written to."""
+    return torch.tensor(values, dtype=dtype, device=device)
 
 
 def chance(x: Tensor, g: Generator | None) -> Tensor:

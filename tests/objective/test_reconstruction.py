@@ -201,3 +201,13 @@ def test_a_patch_must_leave_something_to_see(said: str) -> None:
     with pytest.raises(UserError) as error:
         Reconstruction(*BAD[said], seed=0)
     assert str(error.value) == said
+
+
+@pytest.mark.parametrize("layout", [PICTURES, ROWS], ids=["pictures", "rows"])
+def test_salt_brings_its_ends_to_the_device_once(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    salt, x = Denoising("salt", 0.5), pictures() if layout is PICTURES else rows()
+    salt(x, layout)
+    monkeypatch.setattr(torch, "tensor", None)
+    monkeypatch.setattr(torch.Tensor, "new_tensor", None)
+    noisy, _ = salt(x, layout)
+    assert noisy.shape == x.shape
