@@ -83,8 +83,9 @@ class Preprocessing(Protocol):
         """Raw inputs (a path, a DataFrame, a numpy array, pictures) -> the tensor of `Split.inputs`."""
         ...
 
-    def names(self, raw: Any) -> list[str] | None:
-        """What raw inputs are called (pictures by their files), in the order of `inputs`; None where nothing."""
+    def named(self, raw: Any) -> tuple[list[str] | None, Any]:
+        """What raw inputs are called (pictures by their files; None: nothing), and what to give to `inputs` in their
+        place, in the same order: read already, where names and contents come of one pass."""
         ...
 
     def labelled(self, raw: Any) -> Split:

@@ -55,18 +55,18 @@ def predictions_table(model: Predictor, source: Path, tta: int = 1) -> dict[str,
     """Columns by name: `file` for pictures, `prediction` (`prediction_<target>` for several), `p_<class>`. Labels stand
     in one text, in which the task's separator is between them. An autoencoder's: its code, `z_0`, `z_1` and so on."""
     table: dict[str, Any] = {}
-    names = model.preprocessing.names(source)
+    names, raw = model.preprocessing.named(source)
     if names is not None:
         table["file"] = names
     if model.task.is_reconstruction:
-        codes = model.codes(source)
+        codes = model.codes(raw)
         return table | {f"z_{i}": codes[:, i] for i in range(codes.shape[1])}
     if not model.task.classes:
-        values = np.asarray(model.predict(source, tta))
+        values = np.asarray(model.predict(raw, tta))
         if values.ndim == 1:
             return table | {"prediction": values}
         return table | {f"prediction_{name}": values[:, i] for i, name in enumerate(model.task.targets)}
-    probabilities = model.probabilities(source, tta)
+    probabilities = model.probabilities(raw, tta)
     if model.task.is_multilabel:
         table["prediction"] = [model.task.separator.join(names) for names in labels_of(probabilities, model.task)]
     else:

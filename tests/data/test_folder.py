@@ -278,7 +278,7 @@ def test_names_that_are_not_text(tmp_path: Path) -> None:
     picture(90).save(root / strange)
     data = load(root)
     assert sum(map(len, (data.train, data.val, data.test))) == 17
-    assert data.preprocessing.names(root / "b")[-1] == "?.png"
+    assert data.preprocessing.named(root / "b")[0][-1] == "?.png"
     (root / strange).write_bytes(b"none")
     assert "cannot be read as a picture" in said(root)
     (root / "b").rename(root / os.fsdecode(b"\xff"))
@@ -406,12 +406,35 @@ def test_what_was_trained_on_can_be_predicted(tmp_path: Path) -> None:
     table = write_table(root, [f"{name},a;b" for name in names])
     forms = {root: names, packed(root, "tar"): None, table: names, tmp_path / "only.csv": [f"tree/{n}" for n in names]}
     for path, called in forms.items():
-        given = dict(zip(take.names(path), take.inputs(path), strict=True))
+        given = dict(zip(*take.named(path), strict=True))
+        assert torch.equal(take.inputs(path), torch.stack(list(given.values()))), path
         assert torch.equal(torch.stack([given[name] for name in sorted(given)]), expected), path
         assert called is None or list(given) == called
     (root / "a" / "00.png").write_bytes(b"none")
     with pytest.raises(UserError, match=r"again.tar/top/a/00.png: cannot be read as a picture"):
         take.inputs(packed(root, "tar").rename(tmp_path / "again.tar"))
+
+
+def test_an_archive_is_read_once_to_be_predicted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = fill(tmp_path / "tree", tree("a", "b"))
+    take = load(root).preprocessing
+    path, opened = packed(root, "tar.gz"), []
+    real = tarfile.open
+    monkeypatch.setattr(tarfile, "open", lambda *words: [opened.append(words), real(*words)][1])
+    names, pictures = take.named(path)
+    assert len(names) == len(take.inputs(pictures)) == 16
+    assert len(opened) == 1
+
+
+def test_the_greatest_picture_allowed_is_kept_with_the_model(tmp_path: Path) -> None:
+    root = fill(tmp_path / "tree", tree("a", "b"))
+    state = load(root, max_pixels=31).preprocessing.state()
+    assert len(from_state(state).inputs(root)) == 16
+    larger = fill(tmp_path, ["large.png"], size=(8, 4)) / "large.png"
+    with pytest.raises(UserError, match=r"large.png: has 8 x 4 = 32 pixels, more than data.max_pixels=31"):
+        from_state(state).inputs(larger)
+    del state["max_pixels"]  # as in files of earlier releases
+    assert len(from_state(state).inputs(larger)) == 1
 
 
 def test_values_and_labels_of_a_new_table_are_those_of_training(tmp_path: Path) -> None:

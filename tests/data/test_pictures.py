@@ -210,11 +210,14 @@ def test_pictures_are_called_by_their_files(colour, tmp_path):
     x, data = colour
     for name in ("b.png", "a.png"):
         Image.fromarray(x[0]).save(tmp_path / name)
-    assert data.preprocessing.names(tmp_path) == ["a.png", "b.png"]
-    assert data.preprocessing.names(tmp_path / "b.png") == ["b.png"]
-    assert data.preprocessing.names([tmp_path / "b.png"]) == [str(tmp_path / "b.png")]
-    assert data.preprocessing.names(x) is None
-    assert data.preprocessing.names(tmp_path / "a.npz") is None
+    names, pictures = data.preprocessing.named(tmp_path)
+    assert names == ["a.png", "b.png"]
+    assert data.preprocessing.inputs(pictures) is pictures
+    assert torch.equal(pictures, data.preprocessing.inputs(tmp_path))
+    assert data.preprocessing.named(tmp_path / "b.png")[0] == ["b.png"]
+    assert data.preprocessing.named([tmp_path / "b.png"])[0] == [str(tmp_path / "b.png")]
+    assert data.preprocessing.named(x) == (None, x)
+    assert data.preprocessing.named(tmp_path / "a.npz") == (None, tmp_path / "a.npz")
 
 
 def test_pictures_of_another_size_and_colour_are_fitted(colour, tmp_path):

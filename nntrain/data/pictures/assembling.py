@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from nntrain.data.dataset import Dataset, PixelFeatures, Split, class_counts
-from nntrain.data.pictures.decoding import Fit
+from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
 from nntrain.data.pictures.preprocessing import PixelPreprocessing
 from nntrain.data.splitting import Index, Shares, by_chance, check_class_sizes, generator, take
 from nntrain.errors import UserError
@@ -83,12 +83,13 @@ def assembled(
     levels: int = 255,
     fit: Fit = "stretch",
     standardize_target: bool = True,
+    max_pixels: int = MAX_PIXELS,
     notes: Sequence[str] = (),
     about: Mapping[str, Any] | None = None,
 ) -> Dataset:
     """The dataset of splits that are there.
 
-    levels, fit, standardize_target: see PixelPreprocessing. about: more for `summary["pictures"]`.
+    levels, fit, standardize_target, max_pixels: see PixelPreprocessing. about: more for `summary["pictures"]`.
     """
     named = {"train": train, "val": val, "test": test}
     parts = {name: part for name, part in named.items() if part is not None}
@@ -107,7 +108,7 @@ def assembled(
         summary["classes"] = {
             name: dict(zip(task.classes, class_counts(part.targets, task), strict=True)) for name, part in parts.items()
         }
-    preprocessing = PixelPreprocessing(features, task, levels, fit, standardize_target)
+    preprocessing = PixelPreprocessing(features, task, levels, fit, standardize_target, max_pixels)
     return Dataset(
         train, val, test, task, features, preprocessing, fingerprint, summary, tuple(notes), unlabelled=unlabelled
     )

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.decoding import Look
-from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, Listing, is_archive, list_folder
+from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, is_archive, list_folder
 from nntrain.data.pictures.layout import has_splits
 from nntrain.data.pictures.reading import Pictures, Wanted, read_pictures
-from nntrain.data.pictures.table import is_table, labelled_rows, lists_pictures, read_table, targets_of_task
+from nntrain.data.pictures.table import files_of, is_table, labelled_rows, lists_pictures, read_table, targets_of_task
 from nntrain.errors import UserError, unknown
 from nntrain.task import Task
 
@@ -69,18 +69,7 @@ def _of_table(path: Path, wanted: Wanted, task: Task, *, standardize: bool) -> t
     if not kept.any():
         raise UserError(f"{path}: no picture in it has a label")
     table = table.at(kept)
-    unique = sorted(set(table.names))
-    listing = Listing(unique, *map(list, zip(*(_stat(path, name) for name in unique), strict=True)))
+    listing, rows = files_of(table)
     key = picture_cache.key_of("files", str(path.parent.resolve()), listing.names, listing.sizes, listing.times)
     pictures = read_pictures(FolderSupply(path.parent, listing), wanted, path, key)
-    place = {name: i for i, name in enumerate(unique)}
-    rows = np.array([place[name] for name in table.names], dtype=np.int64)
     return pictures.pixels[rows], targets_of_task(table, task, standardize=standardize)
-
-
-def _stat(table: Path, name: str) -> tuple[int, int]:
-    try:
-        about = (table.parent / name).stat()
-    except OSError as error:
-        raise UserError(f"{table}: lists '{name}', which is not there ({error.strerror or error})") from None
-    return about.st_size, about.st_mtime_ns

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +16,7 @@ from nntrain.data.files import existing_file
 from nntrain.data.npz import read_npy, read_npz
 from nntrain.data.pictures.decoding import (
     IMAGE_ENDINGS,
+    MAX_PIXELS,
     Fit,
     Look,
     UnreadableError,
@@ -40,8 +41,8 @@ class PixelPreprocessing:
 
     levels: the greatest grey value of the training pictures (255; 16 for scikit-learn's digits). Files, whose greys run
     to 255, are scaled to it; arrays and rows of numbers are taken as they are.
-    fit: how files of another size are made to fit, see Look. standardize_target: regression targets of labelled files
-    in units of the task's scale.
+    fit, max_pixels: how files of another size are made to fit, and which are too large, see Look. standardize_target:
+    regression targets of labelled files in units of the task's scale.
     """
 
     features: PixelFeatures
@@ -49,6 +50,7 @@ class PixelPreprocessing:
     levels: int = 255
     fit: Fit = "stretch"
     standardize_target: bool = True
+    max_pixels: int = MAX_PIXELS
 
     def state(self) -> dict[str, Any]:
         return {
@@ -58,12 +60,14 @@ class PixelPreprocessing:
             "levels": self.levels,
             "fit": self.fit,
             "standardize_target": self.standardize_target,
+            "max_pixels": self.max_pixels,
         }
 
     @property
     def look(self) -> Look:
         """What a file becomes."""
-        return Look(self.features.height, self.features.width, self.features.channels, self.fit)
+        features = self.features
+        return Look(features.height, features.width, features.channels, self.fit, max_pixels=self.max_pixels)
 
     def inputs(self, raw: Any) -> torch.Tensor:
         """Raw pictures -> uint8 [N, C, H, W].
@@ -73,23 +77,20 @@ class PixelPreprocessing:
         images; an array [N, H, W], [N, C, H, W], [N, H, W, C], [H, W] or [N, C*H*W]. Other sizes are made to fit,
         colour and grey converted. Raises UserError.
         """
+        shape = (self.features.channels, self.features.height, self.features.width)
+        if isinstance(raw, torch.Tensor) and raw.dtype == torch.uint8 and raw.shape[1:] == shape:
+            return raw
         return torch.from_numpy(self._pixels(raw))
 
-    def names(self, raw: Any) -> list[str] | None:
-        """The file of each picture, in the order of `inputs`; None where pictures come as arrays or rows."""
-        if isinstance(raw, str | Path):
-            path = Path(raw).expanduser()
-            if path.is_dir():
-                names = (file.relative_to(path).as_posix() for file in image_files(path))
-                return [name.encode("utf-8", "replace").decode() for name in names]  # a disk's names may be any bytes
-            if is_archive(path):
-                return [name for name, _ in ArchiveSupply(path, lambda name: True).heads(self.look)]
-            if lists_pictures(path):
-                return read_paths(path)
-            return [path.name] if path.suffix.lower() in IMAGE_ENDINGS else None
-        if isinstance(raw, list | tuple) and raw and all(isinstance(one, str | Path) for one in raw):
-            return [str(one) for one in raw]
-        return None
+    def named(self, raw: Any) -> tuple[list[str] | None, Any]:
+        """The file of each picture, and the pictures; None, and what came, where they come as arrays or rows."""
+        if isinstance(raw, str | Path) and is_archive(path := Path(raw).expanduser()):
+            names, pixels = self._from_archive(existing_file(path, "input"))
+            return names, torch.from_numpy(pixels)
+        if (files := _files(raw)) is None:
+            return None, raw
+        names = [name.encode("utf-8", "replace").decode() for name, _ in files]  # a disk's names may be any bytes
+        return names, self.inputs([path for _, path in files])
 
     def labelled(self, raw: Any) -> Split:
         """Pictures with their labels: an .npz with `x` and `y`, a folder with one folder per class, an archive of it, a
@@ -148,25 +149,17 @@ class PixelPreprocessing:
         return torch.tensor(found, dtype=torch.int64)
 
     def _pixels(self, raw: Any) -> NDArray[np.uint8]:
+        if (files := _files(raw)) is not None:
+            return np.stack([self._from_file(path) for _, path in files])
         if isinstance(raw, str | Path):
-            path = Path(raw).expanduser()
-            if path.is_dir():
-                files = image_files(path)
-                if not files:
-                    raise UserError(f"input: folder '{path}' holds no pictures ({', '.join(IMAGE_ENDINGS)})")
-                return np.stack([self._from_file(file) for file in files])
-            existing_file(path, "input")
+            path = existing_file(Path(raw).expanduser(), "input")
             if is_archive(path):
-                return self._from_archive(path)
-            if lists_pictures(path):
-                return np.stack([self._from_file(path.parent / name) for name in read_paths(path)])
+                return self._from_archive(path)[1]
             if path.suffix == ".npy":
                 return self._from_array(read_npy(path))
             if path.suffix == ".npz":
                 arrays = read_npz(path)
                 return self._from_array(arrays["x"] if "x" in arrays else next(iter(arrays.values())))
-            if path.suffix.lower() in IMAGE_ENDINGS:
-                return np.stack([self._from_file(path)])
             names, values = _csv_numbers(path)
             if values.shape[1] == self._values() + 1:
                 place = next((i for i, name in enumerate(names) if name in (*self.task.targets, "label")), 0)
@@ -196,19 +189,21 @@ class PixelPreprocessing:
         except UnreadableError as error:
             raise UserError(f"{path}: {error}") from None
 
-    def _from_archive(self, path: Path) -> NDArray[np.uint8]:
-        found = []
+    def _from_archive(self, path: Path) -> tuple[list[str], NDArray[np.uint8]]:
+        """Names and pixels of its pictures."""
+        names, found = [], []
         with pillow():
             for name, content in ArchiveSupply(path, lambda name: True).heads(self.look):
                 try:
                     if isinstance(content, UnreadableError):
                         raise content
                     found.append(self._levelled(decode(content, self.look)))
+                    names.append(name)
                 except UnreadableError as error:
                     raise UserError(f"{path / name}: {error}") from None
         if not found:
             raise UserError(f"input: {path} holds no pictures ({', '.join(IMAGE_ENDINGS)})")
-        return np.stack(found)
+        return names, np.stack(found)
 
     def _from_picture(self, picture: Any) -> NDArray[np.uint8]:
         """A PIL image (or one array) -> uint8 [C, H, W]."""
@@ -270,12 +265,25 @@ class PixelPreprocessing:
         from PIL import Image
 
         picture = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-        return PixelPreprocessing(self.features, self.task, fit=self.fit)._from_picture(picture)
+        return replace(self, levels=255)._from_picture(picture)
 
 
-def image_files(folder: Path) -> list[Path]:
-    """The pictures in a folder and below it, in order of their names."""
-    return [folder / name for name in list_folder(folder).names]
+def _files(raw: Any) -> list[tuple[str, Path]] | None:
+    """What pictures that are files are called, and where they lie: an image, a folder, a table or a list of them; None
+    for anything else."""
+    if isinstance(raw, str | Path):
+        path = Path(raw).expanduser()
+        if path.is_dir():
+            names = list_folder(path).names
+            if not names:
+                raise UserError(f"input: folder '{path}' holds no pictures ({', '.join(IMAGE_ENDINGS)})")
+            return [(name, path / name) for name in names]
+        if lists_pictures(path):
+            return [(name, path.parent / name) for name in read_paths(path)]
+        return [(path.name, path)] if path.suffix.lower() in IMAGE_ENDINGS else None
+    if isinstance(raw, list | tuple) and raw and all(isinstance(one, str | Path) for one in raw):
+        return [(str(one), Path(one)) for one in raw]
+    return None
 
 
 def _is_frame(raw: Any) -> bool:
@@ -310,8 +318,9 @@ def pixel_preprocessing_from_state(state: Mapping[str, Any]) -> PixelPreprocessi
         tuple(map(float, given["mean"])),
         tuple(map(float, given["std"])),
     )
-    fit = state.get("fit", "stretch")  # neither was in files of the first release
+    fit = state.get("fit", "stretch")  # these three were not in files of the first release
     if fit not in get_args(Fit):
         raise ValueError(f"fit {fit!r}")
     standardize = bool(state.get("standardize_target", True))
-    return PixelPreprocessing(features, task_from_state(state["task"]), int(state["levels"]), fit, standardize)
+    most = int(state.get("max_pixels", MAX_PIXELS))
+    return PixelPreprocessing(features, task_from_state(state["task"]), int(state["levels"]), fit, standardize, most)

@@ -17,13 +17,14 @@ from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.assembling import assembled, labels_note, with_labels
 from nntrain.data.pictures.copies import copies_notes, one_of_each, with_copies
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
-from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, Listing, is_archive, list_folder
+from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, is_archive, list_folder
 from nntrain.data.pictures.layout import SPLIT_OF_WORD, SPLITS, Layout, lay_out
 from nntrain.data.pictures.reading import Colour, Pictures, Wanted, read_pictures
 from nntrain.data.pictures.splits import GIB, in_memory, machine_memory, on_disk, statistics, streaming_note
 from nntrain.data.pictures.table import (
     PictureTable,
     Target,
+    files_of,
     is_table,
     labelled_rows,
     read_table,
@@ -173,18 +174,11 @@ class FolderSource:
             )
         table = read_table(path, self.target, self.label_separator)
         task = task_of_table(table, self.task, self.label_separator)
-        unique = sorted(set(table.names))
-        listing = Listing()
-        for name in unique:
-            listing.names.append(name)
-            size, changed = _stat(path, name, patient=self.wanted.patient)
-            listing.sizes.append(size)
-            listing.times.append(changed)
+        advice = "; paths are relative to the table; data.on_broken=skip leaves such rows out"
+        listing, stored = files_of(table, advice, patient=self.wanted.patient)
         root = path.parent
         key = picture_cache.key_of("files", str(root.resolve()), listing.names, listing.sizes, listing.times)
         pictures = read_pictures(FolderSupply(root, listing), self.wanted, path, key)
-        place = {name: i for i, name in enumerate(unique)}
-        stored = np.array([place[name] for name in table.names], dtype=np.int64)
         splits, divided = _splits_of(table)
         known = labelled_rows(table)
         classes = labels(table.columns[0], task) if task.is_classification else None
@@ -265,6 +259,7 @@ class FolderSource:
             _fingerprint(pictures, samples, targets),
             unlabelled=inputs["unlabelled"] if len(unlabelled) else None,
             fit=self.wanted.fit,
+            max_pixels=self.wanted.max_pixels,
             standardize_target=standardize_target,
             notes=notes,
             about={"files": len(pictures.listing.names), "read": how_read(pictures), "streamed": streamed},
@@ -276,18 +271,6 @@ def _of_layout(layout: Layout, stored: Index) -> Samples:
     labels = layout.labels[kept]
     task = Task("classification", ("class",), layout.classes)
     return Samples(stored, layout.splits[kept], labels >= 0, layout.divided, task, labels)
-
-
-def _stat(table: Path, name: str, *, patient: bool) -> tuple[int, int]:
-    """Size and time of a picture that a table lists."""
-    try:
-        about = (table.parent / name).stat()
-    except OSError as error:
-        if patient:
-            return 0, 0
-        row = f"{table}: lists '{name}', which is not there ({error.strerror or error})"
-        raise UserError(f"{row}; paths are relative to the table; data.on_broken=skip leaves such rows out") from None
-    return about.st_size, about.st_mtime_ns
 
 
 def _splits_of(table: PictureTable) -> tuple[NDArray[np.str_], tuple[str, ...]]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nntrain.data.pictures.files import Listing
 from nntrain.data.tables.columns import Column
 from nntrain.data.targets import TaskSetting, decide_task, encode_targets, fit_scale, labels
 from nntrain.errors import UserError, unknown
@@ -95,6 +96,27 @@ def read_paths(path: Path) -> list[str]:
     frame, dialect = read_delimited(path, separator=between_fields(path), known=text, text=text, header=True)
     place = next(name for name in PATH_COLUMNS if name in dialect.names)
     return _paths(frame, place, path)
+
+
+def files_of(table: PictureTable, advice: str = "", *, patient: bool = False) -> tuple[Listing, NDArray[np.int64]]:
+    """The files that a table lists, each once, and which of them each row shows, [N].
+
+    advice: what to say of a file that is not there beside that. patient: such a file is as one of no bytes.
+    """
+    listing = Listing(sorted(set(table.names)))
+    for name in listing.names:
+        size, changed = 0, 0
+        try:
+            about = (table.path.parent / name).stat()
+            size, changed = about.st_size, about.st_mtime_ns
+        except OSError as error:
+            if not patient:
+                said = f"{table.path}: lists '{name}', which is not there ({error.strerror or error}){advice}"
+                raise UserError(said) from None
+        listing.sizes.append(size)
+        listing.times.append(changed)
+    place = {name: i for i, name in enumerate(listing.names)}
+    return listing, np.array([place[name] for name in table.names], dtype=np.int64)
 
 
 def between_fields(path: Path) -> str | None:

@@ -64,10 +64,9 @@ class TablePreprocessing:
         self._require(frame, (), raw)
         return self.encode(self._columns(frame))
 
-    def names(self, raw: Any) -> list[str] | None:
-        """None: rows of a table have no names."""
-        del raw
-        return None
+    def named(self, raw: Any) -> tuple[list[str] | None, Any]:
+        """None, as rows of a table have no names, and what came."""
+        return None, raw
 
     def labelled(self, raw: Any) -> Split:
         """The same with targets (and weights, where the table has their column). Rows without a target are left out."""
