@@ -69,8 +69,8 @@ def by_column(
     """Of the first layer's tensors those that depend on the columns, with what the source knows of each column and
     category in place of the own values; and a sentence on it.
 
-    own, source: tensors by name, see `check_embeddings`. names: those of the first layer. What both read alike is taken:
-    a number of the same column, a category of the same name, an embedding of as many numbers.
+    own, source: tensors by name, see `check_embeddings`. names: those of the first layer. What both read alike is
+    taken: a number of the same column, a category of the same name, an embedding of as many numbers.
     """
     pairs = [(i, there.reads.index(read)) for i, read in enumerate(here.reads) if read in there.reads]
     mine, theirs = [i for i, _ in pairs], [j for _, j in pairs]

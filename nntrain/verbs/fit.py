@@ -27,7 +27,7 @@ def fit(config: Mapping[str, Any], session: Session) -> Run:
         if config["data"].get("folds"):
             return fit_folds(config, None, session)
         if has_parts(config):
-            return fit_parts(config, None, session)
+            return fit_parts(config, lambda: new_run_folder(config), session)
         experiment = build_experiment(config)
         folder = new_run_folder(config)
         with locked(folder):
@@ -42,7 +42,7 @@ def resume(folder: Path, config: Mapping[str, Any], session: Session) -> Run:
         if config["data"].get("folds"):
             return fit_folds(config, folder, session)
         if has_parts(config):
-            return fit_parts(config, folder, session)
+            return fit_parts(config, lambda: folder, session)
         experiment = build_experiment(config, resumed=beginning_of(folder))
         with locked(folder):
             return resume_training(experiment, folder, session)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
 from rich.text import Text
 
-from nntrain.experiment import Experiment, build_experiment
+from nntrain.experiment import build_experiment
 from nntrain.folder import (
     RESULT,
     beginning_of,
@@ -29,30 +30,39 @@ from nntrain.verbs.pretrain import finished, fit_parts, has_parts
 from nntrain.verbs.run import Run, Session
 from nntrain.verbs.training import resume_training, train
 
+Config = Mapping[str, Any]
 Result = dict[str, Any]
 
 
-def fit_folds(config: Mapping[str, Any], folder: Path | None, session: Session) -> Run:
+def fit_folds(config: Config, folder: Path | None, session: Session) -> Run:
     """Train every fold in `folder/fold_<i>/`; `result.json` says the mean and `<split>_std` the standard deviation.
 
     folder: of a cross-validation to go on with, whose finished folds are left as they are; None for a new one.
     """
     count = config["data"]["folds"]
     results: list[Result] = []
-    for i in range(count):
-        if folder is not None and (done := finished(folder / f"fold_{i}")):
-            results.append(done)
-            continue
-        named = {**config, "name": f"{config['name']}, fold {i + 1} of {count}"}
-        resumed = None if folder is None or not (folder / f"fold_{i}" / LAST).is_file() else folder / f"fold_{i}"
-        experiment = build_experiment(named, fold=i, resumed=None if resumed is None else beginning_of(resumed))
-        if folder is None:  # now that the data is known to be sound
+
+    def begun(i: int) -> Path:
+        """The folder of a fold, made now that its data is known to be sound."""
+        nonlocal folder
+        if folder is None:
             folder = new_run_folder(config)
         write_config(folder, config)
         if session.stop.signal is not None:
             raise Interrupted(folder)
+        part = folder / f"fold_{i}"
+        part.mkdir(exist_ok=True)
+        return part
+
+    for i in range(count):
+        part = None if folder is None else folder / f"fold_{i}"
+        if part is not None and (done := finished(part)):
+            results.append(done)
+            continue
+        named = {**config, "name": f"{config['name']}, fold {i + 1} of {count}"}
+        resumed = None if part is None or not (part / LAST).is_file() else beginning_of(part)
         try:
-            results.append(_one(experiment, folder / f"fold_{i}", session).result)
+            results.append(_one(named, i, partial(begun, i), resumed, session).result)
         except Interrupted:
             raise Interrupted(folder) from None
     assert folder is not None
@@ -63,12 +73,16 @@ def fit_folds(config: Mapping[str, Any], folder: Path | None, session: Session) 
     return Run(folder, [], result)
 
 
-def _one(experiment: Experiment, part: Path, session: Session) -> Run:
-    part.mkdir(exist_ok=True)
-    if has_parts(experiment.config):
-        return fit_parts(experiment.config, part, session, experiment.fold)
+def _one(
+    config: Config, fold: int, begun: Callable[[], Path], resumed: Mapping[str, Any] | None, session: Session
+) -> Run:
+    """One fold, from its first step, or from where it was. begun: makes its folder; resumed: see `build_experiment`."""
+    if has_parts(config):
+        return fit_parts(config, begun, session, fold)
+    experiment = build_experiment(config, fold=fold, resumed=resumed)
+    part = begun()
     with locked(part):
-        if (part / LAST).is_file():
+        if resumed is not None:
             return resume_training(experiment, part, session)
         write_setup(part, experiment, session.command)
         return train(experiment, part, session)

@@ -3,7 +3,7 @@ without labels (`pretrain/`), and the layers of an autoencoder one after the oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from nntrain.data.dataset import Dataset
 from nntrain.data.unlabelled import without_labels
 from nntrain.errors import UserError
 from nntrain.experiment import Experiment, build_experiment, load_data
-from nntrain.folder import CONFIG, RESULT, beginning_of, new_run_folder, read_json, write_setup
+from nntrain.folder import CONFIG, RESULT, beginning_of, read_json, write_setup
 from nntrain.models.autoencoder import encoder_layers
 from nntrain.models.transfer import SETTINGS
 from nntrain.record.files import write_json
@@ -39,18 +39,17 @@ def pretrains(config: Config) -> bool:
     return bool(config.get("pretrain", {"name": "none"})["name"] != "none")
 
 
-def fit_parts(config: Config, folder: Path | None, session: Session, fold: int | None = None) -> Run:
+def fit_parts(config: Config, begun: Callable[[], Path], session: Session, fold: int | None = None) -> Run:
     """Train what comes first, then the run itself from what that left.
 
-    folder: of a run to go on with, whose finished parts are left as they are; None for a new one. Raises Interrupted
-    with the whole run's folder. UserError before anything is written where either cannot be.
+    begun: makes the run's folder, or says that of a run to go on with, whose finished parts are left as they are.
+    Raises Interrupted with the whole run's folder. UserError before anything is written where either cannot be.
     """
     dataset = load_data(config, fold=fold)
     built = build_whole(config, dataset, fold)
     if pretrains(config):
         build_pretraining(config, dataset, fold)
-    if folder is None:
-        folder = new_run_folder(config)
+    folder = begun()
     with locked(folder):
         if (folder / CONFIG).is_file():
             check_unchanged(built, folder, session)

@@ -14,7 +14,8 @@ from lab import STEPS_PER_EPOCH, Lab, outcome
 from safetensors.torch import load_file
 
 from nntrain.config.compose import compose
-from nntrain.data.dataset import PixelFeatures
+from nntrain.data.bundled import BundledSource
+from nntrain.data.dataset import Dataset, PixelFeatures
 from nntrain.errors import UserError
 from nntrain.experiment import build_experiment, load_data
 from nntrain.folder import find_run
@@ -220,10 +221,18 @@ def test_layer_by_layer_the_lower_layers_stand_still(lab: Lab) -> None:
     assert not torch.equal(load_file(run.best)["body.hidden.0.weight"], third["body.hidden.0.weight"])
 
 
-def test_folds_pretrain_each_on_their_own_training_rows(lab: Lab) -> None:
+def test_folds_pretrain_each_on_their_own_training_rows(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    load, loaded = BundledSource.load, list[int | None]()
+
+    def counted(self: BundledSource, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
+        loaded.append(fold)
+        return load(self, standardize_target=standardize_target, fold=fold)
+
+    monkeypatch.setattr(BundledSource, "load", counted)
     run = lab.fit(*PRE, "data=bundled", "data.dataset=iris", "data.folds=2", "epochs=1")
     assert run.result["folds"] == 2
     assert (run.dir / "fold_1" / "pretrain" / "result.json").is_file()
+    assert loaded == [0, 1]  # each once
 
 
 def test_check_shows_both(lab: Lab) -> None:
