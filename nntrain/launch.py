@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from nntrain.verbs.run import Run
 
 
+# Words that leave what is trained as the recipe has it.
+UNTRAINED = {"config", "name", "run_dir", "quiet", "device"}
+
+
 def launch(
     words: Sequence[str],
     command: Sequence[str],
@@ -144,4 +148,6 @@ def _check_changes(changes: Sequence[str], saved: str) -> None:
 
 
 def _source(words: Sequence[str]) -> str:
-    return str(read_words(words, Path.cwd()).recipes.value)
+    """What `config=` names, where it says all that was trained; else the run's own config.yaml does, and this is ""."""
+    changed = {word.partition("=")[0] for word in words} - UNTRAINED
+    return "" if changed else str(read_words(words, Path.cwd()).recipes.value)

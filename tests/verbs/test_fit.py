@@ -253,6 +253,13 @@ def test_from_the_command_line_a_mistake_is_status_2_and_one_line(lab: Lab, caps
     assert capsys.readouterr().err == "nntrain: resume: there is no folder 'nowhere'\n"
 
 
+def test_the_proposed_commands_train_what_this_run_did(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "config=tiny.yaml", "run_dir=one", "epochs=1"]) == 0
+    assert "nntrain fit config=one/config.yaml optimizer.lr=" in capsys.readouterr().out
+    assert main(["fit", "config=tiny.yaml", "run_dir=two"]) == 0
+    assert "nntrain fit config=tiny.yaml optimizer.lr=" in capsys.readouterr().out
+
+
 def test_plateau_lowers_the_rate_while_it_trains(lab: Lab) -> None:
     run = lab.fit("schedule=plateau", "schedule.patience_epochs=0", "schedule.threshold=0.9")
     assert [row["lr"] for row in run.metrics] == pytest.approx([0.02, 0.02, 0.002, 0.0002])
