@@ -27,7 +27,7 @@ def existing_file(path: str | Path | None, key: str) -> Path:
 def existing_folder(path: str | Path | None, key: str) -> Path:
     """The path of a folder that is there; else a UserError with the nearest folder beside it."""
     if path is None:
-        raise UserError(f"{key}: no folder is named; set it to the folder of the data")
+        raise UserError(f"{key}: nothing is named; set it to where the data is: {key}=...")
     found = Path(path).expanduser()
     if found.is_dir():
         return found

@@ -108,7 +108,10 @@ def _own_split(
     config = {**model.config, "data": {**model.config["data"], **changes}}
     dataset = load_data(config, standardize_target=not model.raw_targets, fold=model.fold)
     if dataset.task.classes != model.task.classes or dataset.task.targets != model.task.targets:
-        raise UserError("eval: this data has other classes or targets than the model was trained on")
+        here, there = (", ".join((task.classes or task.targets)[:10]) for task in (dataset.task, model.task))
+        raise UserError(
+            f"eval: this data has other classes or targets ({here}) than the model was trained on ({there})"
+        )
     is_table = isinstance(dataset.features, TableFeatures)
     if is_table and dataset.preprocessing.state() != model.preprocessing.state():
         raise UserError(

@@ -114,6 +114,11 @@ def test_pictures_larger_than_any_that_is_decoded_are_refused(mistakes: Mistakes
     assert said.startswith("data.size: 10000 x 100000 are 1,000,000,000 pixels, and data.max_pixels is 89,478,485")
 
 
+def test_labels_are_separated_by_one_character(mistakes: Mistakes) -> None:
+    (said,) = mistakes("data: {name: folder, path: a.csv}", "data.label_separator=;;")
+    assert said.startswith("data.label_separator: ';;' is not one character")
+
+
 def test_classes_are_at_least_two_and_each_named_once(mistakes: Mistakes) -> None:
     for given, wrong in {
         "[cat]": "['cat'] needs at least 2 entries",

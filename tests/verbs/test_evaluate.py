@@ -125,6 +125,13 @@ def test_what_is_wrong_is_said(lab: Lab) -> None:
             evaluate_words(words, io.StringIO())
 
 
+def test_other_classes_are_named(lab: Lab) -> None:
+    run = lab.fit("epochs=1")
+    words = {"checkpoint": str(run.dir), "data.classes": "2"}
+    with pytest.raises(UserError, match=r"other classes or targets \(0, 1\) than the model was trained on \(0, 1, 2\)"):
+        evaluate_words(words, io.StringIO())
+
+
 def test_json_ends_standard_output_and_people_read_standard_error(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     run = lab.fit("epochs=1")
     assert main(["eval", str(run.dir), "--json"]) == 0

@@ -121,6 +121,9 @@ def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     separator = section.get("separator")
     if separator is not None and len(separator) > 1 and separator not in ("tab", "space", "\\t"):
         yield "separator", f"{separator!r} is not one character, tab or space"
+    between = section.get("label_separator")
+    if between is not None and len(between) > 1:
+        yield "label_separator", f"{between!r} is not one character"
     used = [key for key in DIVIDERS if section.get(key) is not None]
     for key in used[1:]:
         yield key, f"stands beside {used[0]}, which also says which rows are validation and test; leave one of them out"
