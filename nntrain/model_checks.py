@@ -66,14 +66,14 @@ def _size(features: Features) -> tuple[Any, ...]:
     return features.numeric, *features.cardinalities, features.one_hot_max, features.embedding_dim
 
 
-def check_settings(path: Path, config: Mapping[str, Any]) -> None:
+def check_settings(path: Path, about: Mapping[str, Any]) -> None:
     """UserError where a setting that the model is used by is none, or has a value that no recipe could give it."""
-    said = next(_wrong_settings(config), None)
+    said = next(_wrong_settings(about["config"], about["fold"]), None)
     if said is not None:
         raise UserError(f"checkpoint: {path} is damaged: {said}")
 
 
-def _wrong_settings(config: Mapping[str, Any]) -> Iterator[str]:
+def _wrong_settings(config: Mapping[str, Any], fold: Any) -> Iterator[str]:
     for key in SCALARS:
         if said := schema.fields("top")[key].complaint(config[key]):
             yield f"{key}: {said}"
@@ -94,6 +94,8 @@ def _wrong_settings(config: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{group}.{key}: {said}"
         for key, said in schema.conflicts(group)(section):
             yield f"{group}.{key}: {said}"
+    if fold is not None and fold not in range(config["data"].get("folds") or 0):
+        yield f"fold: {fold!r} is none of the {config['data'].get('folds')} folds"
 
 
 def _largest(value: Any) -> int:

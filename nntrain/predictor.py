@@ -186,7 +186,7 @@ def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Pred
         try:
             refuse_own_code(path, about["config"], ("model", "loss"), trust=trust)
             check_size(path, about, tensors)
-            check_settings(path, about["config"])
+            check_settings(path, about)
             return _predictor(path, tensors, about, where)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             if trust:  # a fault in somebody's own class is not the file's

@@ -95,6 +95,8 @@ def test_weights_of_another_network_are_refused(lab: Lab) -> None:
         {"preprocessing": {"kind": "table"}},
         {"preprocessing": {"kind": "os.system"}},
         {"preprocessing": None},
+        {"fold": 3},
+        {"fold": "x"},
     ],
     ids=str,
 )
