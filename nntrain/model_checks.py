@@ -94,7 +94,7 @@ def _wrong_settings(config: Mapping[str, Any], fold: Any) -> Iterator[str]:
                 yield f"{group}.{key}: {said}"
         for key, said in schema.conflicts(group)(section):
             yield f"{group}.{key}: {said}"
-    if fold is not None and fold not in range(config["data"].get("folds") or 0):
+    if fold is not None and (not isinstance(fold, int) or fold not in range(config["data"].get("folds") or 0)):
         yield f"fold: {fold!r} is none of the {config['data'].get('folds')} folds"
 
 
