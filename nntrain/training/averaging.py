@@ -51,9 +51,8 @@ def weights_of(params: Parameters, flat: Tensor | None) -> Iterator[None]:
 def refresh_norms(program: Program, inputs: Tensor) -> None:
     """Recompute batch-norm statistics for weights that no step has run with: the mean over all of `inputs`.
 
-    inputs: the training split as it is, not augmented, where torch's `update_bn` takes the batches that trained. What
-    is evaluated next is not augmented either, and statistics of such samples suit it at least as well (Merchant et al.
-    2020, "Does data augmentation benefit from split batch norms"); nor do they depend on an epoch's draws.
+    inputs: the training split as it is, not augmented, where torch's `update_bn` takes the batches that trained: what
+    is evaluated next is not augmented either, and the statistics do not depend on an epoch's draws.
     """
     network = program.network
     norms = [
