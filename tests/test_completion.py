@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -174,14 +173,3 @@ def test_in_zsh(cwd: Path) -> None:
     try() { words=(nntrain fit "$1" "$2"); CURRENT=$#words; PREFIX=$2; _nntrain }
     try seed=1 config=dig; try optimizer=sgd optimizer.mom; try seed=1 config=it"""
     assert shell("zsh", code) == ["config=digits", "optimizer.momentum=", "config=it's mine.yaml"]
-
-
-@pytest.mark.usefixtures("on_path")
-def test_an_answer_comes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COMP_LINE", "nntrain fit config=digits optimizer=sgd optimizer.")
-    seconds = []
-    for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run(["nntrain", "completion", "query"], capture_output=True, check=True)
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.4
