@@ -20,11 +20,12 @@ class CNN(nn.Module):
     [B, outputs].
 
     inputs: (C, H, W). depth: number of stages. width: channels of the first; each further one has `growth` times as
-    many. convs: convolutions per stage, with kernels of kernel by kernel places (odd). downsample: how a stage's last
-    convolution halves the picture: max, average, stride or none (see `ConvBlock`). norm: none, batch, group or layer,
-    before the activation. dropout: probability of dropping a channel after a stage, one number or one per stage.
-    pooling: of the last stage's places: average, max, or flatten, which keeps them all. The head is `head_depth`
-    hidden layers of `head_width` units with dropout `head_dropout`, then a linear one.
+    many. convs: convolutions per stage, with kernels of kernel by kernel places (odd, and no larger than the longer
+    side of a picture, but for 3). downsample: how a stage's last convolution halves the picture: max, average, stride
+    or none (see `ConvBlock`). norm: none, batch, group or layer, before the activation. dropout: probability of
+    dropping a channel after a stage, one number or one per stage. pooling: of the last stage's places: average, max,
+    or flatten, which keeps them all. The head is `head_depth` hidden layers of `head_width` units with dropout
+    `head_dropout`, then a linear one.
     """
 
     takes_pictures: ClassVar[bool] = True
@@ -60,6 +61,8 @@ class CNN(nn.Module):
         self.pooling = pooling
         self.blocks = nn.ModuleList()
         into, *size = inputs
+        if kernel > max(3, *size):
+            raise UserError(self._too_wide(kernel, inputs))
         for stage, drop in enumerate(drops):
             out = max(1, round(width * growth**stage))
             for i in range(convs):
@@ -85,6 +88,14 @@ class CNN(nn.Module):
             f"model: layer blocks.{block} would shrink pictures to nothing: {depth} stages that halve them need at "
             f"least {2**depth}x{2**depth} pixels, and the data has {height}x{width} (height x width); lower "
             "model.depth, or set model.downsample=stride or none"
+        )
+
+    @staticmethod
+    def _too_wide(kernel: int, inputs: Sequence[int]) -> str:
+        _, height, width = inputs
+        return (
+            f"model: layer blocks.0 has kernels larger than a picture: {kernel}x{kernel} needs one with a side of at "
+            f"least {kernel} pixels, and the data has {height}x{width} (height x width); lower model.kernel"
         )
 
     @property

@@ -117,6 +117,16 @@ def test_pictures_too_small_are_named_with_their_layer():
     assert CNN((1, 28, 8), 10, depth=4, downsample="stride")(pictures(2, 1, 28, 8)).shape == (2, 10)
 
 
+def test_kernels_larger_than_the_picture_are_named_with_their_layer():
+    said = (
+        r"model: layer blocks.0 has kernels larger than a picture: 99x99 needs one with a side of at least 99 pixels, "
+        r"and the data has 28x32 \(height x width\); lower model.kernel"
+    )
+    with pytest.raises(UserError, match=said):
+        CNN((3, 28, 32), 10, kernel=99)
+    assert CNN((1, 2, 7), 2, depth=1, width=2, kernel=7)(pictures(2, 1, 2, 7)).shape == (2, 2)
+
+
 def test_what_does_not_fit_is_said():
     with pytest.raises(UserError, match=r"model.dropout has 2 entries for 3 stages; give one number, or one per stage"):
         CNN((1, 8, 8), 2, dropout=[0.1, 0.2])
