@@ -12,7 +12,7 @@ from rich.text import Text
 from nntrain.config import schema
 from nntrain.config.fields import is_path
 from nntrain.data.dataset import Split, TableFeatures
-from nntrain.data.pictures.layout import has_splits
+from nntrain.data.pictures.layout import SPLIT_OF_WORD, has_splits
 from nntrain.data.progress import watched
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import load_data
@@ -33,6 +33,7 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
     """Evaluate and show. words: `checkpoint`, and where wanted `split`, `device`, `trust`, `tta`, `data.<key>`.
 
     A file in `data.path`, or a folder of class folders, is evaluated as a whole, unless `split` says which part of it.
+    Folders of splits whose classes are not all those of the model are taken by the names of their classes.
     """
     given = {key.removeprefix("data."): value for key, value in words.items() if key.startswith("data.")}
     plain = {key: value for key, value in words.items() if not key.startswith("data.")}
@@ -50,6 +51,8 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
     with decoding_bar(stream) as bar, watched(bar):
         if name is None and "path" in changes and (path.is_file() or _is_whole(path, model)):
             shown_as, split = str(path), model.labelled(path)
+        elif set(changes) == {"path"} and (part := _part(path, name, model)) is not None:
+            shown_as, split = str(part), model.labelled(part)
         else:
             refuse_own_code(model.path, model.config, ("data",), trust=trusted(words))
             shown_as, split, train = _own_split(model, changes, name, notes)
@@ -77,6 +80,25 @@ def _is_whole(path: Path, model: Predictor) -> bool:
     if model.config["data"]["name"] != "folder" or not path.is_dir():
         return False
     return not has_splits([folder.name for folder in path.iterdir() if folder.is_dir()])
+
+
+def _part(path: Path, name: str | None, model: Predictor) -> Path | None:
+    """The folder of a split, which is evaluated by the names of its class folders; None where the classes of all splits
+    are the model's own, or there is no such folder."""
+    if model.config["data"]["name"] != "folder" or not model.task.is_classification or not path.is_dir():
+        return None
+    inside = [folder for folder in sorted(path.iterdir()) if folder.is_dir()]
+    if not has_splits([folder.name for folder in inside]):
+        return None
+    parts = {split: folder for folder in inside if (split := SPLIT_OF_WORD.get(folder.name.lower())) is not None}
+    classes = [
+        {one.name for one in folder.iterdir() if one.is_dir() and not one.name.startswith(".")}
+        for folder in parts.values()
+    ]
+    own = set(model.task.classes)
+    if set().union(*classes) == own and own <= {one.name for one in parts["train"].iterdir()}:
+        return None
+    return parts.get(name or ("test" if "test" in parts else "val"))
 
 
 def _changes(given: Mapping[str, str], section: Mapping[str, Any]) -> dict[str, Any]:

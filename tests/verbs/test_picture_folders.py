@@ -76,6 +76,36 @@ def test_class_folders_are_evaluated_whole_and_divided_ones_by_their_test(
     assert (result["split"], result["rows"]) == ("test", 16)
 
 
+def test_folders_of_splits_with_fewer_classes_are_evaluated_by_name(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fewer = fill(tmp_path / "fewer", "train/dog", "test/dog", each=3)
+    _, out, _ = said(capsys, "eval", str(run), f"data.path={fewer}", "--json")
+    result = json.loads(out)
+    assert (result["split"], result["rows"]) == (str(fewer / "test"), 3)
+    _, out, _ = said(capsys, "eval", str(run), f"data.path={fewer}", "split=train", "--json")
+    assert json.loads(out)["split"] == str(fewer / "train")
+
+
+def test_a_class_of_the_test_folder_that_the_model_does_not_know_is_named(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = fill(tmp_path / "more", "train/cat", "train/dog", "test/cat", "test/cow", each=3)
+    status, _, err = said(capsys, "eval", str(run), f"data.path={more}")
+    assert (status, err) == (2, f"nntrain: {more}/test/cow: unknown class 'cow' (choices: cat, dog)\n")
+
+
+def test_a_list_of_pictures_without_labels_is_asked_for_them(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path / "new", "cat", each=1)
+    listed = tmp_path / "list.csv"
+    listed.write_text("path,size\nnew/cat/0.png,6\n")
+    status, _, err = said(capsys, "eval", str(run), f"data.path={listed}")
+    assert status == 2
+    assert err == f"nntrain: {listed}: has no column 'label' that says what each picture is (columns: path, size)\n"
+
+
 def test_a_tree_is_predicted_file_by_file(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     new = fill(tmp_path / "new", "cat", "dog/deep", each=2, size=9)
     assert said(capsys, "predict", str(run), f"input={new}", f"output={tmp_path / 'p.csv'}")[0] == 0

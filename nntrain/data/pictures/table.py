@@ -80,6 +80,11 @@ def read_table(
         )
     if otherwise in names and len(wanted) == 1 and wanted[0] not in names:
         wanted = [otherwise]
+    if otherwise is not None and len(wanted) == 1 and wanted[0] not in names:
+        either = f"'{otherwise}'" if wanted[0] in ("class", otherwise) else f"'{wanted[0]}' or '{otherwise}'"
+        raise UserError(
+            f"{path}: has no column {either} that says what each picture is (columns: {', '.join(names[:12])})"
+        )
     chosen = [_resolved(column, names, path) for column in wanted]
     columns = tuple(
         to_column(frame[name], "categorical" if separator is not None else None, boolean=False) for name in chosen
