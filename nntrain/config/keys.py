@@ -170,13 +170,14 @@ def _unknown_key(group: str, option: str, key: str, allowed: list[str]) -> str:
 def _unknown_top(key: str) -> str:
     first, dot, rest = key.partition(".")
     allowed = [*schema.GROUPS, *schema.fields("top"), "config", "resume"]
-    owners = [group for group in schema.GROUPS if key in schema.fields(group)]
+    owners = [group for group in schema.GROUPS if first in schema.fields(group)]
     if first in schema.GROUPS:
         hint = f"; in a recipe it is written {first}: {{{rest}: ...}}"
+    elif owners:
+        within = f"={{{rest}:...}}" if dot else ""  # a setting has no parts where it is null
+        hint = f"; did you mean '{owners[0]}.{first}{within}'?"
     elif guess := nearest(first, allowed):
         hint = f"; did you mean '{guess}{dot}{rest}'?"
-    elif owners:
-        hint = f"; did you mean '{owners[0]}.{key}'?"
     elif key == "defaults":
         hint = "; a recipe needs no defaults list: optimizer: {name: sgd} takes all of sgd's defaults"
     else:

@@ -31,7 +31,9 @@ def _section_problems(
 ) -> Iterator[tuple[str, str]]:
     fields = schema.fields(group)
     wrong = {key: said for key in section if key in fields and (said := fields[key].complaint(section[key]))}
-    yield from wrong.items()
+    fewer = schema.narrowed(group, section)
+    for key, said in wrong.items():
+        yield key, (fewer[key].complaint(section[key]) or said) if key in fewer else said
     complete = len(section) == sum(path.startswith(f"{group}.") for path in origins)
     if complete and not wrong:  # the checks of values beside each other count on each being there and sound
         kinds = {key: origins[f"{group}.{key}"].kind for key in section}

@@ -19,6 +19,9 @@ WORDS = {
     "optimiser.lr=1": "optimiser.lr: there is no such section or setting; did you mean 'optimizer.lr'?",
     "epoch=3": "epoch: there is no such section or setting; did you mean 'epochs'?",
     "lr=0.1": "lr: there is no such section or setting; did you mean 'optimizer.lr'?",
+    "init_from=RUN": "init_from: there is no such section or setting; did you mean 'model.init_from'?",
+    "unfreeze_at.epochs=1": "unfreeze_at.epochs: there is no such section or setting; "
+    "did you mean 'model.unfreeze_at={epochs:...}'?",
     "optimizer.lrr=1": "optimizer.lrr: optimizer adam has no setting 'lrr'; did you mean 'optimizer.lr'?",
     "optimizer.nesterov=true": "optimizer adam has no setting 'nesterov'; optimizer muon, sgd have it",
     "optimizer.patience=3": "optimizer.patience: optimizer adam has no setting 'patience'; "
@@ -253,3 +256,18 @@ def test_a_file_that_cannot_be_read(cwd: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(UserError, match=r"mine.yaml: cannot be read \(Permission denied\)"):
         compose(["config=mine.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("data=vision", "data.dataset=mnits"), "unknown data set 'mnits'; did you mean 'mnist'? (choices: mnist, "),
+        (("data.dataset=irs",), "unknown data set 'irs'; did you mean 'iris'? (choices: digits, iris, wine, "),
+        (("data=vision", "data.dataset=iris"), "'iris' is no data set of data=vision (choices: mnist, "),
+    ],
+)
+def test_the_data_sets_listed_are_those_of_the_source(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        compose(words)
+    assert caught.value.problems[0].startswith(f"data.dataset: {said}")
+    assert "spirals" not in str(caught.value)

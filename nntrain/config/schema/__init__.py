@@ -3,6 +3,7 @@
 A module holds FIELDS (the union of the keys of the group's options; an option's own file says which of them it has) and
 may hold `conflicts(section)`, which yields (key, message) for settings that exclude each other, and
 `given_conflicts(given, over)`, the same for the keys that one place (the recipe, the command line) writes over another.
+`narrowed(section)` gives the fields that a choice of the group allows less of, for messages.
 REPLACES says which keys say the same in other words: on the command line a key takes the place of theirs in the recipe.
 """
 
@@ -38,6 +39,13 @@ Conflicts = Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]]
 def fields(group: str) -> Mapping[str, Kind]:
     """The fields of a group, or of the top level for `top`."""
     found: Mapping[str, Kind] = import_module(f"{__name__}.{group}").FIELDS
+    return found
+
+
+def narrowed(group: str, section: Mapping[str, Any]) -> Mapping[str, Kind]:
+    """The fields of a group that allow less in this section: for messages, which list what is allowed."""
+    module = import_module(f"{__name__}.{group}")
+    found: Mapping[str, Kind] = module.narrowed(section) if hasattr(module, "narrowed") else {}
     return found
 
 

@@ -94,6 +94,12 @@ READING = {"size": None, "fit": "crop", "colour": "auto", "on_broken": "stop", "
 DIVIDERS = ("split_column", "group_column", "time_column")
 
 
+def narrowed(section: Mapping[str, Any]) -> dict[str, Kind]:
+    """The fields that allow less than FIELDS says, where it is known what source they belong to."""
+    own = DATASETS.get(str(section.get("name")))
+    return {} if own is None else {"dataset": Choice("data set", own)}
+
+
 def conflicts(section: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What stands in no single value: a data set of another source, and two settings that both divide the rows."""
     name, dataset, classes = section.get("name"), section.get("dataset"), section.get("classes")
