@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from nntrain.errors import UserError, nearest
@@ -24,8 +25,10 @@ def existing_file(path: str | Path | None, key: str) -> Path:
     raise UserError(f"{key}: no file '{found}'{hint}")
 
 
-def existing_folder(path: str | Path | None, key: str) -> Path:
-    """The path of a folder that is there; else a UserError with the nearest folder beside it."""
+def existing_folder(path: str | Path | None, key: str, also: Callable[[Path], bool] = Path.is_dir) -> Path:
+    """The path of a folder that is there; else a UserError with the nearest folder beside it.
+
+    also: which other files there could stand in its place, and are suggested too."""
     if path is None:
         raise UserError(f"{key}: nothing is named; set it to where the data is: {key}=...")
     found = Path(path).expanduser()
@@ -34,7 +37,7 @@ def existing_folder(path: str | Path | None, key: str) -> Path:
     if found.is_file():
         raise UserError(f"{key}: '{found}' is a file, not a folder")
     beside = found.parent
-    names = sorted(entry.name for entry in beside.iterdir() if entry.is_dir()) if beside.is_dir() else []
+    names = sorted(entry.name for entry in beside.iterdir() if entry.is_dir() or also(entry)) if beside.is_dir() else []
     guess = nearest(found.name, names)
     hint = f"; did you mean '{guess}'?" if guess else ""
     raise UserError(f"{key}: no folder '{found}'{hint}")

@@ -230,7 +230,7 @@ def test_folds_take_turns(tmp_path: Path) -> None:
 
 
 LAYOUTS = {
-    "nothing": (["notes/a.txt"], {}, "holds no pictures in folders, one for each class"),
+    "nothing": (["notes/a.txt"], {}, "holds no pictures (.jpg, .jpeg, .png, "),
     "no class folders": (
         ["1.png", "2.png"],
         {},
@@ -295,6 +295,10 @@ def test_an_empty_class_folder_is_named(tmp_path: Path) -> None:
 def test_a_path_that_is_not_there_or_no_pictures_is_said(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     assert said(tmp_path / "picture") == (f"data.path: no folder '{tmp_path}/picture'; did you mean 'pictures'?")
+    (tmp_path / "three.tar").write_bytes(b"")
+    assert said(tmp_path / "three.tar.gz") == (
+        f"data.path: no folder '{tmp_path}/three.tar.gz'; did you mean 'three.tar'?"
+    )
     (tmp_path / "model.bin").write_bytes(b"")
     assert "is neither a folder of pictures, nor a tar or zip of one, nor a CSV of path,label" in said(
         tmp_path / "model.bin"

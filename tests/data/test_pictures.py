@@ -304,6 +304,12 @@ def test_mistakes_in_pictures_are_named(colour, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG and no more")
     with pytest.raises(UserError, match=r"input: folder '.*empty' holds no pictures"):
         take.inputs(tmp_path / "empty")
+    (tmp_path / "mk.py").write_text("import os\n")
+    for read in (take.inputs, take.labelled):
+        with pytest.raises(
+            UserError, match=r"mk.py: unknown ending '\.py' \(known: .*\.png, .*\.zip, \.csv, .*or a folder"
+        ):
+            read(tmp_path / "mk.py")
     with pytest.raises(UserError, match=r"broken.png: cannot be read as a picture"):
         take.inputs(tmp_path / "broken.png")
     with pytest.raises(UserError, match=r"input: no file '.*broke.png'; did you mean 'broken.png'\?"):
@@ -316,7 +322,7 @@ def test_mistakes_in_pictures_are_named(colour, tmp_path):
         take.inputs(np.full((2, 90), 0.5))
     with pytest.raises(UserError, match=r"label 'cow' is none of the classes \(classes: cat, dog\)"):
         take.labelled((colour[0][:1], ["cow"]))
-    with pytest.raises(UserError, match=r"holds no folders of pictures, one for each class"):
+    with pytest.raises(UserError, match=r"holds no folders of pictures \(\.jpg, .*\), one for each class"):
         take.labelled(tmp_path / "empty")
 
 

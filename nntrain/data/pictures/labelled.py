@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from nntrain.data.pictures import cache as picture_cache
-from nntrain.data.pictures.decoding import Look
+from nntrain.data.pictures.decoding import IMAGE_ENDINGS, Look
 from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, is_archive, list_folder
 from nntrain.data.pictures.layout import has_splits
 from nntrain.data.pictures.reading import Pictures, Wanted, read_pictures
@@ -35,7 +35,7 @@ def read_labelled(path: Path, look: Look, task: Task, *, standardize: bool) -> t
     order = sorted(range(len(names)), key=names.__getitem__)
     parts = [names[i].split("/") for i in order]
     if not parts or min(map(len, parts)) < 2:
-        raise UserError(f"{path}: holds no folders of pictures, one for each class")
+        raise UserError(f"{path}: holds no folders of pictures ({', '.join(IMAGE_ENDINGS)}), one for each class")
     if len({part[0] for part in parts}) == 1 and parts[0][0] not in task.classes and min(map(len, parts)) > 2:
         parts = [part[1:] for part in parts]
     if has_splits(sorted({part[0] for part in parts})):
@@ -54,7 +54,7 @@ def _of_tree(path: Path, wanted: Wanted) -> Pictures:
     if path.is_dir():
         listing = list_folder(path)
         if not any("/" in name for name in listing.names):
-            raise UserError(f"{path}: holds no folders of pictures, one for each class")
+            raise UserError(f"{path}: holds no folders of pictures ({', '.join(IMAGE_ENDINGS)}), one for each class")
         key = picture_cache.key_of("folder", str(path.resolve()), listing.names, listing.sizes, listing.times)
         return read_pictures(FolderSupply(path, listing), wanted, path, key)
     about = path.stat()

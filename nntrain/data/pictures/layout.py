@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nntrain.data.pictures.decoding import IMAGE_ENDINGS
 from nntrain.data.splitting import SPLIT_WORDS
 from nntrain.errors import UserError, unknown
 
@@ -44,7 +45,9 @@ def lay_out(names: Sequence[str], folders: Sequence[str], what: Path, classes: S
     a class without pictures, and for one that occurs outside the training pictures alone.
     """
     if not names:
-        raise UserError(f"data.path: {what}: holds no pictures in folders, one for each class")
+        raise UserError(
+            f"data.path: {what}: holds no pictures ({', '.join(IMAGE_ENDINGS)}) in folders, one for each class"
+        )
     above = [name[: max(name.rfind("/"), 0)] for name in names]
     firsts: dict[str, int] = {}  # few folders hold many pictures; the row of the first one in each
     for row, folder in enumerate(above):

@@ -24,9 +24,9 @@ from nntrain.data.pictures.decoding import (
     fitted,
     pillow,
 )
-from nntrain.data.pictures.files import ArchiveSupply, is_archive, list_folder
+from nntrain.data.pictures.files import ARCHIVE_ENDINGS, ArchiveSupply, is_archive, list_folder
 from nntrain.data.pictures.labelled import holds_pictures, read_labelled
-from nntrain.data.pictures.table import lists_pictures, read_paths
+from nntrain.data.pictures.table import TABLE_ENDINGS, is_table, lists_pictures, read_paths
 from nntrain.data.pictures.worker import read_file
 from nntrain.data.tables.columns import Column
 from nntrain.data.tables.preprocessing import task_from_state
@@ -295,6 +295,9 @@ def _csv_numbers(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     from nntrain.data.tables.delimited import read_delimited
     from nntrain.data.tables.inference import to_column
 
+    if not is_table(path):
+        known = ", ".join((*IMAGE_ENDINGS, *ARCHIVE_ENDINGS, *TABLE_ENDINGS, ".npy", ".npz"))
+        raise UserError(f"input: {path}: unknown ending '{path.suffix}' (known: {known}; or a folder)")
     frame, dialect = read_delimited(path)
     try:
         columns = [to_column(frame[name], "numeric") for name in dialect.names]

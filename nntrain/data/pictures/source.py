@@ -132,7 +132,7 @@ class FolderSource:
             raise UserError(
                 f"data.path: '{path}' is neither a folder of pictures, nor a tar or zip of one, nor a CSV of path,label"
             )
-        return existing_folder(self.path, "data.path")
+        return existing_folder(self.path, "data.path", lambda beside: is_archive(beside) or is_table(beside))
 
     def _from_tree(self, path: Path) -> tuple[Pictures, Samples]:
         for key, value in (("target", self.target), ("label_separator", self.label_separator)):
