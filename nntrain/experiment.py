@@ -142,7 +142,9 @@ def build_experiment(
     check_optimizer(config, optimizer, beginning)
     late = [stage.layer for stage in beginning.stages if stage.epoch > config["epochs"]]
     if late:
-        notes.append(f"model.unfreeze_at: {', '.join(late)} would begin to train after all {config['epochs']} epochs")
+        notes.append(
+            f"model.unfreeze_at: {', '.join(late)} would begin to train after the last epoch ({config['epochs']})"
+        )
     if config["schedule"].get("cycle_momentum") and optimizer.base_momentum is None:
         notes.append(f"schedule.cycle_momentum: optimizer {config['optimizer']['name']} has no momentum to move")
     if isinstance(optimizer, Rprop) and config["schedule"]["name"] != "constant":

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from nntrain.optim.schedule import Plan
+from nntrain.record.words import plural
 from nntrain.training.state import LoopState, Row, TrainState
 from nntrain.training.stopping import Stopping
 from nntrain.training.thaw import Thawing
@@ -47,8 +48,10 @@ class Course:
         if self.time_limit is not None and self.out_of_time(loop.seconds):
             return f"time limit of {self.time_limit / 60:g} minutes"
         if patience is not None and loop.bad_epochs >= patience:
-            return f"no better {self.stopping.monitor} for {patience} epochs"
-        return f"all {self.epochs} epochs done" if len(loop.history) >= self.epochs else None
+            return f"no better {self.stopping.monitor} for {plural(patience, 'epoch')}"
+        if len(loop.history) < self.epochs:
+            return None
+        return f"{'all ' * (self.epochs > 1)}{plural(self.epochs, 'epoch')} done"
 
 
 class Screen(Protocol):

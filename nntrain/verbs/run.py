@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.record.console import RunConsole
-from nntrain.record.words import number
+from nntrain.record.words import number, plural
 from nntrain.training.checkpoint import BEST
 from nntrain.training.course import Stop
 
@@ -35,7 +35,10 @@ class Run:
         return Path(self.result["checkpoint"]) if self.result else self.dir / BEST
 
     def __repr__(self) -> str:
-        said = [f"Run {self.dir}", self.stopped or f"{self.result['epochs_run']} epochs; {self.result['stop_reason']}"]
+        said = [
+            f"Run {self.dir}",
+            self.stopped or f"{plural(self.result['epochs_run'], 'epoch')}; {self.result['stop_reason']}",
+        ]
         if self.result.get("best_epoch"):
             said.append(
                 f"best: epoch {self.result['best_epoch']}, {self.result['monitor']} {self.result['best_value']:g}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -214,5 +215,15 @@ def test_reasons_to_stop_follow_from_the_finished_epochs(trainer: Build) -> None
     assert course.reason_to_stop(loop) == "all 2 epochs done"
     loop.bad_epochs = 3
     assert course.reason_to_stop(loop) == "no better loss for 3 epochs"
+    one: Course = trainer(epochs=1, patience=1).course
+    loop.bad_epochs = 0
+    assert one.reason_to_stop(loop) == "1 epoch done"
+    loop.bad_epochs = 1
+    assert one.reason_to_stop(loop) == "no better loss for 1 epoch"
+    assert replace(one, epochs=3000, stopping=replace(one.stopping, patience=None)).reason_to_stop(loop) is None
+    loop.history = [{}] * 3000
+    assert replace(one, epochs=3000, stopping=replace(one.stopping, patience=None)).reason_to_stop(loop) == (
+        "all 3,000 epochs done"
+    )
     loop.seconds = 61
     assert course.reason_to_stop(loop) == "time limit of 1 minutes"

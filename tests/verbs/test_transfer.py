@@ -261,7 +261,7 @@ def test_what_has_no_effect_is_noted(lab: Lab) -> None:
     assert "model.reuse has no effect without model.init_from" in notes
     assert "model.freeze without model.init_from: the frozen layers keep their random weights" in notes
     notes = build_experiment(lab.config("freeze={first:1}", "unfreeze_at={epochs:4}")).notes
-    assert "model.unfreeze_at: hidden.0 would begin to train after all 4 epochs" in notes
+    assert "model.unfreeze_at: hidden.0 would begin to train after the last epoch (4)" in notes
 
 
 def test_a_head_for_other_classes_is_noted(lab: Lab, source: Run) -> None:
