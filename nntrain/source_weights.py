@@ -68,7 +68,7 @@ def begin(
         source, features = open_source(str(settings["init_from"]), network), dataset.features
         read = dataset.preprocessing.state()
         columns, levels = columns_of(read), read.get("levels")
-        taken = reused(network, source, settings["reuse"], columns)
+        taken = reused(network, source, settings["reuse"], columns, section)
         take(network, taken.values)
         record = {"source": source.name}
         first = layers[0].name in taken.taken
@@ -174,12 +174,13 @@ def open_source(given: str, network: Network) -> Source:
         tensors, about = load_model(model_path(path))
         features, read = about["features"], about["preprocessing"]
         columns, classes = columns_of(read), tuple(map(str, about["task"]["classes"]))
+        section = dict(about["config"]["model"])
         if columns is not None:
             check_embeddings(columns, tensors)
         if features["kind"] != "pixels":
-            return Source(shown(path), tensors, columns, None, classes)
+            return Source(shown(path), tensors, columns, None, classes, section=section)
         mean, std = (tuple(map(float, features[key])) for key in ("mean", "std"))
-        return Source(shown(path), tensors, columns, (mean, std), classes, int(read["levels"]))
+        return Source(shown(path), tensors, columns, (mean, std), classes, int(read["levels"]), section)
     except UserError as error:
         raise UserError(*(f"{WHERE}: {said.removeprefix('checkpoint: ')}" for said in error.problems)) from None
     except (KeyError, TypeError, ValueError) as error:

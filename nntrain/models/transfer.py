@@ -50,7 +50,7 @@ class Source:
     name: what messages call it. tensors: by name within a Network of ours, `body.hidden.0.weight`. columns: what its
     first layer reads, of a table. pixels: mean and standard deviation per channel by which it standardises pictures,
     whose greys run from 0 to `levels`. classes: what its outputs stand for, empty where it has no classes or nobody
-    knows.
+    knows. section: settings of its model, empty where nobody knows.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Source:
     pixels: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     classes: tuple[str, ...] = ()
     levels: int = 255
+    section: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,15 @@ def _means(pattern: str, name: str) -> bool:
     return fnmatchcase(name, pattern) or name.startswith(f"{pattern}.")
 
 
-def reused(network: Network, source: Source, reuse: Selection, columns: Columns | None) -> Reused:
+def reused(
+    network: Network,
+    source: Source,
+    reuse: Selection,
+    columns: Columns | None,
+    section: Mapping[str, Any] | None = None,
+) -> Reused:
     """What the layers that `reuse` names take from the source, by name and shape; the first layer of a table by column
-    and category. columns: what the network's first layer reads.
+    and category. columns: what the network's first layer reads. section: the network's settings.
 
     Raises UserError with a table of what differs.
     """
@@ -152,7 +159,7 @@ def reused(network: Network, source: Source, reuse: Selection, columns: Columns 
     if isinstance(reuse, str):  # no word for some of the layers: the rest has to be here too
         differs += [(name, None, value) for name, value in unknown_here.items()]
     if differs:
-        raise _unlike(source, differs, alike)
+        raise _unlike(source, differs, alike, _its_model(source.section, section or {}))
     left: dict[str, str] = {}
     for name, value in sorted(unknown_here.items(), key=lambda item: item[1].numel()):
         left[name.removeprefix("body.").rpartition(".")[0] or name] = _shape(value)
@@ -171,7 +178,7 @@ def _shape(tensor: Tensor | None) -> str:
 
 
 def _unlike(
-    source: Source, differs: Sequence[tuple[str, Tensor | None, Tensor | None]], alike: Sequence[str]
+    source: Source, differs: Sequence[tuple[str, Tensor | None, Tensor | None]], alike: Sequence[str], its_model: str
 ) -> UserError:
     rows = [("tensor", "here", "there")]
     rows += [(name.removeprefix("body."), _shape(here), _shape(there)) for name, here, there in differs[:SHOWN]]
@@ -179,8 +186,30 @@ def _unlike(
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines += [f"... and {len(differs) - SHOWN} more"] if len(differs) > SHOWN else []
     lines += [f"the layers that are alike: reuse=[{','.join(alike)}]"] if alike else []
+    lines += [f"its model: {its_model}"] if its_model else []
     head = f"model.init_from: {source.name} is not the network that this recipe describes; what differs:"
     return UserError(head, table=[f"  {line}" for line in lines])
+
+
+def _its_model(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """The source's model and those of its settings that differ from the network's own, `cnn, depth 2, width 8`; of
+    another kind of model its size. Empty where nothing is known of it."""
+    if not there:
+        return ""
+    shared = there.get("name") == here.get("name")
+    keys = [key for key in there if key not in SETTINGS and key != "name"]
+    if shared:
+        sized = here.get("widths") is not None and there.get("widths") is None  # so these say what its size is
+        size = ("depth", "width", "shape") if sized else ()
+        keys = [key for key in keys if there[key] != here.get(key) or key in size]
+    else:
+        keys = [key for key in keys if key in ("depth", "width", "widths", "architecture")]
+    superseded = ("widths",) if there.get("widths") is None else ("depth", "width", "shape")
+    keys = [key for key in keys if key not in superseded]
+    if not keys and shared:  # the same settings on other data
+        return ""
+    said = [f"{key} {str(there[key])[:40]}" for key in keys]
+    return ", ".join([str(there.get("name"))[:40], *said])
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from nntrain.models.columns import Columns, columns_of
 from nntrain.models.inputs import TableInput
 from nntrain.models.mlp import MLP
 from nntrain.models.network import Network
-from nntrain.models.transfer import Source, layers_of, rates, reused, selected, take
+from nntrain.models.transfer import Source, _its_model, layers_of, rates, reused, selected, take
 
 
 def network(*widths: int, inputs: int = 4, outputs: int = 3, **settings: Any) -> Network:
@@ -268,3 +268,25 @@ def test_features_are_fixed_where_all_before_the_head_stands_still_and_draws_not
     net = network(5, input_dropout=0.1)
     net.hold(["body.hidden.0"])
     assert not net.fixed_features
+
+
+SIZES = {
+    "of a width": ({"name": "cnn", "depth": 2, "width": 8, "freeze": "none"}, "cnn, depth 2, width 8"),
+    "of no width": ({"name": "cnn", "depth": 3, "width": 16}, ""),
+    "of another kind": (
+        {"name": "mlp", "depth": 2, "width": 8, "widths": None, "norm": "none"},
+        "mlp, depth 2, width 8",
+    ),
+    "of listed widths": ({"name": "mlp", "depth": 2, "width": 8, "widths": [7]}, "mlp, widths [7]"),
+    "unknown": ({}, ""),
+}
+
+
+@pytest.mark.parametrize(("there", "said"), SIZES.values(), ids=SIZES)
+def test_the_settings_of_the_source_that_differ(there, said):
+    assert _its_model(there, {"name": "cnn", "depth": 3, "width": 16}) == said
+
+
+def test_a_source_without_listed_widths_has_a_depth():
+    there = {"name": "mlp", "depth": 2, "width": 8, "shape": "constant", "widths": None}
+    assert _its_model(there, {**there, "widths": [8, 7]}) == "mlp, depth 2, width 8, shape constant"

@@ -455,3 +455,10 @@ def test_the_table_of_what_differs_stands_below_the_message(
     assert first.endswith("is not the network that this recipe describes; what differs:")
     assert table[0].split() == ["tensor", "here", "there"]
     assert "  hidden.1.weight                    7 x 8  6 x 8" in table
+    assert table[-1] == "  its model: mlp, widths [8, 6], norm batch"
+
+
+def test_the_size_of_another_kind_of_model_is_said(lab: Lab, source: Run) -> None:
+    with pytest.raises(UserError) as caught:
+        build_experiment(lab.config(f"model.init_from={source.dir}", "model=linear", "reuse=all"))
+    assert caught.value.table[-1].strip() == "its model: mlp, widths [8, 6]"
