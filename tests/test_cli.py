@@ -217,6 +217,30 @@ def test_configs_lists_shows_and_copies(cwd: Path, capsys: pytest.CaptureFixture
     assert (status, err) == (2, "nntrain: configs copy: mine.yaml is already there; choose another name\n")
 
 
+def test_presets_of_augment_are_shown_by_what_they_change(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "configs", "augment")[1]
+    cifar = out.partition("\ncifar ")[2].partition("\n\n")[0]
+    assert "  settings as those of pictures, but for:" in cifar
+    assert re.findall(r"^  (\w+): (\S+)", cifar, re.MULTILINE) == [
+        ("fill", "reflect"),
+        ("crop_padding", "4"),
+        ("flip", "0.5"),
+    ]
+    assert out.count("  hue_p: ") == 1
+    assert "  hue_p: 1.0 " in said(capsys, "configs", "augment", "cifar")[1]
+
+
+def test_check_leaves_out_the_changes_to_pictures_that_are_off(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "check", "config=digits", "augment=cifar", "augment.hue=0", "model.depth=1")[1]
+    rows = [line.split() for line in out.splitlines() if line.startswith("augment.")]
+    assert [row[0] for row in rows] == [
+        *("augment.name", "augment.fill", "augment.crop_padding", "augment.flip", "augment.hue", "augment.")
+    ]
+    assert rows[-1][1:] == ["...", "39", "settings", "more,", "not", "in", "use", "augment/pictures.yaml"]
+    out = said(capsys, "check", "config=digits", "augment=cifar", "model.depth=1", "--json")[1]
+    assert json.loads(out)["origins"]["augment.hue_p"] == "augment/cifar.yaml"
+
+
 def test_check_shows_everything_and_writes_nothing(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = said(capsys, "check", "config=iris", "model.depth=1", "optimizer=sgd", "--json")
     assert status == 0

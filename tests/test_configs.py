@@ -70,6 +70,12 @@ def test_the_keys_are_the_constructors_arguments(group: str, name: str) -> None:
     assert common <= set(settings(group, name))
 
 
+@pytest.mark.parametrize(("group", "name"), [(g, n) for g, n in OPTIONS if "layerwise" in settings(g, n)])
+def test_layerwise_says_how_the_epochs_are_divided(group: str, name: str) -> None:
+    said = next(comment for key, _, comment in read_option(group, name).settings if key == "layerwise")
+    assert "the epochs are divided: each layer has an equal part" in said
+
+
 @pytest.mark.parametrize(("group", "name"), [option for option in BUILT if option not in PRESETS])
 def test_the_defaults_are_the_constructors(group: str, name: str) -> None:
     arguments = inspect.signature(TABLES[group][name]).parameters

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import torch
+import yaml
 
 from nntrain.config.compose import Composed, compose
+from nntrain.config.options import option_file
 from nntrain.data.progress import watched
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import Experiment, load_data
@@ -108,12 +110,34 @@ def _sheet(words: Sequence[str]) -> tuple[Path | None, list[str]]:
     return (sheet_path(own.get("output")) if "show" in own else None), rest
 
 
+def _unused(composed: Composed) -> list[str]:
+    """Keys of changes to pictures that nobody set and that are as in `pictures`, where all of them are off."""
+    defaults = yaml.safe_load(option_file("augment", "pictures").read_text(encoding="utf-8"))
+    section, origins = composed.config["augment"], composed.origins
+    if set(section) != set(defaults):
+        return []
+    return [
+        key
+        for inner, value in defaults.items()
+        if inner != "name" and section[inner] == value and origins[key := f"augment.{inner}"].kind == "default"
+    ]
+
+
 def _settings(composed: Composed) -> Iterator[tuple[str, Any, str, str]]:
+    """Key, value, kind of origin and origin of each, in their order; many that change nothing are one line."""
+    unused = _unused(composed)
     for key, origin in composed.origins.items():
         group, _, inner = key.partition(".")
         value = composed.config[group][inner] if inner else composed.config[group]
-        if key not in ("regularization.name", "checkpoint.name"):
+        if key not in ("regularization.name", "checkpoint.name", *unused):
             yield key, value, origin.kind, origin.where
+        if unused and key == unused[-1]:
+            yield (
+                "augment. ...",
+                f"{plural(len(unused), 'setting')} more, not in use",
+                "default",
+                "augment/pictures.yaml",
+            )
 
 
 def memory_of(experiment: Experiment) -> dict[str, int]:

@@ -26,6 +26,7 @@ from nntrain.record.words import wrapped
 
 RECIPES = "recipes"
 TOP = "top"
+BASES = {"augment": "pictures"}  # options with the same settings as this one are shown by what they change of it
 
 
 def configs_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str, Any]:
@@ -95,10 +96,19 @@ def _options(group: str, names: Sequence[str], page: Page) -> list[Text]:
     for name in names:
         option = read_option(group, name)
         lines += facts([(name, option.description)], page)
-        lines += facts([(f"  {key}: {value}", comment) for key, value, comment in option.settings], page)
+        settings = option.settings
+        if (base := BASES.get(group)) in names and name != base and _is_preset(group, name):
+            settings = tuple(setting for setting in settings if setting[1] != _defaults(group, str(base))[setting[0]])
+            lines += [Text(f"  settings as those of {base}, but for:")]
+        lines += facts([(f"  {key}: {value}", comment) for key, value, comment in settings], page)
         lines += [Text(part) for note in option.notes for part in _indented(note, page)]
         lines.append(Text(""))
     return lines
+
+
+def _is_preset(group: str, name: str) -> bool:
+    """Whether an option has the settings of its group's base, with other defaults."""
+    return group in BASES and list(_defaults(group, name)) == list(_defaults(group, BASES[group]))
 
 
 def _indented(note: str, page: Page) -> list[str]:
