@@ -236,7 +236,7 @@ def test_check_leaves_out_the_changes_to_pictures_that_are_off(cwd: Path, capsys
     assert [row[0] for row in rows] == [
         *("augment.name", "augment.fill", "augment.crop_padding", "augment.flip", "augment.hue", "augment.")
     ]
-    assert rows[-1][1:] == ["...", "39", "settings", "more,", "not", "in", "use", "augment/pictures.yaml"]
+    assert rows[-1][1:] == ["...", "40", "settings", "as", "in", "pictures", "augment/pictures.yaml"]
     out = said(capsys, "check", "config=digits", "augment=cifar", "model.depth=1", "--json")[1]
     assert json.loads(out)["origins"]["augment.hue_p"] == "augment/cifar.yaml"
 

@@ -110,8 +110,8 @@ def _sheet(words: Sequence[str]) -> tuple[Path | None, list[str]]:
     return (sheet_path(own.get("output")) if "show" in own else None), rest
 
 
-def _unused(composed: Composed) -> list[str]:
-    """Keys of changes to pictures that nobody set and that are as in `pictures`, where all of them are off."""
+def _usual(composed: Composed) -> list[str]:
+    """Keys of changes to pictures that nobody set and that are as in `pictures`, where every change is off."""
     defaults = yaml.safe_load(option_file("augment", "pictures").read_text(encoding="utf-8"))
     section, origins = composed.config["augment"], composed.origins
     if set(section) != set(defaults):
@@ -124,17 +124,17 @@ def _unused(composed: Composed) -> list[str]:
 
 
 def _settings(composed: Composed) -> Iterator[tuple[str, Any, str, str]]:
-    """Key, value, kind of origin and origin of each, in their order; many that change nothing are one line."""
-    unused = _unused(composed)
+    """Key, value, kind of origin and origin of each, in their order; those of `_usual` are one line."""
+    usual = _usual(composed)
     for key, origin in composed.origins.items():
         group, _, inner = key.partition(".")
         value = composed.config[group][inner] if inner else composed.config[group]
-        if key not in ("regularization.name", "checkpoint.name", *unused):
+        if key not in ("regularization.name", "checkpoint.name", *usual):
             yield key, value, origin.kind, origin.where
-        if unused and key == unused[-1]:
+        if usual and key == usual[-1]:
             yield (
                 "augment. ...",
-                f"{plural(len(unused), 'setting')} more, not in use",
+                f"{plural(len(usual), 'setting')} as in pictures",
                 "default",
                 "augment/pictures.yaml",
             )
