@@ -47,6 +47,8 @@ def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     assert "pets: 16 rows (12 train, 2 val, 2 test)" in text
     assert "note 16 pictures of 6 x 6 in colour, decoded in " in text
     assert "classification, 2 classes" in text
+    assert text.count("up to 1 epoch ") == 1
+    assert "; 1 epoch done" in text
     return tmp_path / "run"
 
 
