@@ -1,7 +1,7 @@
 """Test scores of the shipped recipes, beside a linear model and scikit-learn's MLP with its defaults.
 
     python benchmarks/scores.py                    all recipes whose data is there
-    python benchmarks/scores.py digits housing     some of them
+    python benchmarks/scores.py digits housing     some of them, to results/scores_digits_housing.json
 
 The bundled sets: twenty splits (data.split_seed), a training seed each. nntrain trains on the training part and chooses
 the epoch on validation; scikit-learn's models are given both parts, more data than nntrain's. Differences are paired
@@ -131,7 +131,8 @@ def main() -> None:
             continue
         rows.append(compare(recipe) if recipe in BUNDLED else repeat(recipe))
         print(rows[-1], flush=True)
-    report("scores", rows, options, {})
+    chosen = options.recipes != parser.get_default("recipes")
+    report("_".join(["scores", *options.recipes] if chosen else ["scores"]), rows, options, {})
 
 
 if __name__ == "__main__":
