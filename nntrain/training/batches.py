@@ -143,10 +143,16 @@ def _samples(split: Split, index: Tensor) -> Batch:
     device, weights = split.device, split.weights
     there = index.to(device)
     return Batch(
-        split.inputs.index_select(0, index).to(device),
+        (_read(split.inputs, index) if split.streamed else split.inputs.index_select(0, index)).to(device),
         split.targets.index_select(0, there),
         None if weights is None else weights.index_select(0, there),
     )
+
+
+def _read(inputs: Tensor, index: Tensor) -> Tensor:
+    """Rows of a memory-mapped tensor by one thread alone: torch would take several, which wait for work by spinning and
+    so hold up the step that is computed meanwhile."""
+    return torch.from_numpy(inputs.numpy()[index.numpy()])
 
 
 def _fetched_ahead(calls: Iterable[Callable[[], T]]) -> Iterator[T]:
