@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 from nntrain.errors import UserError, nearest
@@ -121,23 +122,36 @@ def _unknown_flag(flag: str) -> str:
 
 
 def _fit(words: list[str], flags: set[str]) -> int:
-    resuming = [word for word in words if word.startswith("resume=")]
+    command = ["nntrain", *sys.argv[1:]]
+    resuming = [word.partition("=")[2] for word in words if word.startswith("resume=")]
     if resuming and "multirun" in flags:
-        raise UserError("resume: cannot go with -m")
-    if "multirun" in flags:
-        from nntrain.sweep.multirun import multirun
+        raise UserError("resume: cannot go with -m: it goes on with a run or a sweep as it was started")
+    sweep = _sweep_to_resume(resuming)
+    if "multirun" in flags or sweep is not None:
+        from nntrain.sweep.multirun import multirun, resume_sweep
 
-        swept, status = multirun(words, ["nntrain", *sys.argv[1:]], _people(flags))
+        if sweep is None:
+            swept, status = multirun(words, command, _people(flags))
+        else:
+            changes = [word for word in words if not word.startswith("resume=")]
+            swept, status = resume_sweep(sweep, changes, command, _people(flags))
         _answer(swept, flags)
         return status
     from nntrain.launch import launch
 
-    run, status = launch(words, ["nntrain", *sys.argv[1:]], stream=_people(flags))
+    run, status = launch(words, command, stream=_people(flags))
     if status:
         print(f"nntrain: {run.stopped}", file=sys.stderr)
         _answer({"run_dir": run.dir, "stopped": run.stopped}, flags)
         return status
     return _answer(run.result, flags)
+
+
+def _sweep_to_resume(given: list[str]) -> Path | None:
+    """The folder of `resume=`, where a sweep is in it."""
+    if not given or not (folder := Path(given[-1]).expanduser() / "jobs.jsonl").is_file():
+        return None
+    return folder.parent.resolve()
 
 
 def _eval(words: list[str], flags: set[str]) -> int:

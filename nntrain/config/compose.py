@@ -40,6 +40,7 @@ class Composed:
 
     config: dict[str, Any]
     origins: Mapping[str, Origin]
+    searches: bool = False  # whether the recipe says what a sweep of it tries
 
 
 def compose(words: Sequence[str], cwd: Path | None = None) -> Composed:
@@ -58,7 +59,7 @@ def compose(words: Sequence[str], cwd: Path | None = None) -> Composed:
             )
         elif word is not line.recipes:
             settings.append(word)
-    problems += [f"{word}: sets up a sweep; add -m" for word in line.hydra]
+    problems += [f"{word}: sets up a sweep; add -m" for word in (*line.hydra, *(word.text for word in line.search))]
     if line.recipes.sweeps:
         raise UserError(*problems)
     try:
@@ -77,18 +78,23 @@ def compose_recipe(recipe: Recipe, words: Sequence[Word], cwd: Path, problems: S
     values, unresolved = _resolve(composed, origins)
     found += unresolved
     for path, value in values.items():
-        kind = schema.field(path)
-        if kind is not None and is_path(kind) and isinstance(value, str) and not kind.complaint(value):
-            base = recipe.path.parent if origins[path].kind == "recipe" else cwd
-            if not is_name(kind, value) or exists(absolute(value, base)):
-                values[path] = str(absolute(value, base))
+        values[path] = located(path, value, recipe.path.parent if origins[path].kind == "recipe" else cwd)
     if values.get("name", "") is None:
         values["name"] = recipe.name
     config = _nested(values)
     found += value_problems(config, origins)
     if found:
         raise UserError(*dict.fromkeys(found))
-    return Composed(config, origins)
+    return Composed(config, origins, plan.search.origin is not None)
+
+
+def located(path: str, value: Any, base: Path) -> Any:
+    """A value as a config has it: a path made absolute, from `base`; any other as it is."""
+    kind = schema.field(path)
+    if kind is None or not is_path(kind) or not isinstance(value, str) or kind.complaint(value):
+        return value
+    known = not is_name(kind, value) or exists(absolute(value, base))
+    return str(absolute(value, base)) if known else value
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -14,11 +15,13 @@ from nntrain.config.recipe import Recipe, find_recipe, read_recipe
 from nntrain.config.words import CommandLine
 from nntrain.errors import UserError
 
+DRAWN = re.compile(r"\binterval\(")  # values that no grid has
+
 
 def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
     """The recipes of a sweep. UserError with every mistake in a recipe, in a key under any combination of choices, and
     in any value by itself; values that only clash with each other are left to their job."""
-    problems = list(line.problems)
+    problems = [*line.problems, *_empty(line)]
     recipes: list[Recipe] = []
     for name in line.recipes.values:
         try:
@@ -35,6 +38,19 @@ def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
     if problems:
         raise UserError(*dict.fromkeys(problems))
     return recipes
+
+
+def _empty(line: CommandLine) -> Iterator[str]:
+    """A sweep without jobs, or of one."""
+    words = (line.recipes, *line.settings)
+    if not any(word.sweeps for word in words):
+        yield (
+            "-m: nothing varies; give a setting several values (optimizer.lr=0.01,0.001, seed=range(3), "
+            "optimizer=adam,sgd), or leave out -m"
+        )
+    for word in words:
+        if word.sweeps and not word.values and not DRAWN.search(word.text):
+            yield f"{word.key}: {word.text.partition('=')[2]} has no values (command line: {word.text})"
 
 
 def _key_problems(recipe: Recipe, line: CommandLine) -> Iterator[str]:

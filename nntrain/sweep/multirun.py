@@ -1,35 +1,38 @@
-"""`nntrain fit ... -m`: one run per combination, by Hydra's own sweepers and launchers; then who did best.
+"""`nntrain fit ... -m`: many jobs from one command, and `nntrain fit resume=SWEEP_DIR`: the rest of them.
 
-Hydra takes the words apart into jobs and hands each job its words. A job composes its config as any single run does, so
-what holds for `fit` holds for every job, and a sweep over recipes needs nothing of its own.
+The words are checked, Hydra's sweeper makes lists of words of them, the sweep composes a job for each list, and Hydra's
+launcher trains the jobs; then who did best.
 """
 
 from __future__ import annotations
 
-import shutil
+import shlex
 import signal
-import traceback
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
-from omegaconf import DictConfig
 
-from nntrain.config.compose import compose, hydra_over
-from nntrain.config.recipe import absolute
+from nntrain.config.compose import hydra_over
+from nntrain.config.recipe import Recipe, absolute
 from nntrain.config.words import CommandLine, read_words
 from nntrain.errors import UserError
-from nntrain.record.files import write_json
+from nntrain.folder import shown
+from nntrain.record.lock import locked
 from nntrain.record.run_folder import create_run_folder
-from nntrain.record.screen import open_screen, show
+from nntrain.sweep.board import Board
 from nntrain.sweep.check import check_sweep
-from nntrain.sweep.outcome import Outcome, leaderboard
+from nntrain.sweep.manifest import Manifest, is_sweep, new_manifest, write_manifest
+from nntrain.sweep.plugins import DEFAULT_LAUNCHER, register
+from nntrain.sweep.report import report
+from nntrain.sweep.resume import read_sweep
+from nntrain.sweep.sweep import Sweep
 
 FOLDER = "run_dir"  # the word that says where the sweep goes; its jobs are the folders 0, 1, ... in there
-MARK = "++"  # lets Hydra carry words whose keys it has no config for
 QUIET = (  # a job is a run of ours: its folder, log and working directory are none of Hydra's
     "hydra.sweep.subdir=${hydra.job.num}",
     "hydra.output_subdir=null",
@@ -39,15 +42,7 @@ QUIET = (  # a job is a run of ours: its folder, log and working directory are n
 )
 
 
-class Interrupted(KeyboardInterrupt):
-    """A signal ended a job, its state saved. No Exception: Hydra keeps those of a job to itself."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__()
-        self.status = status
-
-
-def multirun(words: Sequence[str], command_line: Sequence[str], stream: TextIO) -> tuple[dict[str, Any], int]:
+def multirun(words: Sequence[str], command: Sequence[str], stream: TextIO) -> tuple[dict[str, Any], int]:
     """Run every combination; what `sweep.json` holds, and the exit status: 130 or 143 where a signal ended the sweep,
     1 where a job failed by a fault of ours, 2 where one failed by a mistake. One job's failure never stops the others.
 
@@ -56,94 +51,124 @@ def multirun(words: Sequence[str], command_line: Sequence[str], stream: TextIO) 
     cwd = Path.cwd()
     line = read_words(words, cwd)
     recipes = check_sweep(line, cwd)
-    folder = _sweep_folder(line, recipes[0].name)
-    varied = {word.key for word in (line.recipes, *line.settings) if word.sweeps}
-    console, _ = open_screen(stream)
-    outcomes: list[Outcome] = []
+    given = _given_folder(line, cwd)
+    manifest = new_manifest([word for word in words if not word.startswith(f"{FOLDER}=")], cwd, recipes)
 
-    def job(config: DictConfig) -> float | None:
-        told = HydraConfig.get()
-        task = [word.removeprefix(MARK) for word in told.overrides.task]
-        differing = [word for word in task if word.partition("=")[0] in varied]
-        outcome = Outcome(int(told.job.num), differing, folder / str(told.job.num))
-        outcomes.append(outcome)
-        try:
-            _run(outcome, [*task, f"{FOLDER}={outcome.run_dir}"], command_line)
-        finally:
-            _write(folder, outcomes)
-            console.print(outcome.line(), soft_wrap=True)
-        return outcome.result.get("best_value")
+    def make_folder() -> Path:
+        folder = create_run_folder(cwd / "runs", recipes[0].name) if given is None else _made(given)
+        write_manifest(folder, manifest)
+        return folder
 
+    return _run(line, recipes, manifest, make_folder, command, stream)
+
+
+def resume_sweep(
+    folder: Path, changes: Sequence[str], command: Sequence[str], stream: TextIO
+) -> tuple[dict[str, Any], int]:
+    """Run what is missing, failed or interrupted of a sweep, towards the same total; see `multirun`.
+
+    changes: words besides. UserError where they, or a recipe, ask for other jobs than those it was started with.
+    """
+    manifest, line, recipes = read_sweep(folder, changes)
+    return _run(line, recipes, manifest, lambda: folder, command, stream)
+
+
+def _run(
+    line: CommandLine,
+    recipes: Sequence[Recipe],
+    manifest: Manifest,
+    make_folder: Callable[[], Path],
+    command: Sequence[str],
+    stream: TextIO,
+) -> tuple[dict[str, Any], int]:
+    fixed = {word.key for word in (line.recipes, *line.settings) if not word.sweeps}
+    quiet = next((word.value for word in line.settings if word.key == "quiet"), recipes[0].values.get("quiet", False))
     status = 0
-    try:
-        _by_hydra(line, folder, job)
-    except KeyboardInterrupt as interrupted:
-        status = getattr(interrupted, "status", 128 + signal.SIGINT)
-    result = _write(folder, outcomes)
-    show(lambda page: leaderboard(sorted(outcomes, key=lambda outcome: outcome.rank), folder, page), stream)
-    failed = [outcome.status for outcome in outcomes if outcome.status]
+    with ExitStack() as exits:
+
+        def locked_folder() -> Path:
+            folder = make_folder()
+            exits.enter_context(locked(folder))
+            return folder
+
+        board = exits.enter_context(Board(stream, quiet=bool(quiet)))
+        sweep = Sweep(manifest, fixed, locked_folder, command, board, exits)
+        sweep.expected = _expected(line)
+        if manifest.jobs:
+            sweep.folder  # noqa: B018  # locked before anything is read of it
+            sweep.restore()
+        try:
+            _by_hydra(line, sweep)
+        except KeyboardInterrupt as interrupted:
+            if not sweep.jobs:
+                raise
+            status = getattr(interrupted, "status", 128 + signal.SIGINT)
+        board.close()
+        result = report(sweep, stream)
+    failed = [outcome.status for outcome in sweep.outcomes.values() if outcome.status]
+    if status or failed:
+        _say_how_to_go_on(sweep, status)
     return result, status or min(failed, default=0)
 
 
-def _by_hydra(line: CommandLine, folder: Path, job: Any) -> None:
-    where = QuotedString(str(folder), Quote.single).with_quotes()
+def _by_hydra(line: CommandLine, sweep: Sweep) -> None:
     words = [word.for_hydra for word in (line.recipes, *line.settings) if word.key != FOLDER]
+    where = QuotedString(str(Path.cwd()), Quote.single).with_quotes()  # written to by sweepers of others alone
+    launcher = [] if any(word.startswith("hydra/launcher=") for word in line.hydra) else [DEFAULT_LAUNCHER]
+    settings = [f"hydra.sweep.dir={where}", *QUIET, *(f"hydra/launcher={name}" for name in launcher), *line.hydra]
     try:
         with hydra_over(None) as hydra:
-            settings = [f"hydra.sweep.dir={where}", *QUIET, *line.hydra]
-            hydra.multirun(None, job, [*words, *settings], with_log_configuration=False)
+            register()
+            hydra.multirun(None, sweep, [*words, *settings], with_log_configuration=False)  # type: ignore[arg-type]
     except HydraException as error:
-        if all(path.name == "multirun.yaml" for path in folder.iterdir()):
-            shutil.rmtree(folder)  # nothing has run
         raise UserError(" ".join(str(error).split("\n")[:2])) from None
-    finally:
-        (folder / "multirun.yaml").unlink(missing_ok=True)  # Hydra's settings of itself
 
 
-def _run(outcome: Outcome, words: Sequence[str], command_line: Sequence[str]) -> None:
-    """One job. What it fails by is the job's: its message, or its traceback in its folder."""
-    from nntrain.launch import train_composed
-    from nntrain.objective.metrics import METRICS
-
-    try:
-        run, status = train_composed(compose(words), command_line, silent=True)
-    except UserError as error:
-        outcome.status, outcome.error = 2, str(error)
-        return
-    except Exception as error:  # a fault in one job is reported, and the others go on
-        report = outcome.run_dir / "traceback.txt"
-        report.parent.mkdir(parents=True, exist_ok=True)
-        report.write_text(traceback.format_exc(), encoding="utf-8")
-        outcome.status, outcome.error = 1, f"{type(error).__name__}: {error}; see {report}"
-        return
-    except KeyboardInterrupt:
-        outcome.status, outcome.error = 128 + signal.SIGINT, "interrupted"
-        raise
+def _say_how_to_go_on(sweep: Sweep, status: int) -> None:
+    command = f"nntrain fit resume={shlex.quote(shown(sweep.folder))}"
     if status:
-        outcome.status, outcome.error = status, f"interrupted; go on with: nntrain fit resume={run.dir}"
-        raise Interrupted(status)
-    outcome.result = run.result
-    outcome.direction = METRICS[run.result["monitor"].removeprefix("val_")].direction
+        print(f"nntrain: stopped, the states are saved; go on with: {command}", file=sys.stderr)
+    else:
+        print(f"nntrain: some jobs failed; run them again with: {command}", file=sys.stderr)
 
 
-def _write(folder: Path, outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """`sweep.json`, the best job first; written after every job, so that whatever ends a sweep leaves what was done."""
-    ranked = sorted(outcomes, key=lambda outcome: outcome.rank)
-    result = {"sweep_dir": str(folder), "jobs": [outcome.summary() for outcome in ranked]}
-    write_json(folder / "sweep.json", result)
-    return result
+def _expected(line: CommandLine) -> int | None:
+    """How many jobs a grid of the words has at most; None where a sweeper draws them."""
+    total = 1
+    for word in (line.recipes, *line.settings):
+        if word.sweeps and not word.values:
+            return None
+        total *= max(1, len(word.values))
+    return total
 
 
-def _sweep_folder(line: CommandLine, name: str) -> Path:
-    given = [word.value for word in line.settings if word.key == FOLDER]
-    if not given:
-        return create_run_folder(Path.cwd() / "runs", name)
-    folder = absolute(str(given[0]), Path.cwd())
+def _given_folder(line: CommandLine, cwd: Path) -> Path | None:
+    """The folder of `run_dir=`. UserError where something is in it."""
+    given = next((word.value for word in line.settings if word.key == FOLDER), None)
+    if given is None:
+        return None
+    folder = absolute(str(given), cwd)
+    if is_sweep(folder):
+        raise UserError(
+            f"{FOLDER}: {shown(folder)} already holds a sweep; choose another folder, or go on with it: "
+            f"nntrain fit resume={shlex.quote(shown(folder))}"
+        )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        filled = any(folder.iterdir())
+        filled = folder.is_dir() and any(folder.iterdir())
     except (OSError, ValueError) as error:
-        raise UserError(f"{FOLDER}: cannot make {folder} ({getattr(error, 'strerror', error)})") from None
+        raise _unmade(folder, error) from None
     if filled:
         raise UserError(f"{FOLDER}: {folder} is not empty; choose another folder for the sweep")
     return folder
+
+
+def _made(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise _unmade(folder, error) from None
+    return folder
+
+
+def _unmade(folder: Path, error: OSError | ValueError) -> UserError:
+    return UserError(f"{FOLDER}: cannot make {folder} ({getattr(error, 'strerror', error)})")

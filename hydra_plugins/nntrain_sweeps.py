@@ -1,0 +1,12 @@
+"""Hydra takes plugins from this package alone: these are the launchers and sweepers of `nntrain.sweep`."""
+
+from nntrain.sweep.launchers import basic
+from nntrain.sweep.sweepers import grid
+
+
+class BasicLauncher(basic.Basic):
+    pass
+
+
+class GridSweeper(grid.Grid):
+    pass

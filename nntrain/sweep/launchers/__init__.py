@@ -1,0 +1,1 @@
+"""Who trains the jobs of a sweep, and where: `hydra/launcher=`."""

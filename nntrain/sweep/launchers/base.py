@@ -1,0 +1,61 @@
+"""What the launchers have in common: Hydra's lists of words are jobs of the sweep, and go to it as such."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher as HydraLauncher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from nntrain.sweep.job import Job
+    from nntrain.sweep.outcome import Outcome
+    from nntrain.sweep.sweep import Sweep
+
+Units = Sequence[Sequence["Job"]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """units: what a worker trains at a time, each. words: what will happen, a sentence each."""
+
+    units: Units
+    words: Sequence[str] = ()
+
+
+class Launcher(HydraLauncher):
+    """A subclass says how jobs are put together, and trains them. sweep: whose jobs they are."""
+
+    sweep: Sweep
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.sweep = task_function  # type: ignore[assignment]  # that it is a sweep, only we know
+        self.prepare()
+
+    def prepare(self) -> None:
+        """What can be done before the jobs are known."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
+        jobs = self.sweep.add(job_overrides, initial_job_idx)
+        outcomes = self.sweep.train(jobs, self)
+        return [_returned(self.sweep.value(outcome)) for outcome in outcomes]
+
+    def plan(self, jobs: Sequence[Job]) -> Plan:
+        """Every job by itself."""
+        return Plan([[job] for job in jobs])
+
+    @abstractmethod
+    def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
+        """Train all, and record how each job ended. Raises Interrupted where a signal ended it, the states saved."""
+
+
+def _returned(value: float | None) -> JobReturn:
+    """A failed job has no value, and is none of Hydra's business."""
+    told = JobReturn(status=JobStatus.COMPLETED)
+    told.return_value = value
+    return told

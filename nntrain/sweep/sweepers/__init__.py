@@ -1,0 +1,1 @@
+"""Which jobs a sweep has: `hydra/sweeper=`."""

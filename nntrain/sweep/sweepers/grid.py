@@ -1,0 +1,60 @@
+"""`hydra/sweeper=basic`, the default: every combination of what varies, as Hydra's own sweeper has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import product
+from typing import TYPE_CHECKING
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from nntrain.errors import UserError
+
+if TYPE_CHECKING:
+    from nntrain.sweep.sweep import Sweep
+
+
+class Grid(Sweeper):
+    """Hydra's would load its own config for every job, to see whether it can: ours are composed and checked by the
+    sweep, all of them before the first one runs."""
+
+    sweeping: Sweep
+    launcher: Launcher
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.sweeping = task_function  # type: ignore[assignment]  # that it is a sweep, only we know
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
+        known = self.sweeping.manifest.jobs  # on resume; a shuffle() would order them anew
+        lists = [list(known[number]) for number in sorted(known)] or combinations(arguments)
+        return self.launcher.launch(lists, 0)
+
+
+def combinations(words: Sequence[str]) -> list[list[str]]:
+    """The words of every job. UserError for a word that is no list of values."""
+    axes: list[list[str]] = []
+    problems: list[str] = []
+    for word in OverridesParser.create().parse_overrides(list(words)):
+        key = word.get_key_element()
+        if not word.is_sweep_override():
+            axes.append([f"{key}={word.get_value_element_as_str()}"])
+        elif word.is_discrete_sweep():
+            axes.append([f"{key}={value}" for value in word.sweep_string_iterator()])
+        else:
+            said = f"{key.lstrip('+')}={word.get_value_element_as_str()}"
+            problems.append(
+                f"{said}: an interval is drawn from, a grid has no values of it; add hydra/sweeper=optuna, or write "
+                "the values: choice(...), range(...)"
+            )
+    if problems:
+        raise UserError(*problems)
+    return [list(job) for job in product(*axes)]
