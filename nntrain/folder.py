@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from shlex import quote
@@ -58,7 +59,8 @@ def find_run(path: Path) -> Path:
         inner = sorted(path.rglob(CONFIG), key=lambda found: found.stat().st_mtime)
         hint = f"; did you mean '{inner[-1].parent}'?" if inner else ""
         raise UserError(f"resume: {path} is not a run folder (it has no {CONFIG}){hint}")
-    name, parts = path.resolve().name, {"fold_": "one fold", "layer_": "one layer", "pretrain": "the pre-training"}
+    name = path.resolve().name
+    parts = {"fold_": "one fold", "member_": "one member", "layer_": "one layer", "pretrain": "the pre-training"}
     part = next((said for start, said in parts.items() if name.startswith(start)), None)
     if part is not None and (path / ".." / CONFIG).is_file():
         raise UserError(f"resume: {path} is {part} of a run; go on with all of it: nntrain fit resume={path.parent}")
@@ -91,6 +93,8 @@ def config_fingerprint(config: Mapping[str, Any]) -> str:
         f"{group}.{key}": v for group, part in config.items() if isinstance(part, Mapping) for key, v in part.items()
     }
     settings |= {key: value for key, value in config.items() if not isinstance(value, Mapping)}
+    if settings.get("ensemble") == 1:  # as every run was before there was a choice
+        del settings["ensemble"]
     fixed = sorted((key, value) for key, value in settings.items() if key not in (*RESUMABLE, "run_dir", "name"))
     return blake2b(json.dumps(fixed, default=str).encode(), digest_size=8).hexdigest()
 
@@ -100,22 +104,35 @@ def write_config(folder: Path, config: Mapping[str, Any], whole: Path | None = N
 
     whole: the run of which this is one fold or layer. A file that says all this already is left alone.
     """
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        def represent_str(self, text: str) -> yaml.ScalarNode:
-            """Quotes text that reads as a number: recipes take 1e5 for one, YAML 1.1 does not."""
-            return self.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _is_number(text) else None)
-
-    Dumper.add_representer(str, Dumper.represent_str)
-    plain = _literal({**config, "run_dir": None})
-    text = yaml.dump(plain, Dumper=Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    text = _yaml_of(_literal({**config, "run_dir": None}))
     path = (whole or folder) / CONFIG
     part = "layer" if folder.name.startswith("layer_") else "fold"
     what = "this run; repeat it" if whole is None else f"one {part}; repeat all of them"
     text = f"# The resolved recipe of {what} with: nntrain fit config={path}\n{text}"
     if not (folder / CONFIG).is_file() or (folder / CONFIG).read_text(encoding="utf-8") != text:
         write_atomic(folder / CONFIG, text)
+
+
+def _yaml_of(plain: Mapping[str, Any]) -> str:
+    import yaml
+
+    text = yaml.dump(plain, Dumper=_dumper(), sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
+    return str(text)
+
+
+@cache
+def _dumper() -> Any:
+    import yaml
+
+    quick: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # of libyaml, where PyYAML came with it
+
+    class Dumper(quick):  # type: ignore[misc]
+        def represent_str(self, text: str) -> Any:
+            """Quotes text that reads as a number: recipes take 1e5 for one, YAML 1.1 does not."""
+            return self.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _is_number(text) else None)
+
+    Dumper.add_representer(str, Dumper.represent_str)
+    return Dumper
 
 
 def _literal(value: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nntrain.data import fingerprint
+from nntrain.data.bundled_files import read_bundled
 from nntrain.data.dataset import Dataset
 from nntrain.data.pictures.assembling import picture_dataset
 from nntrain.data.splitting import Shares, by_chance, check_class_sizes
@@ -45,34 +46,24 @@ class BundledSource:
 
     def load(self, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
         """Read, split and prepare; `fold` chooses one of the k folds."""
-        import sklearn.datasets as bundled  # here, because it takes a second to import
-
+        found = read_bundled(self.dataset)
         if self.dataset == "digits":
-            found = bundled.load_digits()
-            pixels = found.images.astype(np.uint8)[:, None]
-            classes = tuple(str(name) for name in found.target_names)
-            known = found.target.astype(np.int64)
+            pixels = found.data.reshape(-1, 1, 8, 8).astype(np.uint8)
             return picture_dataset(
                 pixels,
-                known,
-                classes,
+                found.target,
+                found.classes,
                 self.shares,
-                fingerprint.of_arrays(pixels, known),
+                fingerprint.of_arrays(pixels, found.target),
                 fold=fold,
                 target="digit",
                 stratify=self.stratify,
             )
-        if self.dataset == "diabetes":
-            found = bundled.load_diabetes(scaled=False)
+        names = found.features
+        if found.classes:
+            target = Column("class", "categorical", found.target.astype(np.int32), found.classes)
         else:
-            found = getattr(bundled, f"load_{self.dataset}")()
-        names = tuple(str(name) for name in found.feature_names)
-        if self.dataset == "diabetes":
-            target = Column("progression", "numeric", found.target.astype(np.float64))
-        else:
-            target = Column(
-                "class", "categorical", found.target.astype(np.int32), tuple(str(name) for name in found.target_names)
-            )
+            target = Column("progression", "numeric", found.target)
         if self.task == "regression" and target.kind == "categorical":
             target = Column("class", "numeric", found.target.astype(np.float64))
         task = decide_task(self.task, [target])

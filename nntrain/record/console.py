@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
@@ -31,19 +32,27 @@ class RunConsole:
 
     done: steps done in this epoch. The loop sets it; that is all that a step costs, the display looks when it likes.
     stream: where people read, standard output by default (standard error under `--json`).
-    quiet: the result and nothing else. live: by default where the stream is a terminal and no CI runs us.
+    quiet: the result and nothing else. silent: nothing at all but in the log. live: by default where the stream is a
+    terminal and no CI runs us.
     """
 
     def __init__(
-        self, stream: TextIO | None = None, *, quiet: bool = False, width: int | None = None, live: bool | None = None
+        self,
+        stream: TextIO | None = None,
+        *,
+        quiet: bool = False,
+        silent: bool = False,
+        width: int | None = None,
+        live: bool | None = None,
     ) -> None:
         self.done = 0
         self.log = Log()
-        self.quiet = quiet
-        self._console, self._page = open_screen(stream, width)
+        self.quiet = quiet or silent
+        self.silent = silent
+        self._console, self._page = open_screen(io.StringIO() if silent else stream, width)
         if live is None:
             live = self._console.is_terminal and not self._console.is_dumb_terminal and "CI" not in os.environ
-        self._wants_live = live and not quiet
+        self._wants_live = live and not self.quiet
         self._redirects = self._console.file is sys.stdout  # under --json standard output belongs to the JSON line
         self._live: Live | None = None
         self._log_page = Page(PLAIN_WIDTH)
@@ -103,11 +112,10 @@ class RunConsole:
     def epoch_end(self, row: Mapping[str, Any], best: bool) -> None:
         """row: the epoch's row of `metrics.csv` (seconds: its own). best: the best so far by the monitored metric."""
         self._history.append(dict(row))
-        screen, logged = (table.line(row, best) for table in self._tables)
         if self._live is None:
-            self._say_each((screen, logged))
+            self._say_each(lambda table: table.line(row, best))
             return
-        self._write_log([logged])
+        self._write_log([self._tables[1].line(row, best)])
         line = (self._epoch, self._tables[0].line(row, False), self._tables[0].line(row, True))
         self._lines = [*self._lines[1 - LAST_EPOCHS :], line]  # a new list: the display may be reading the old one
         if best:
@@ -147,7 +155,8 @@ class RunConsole:
             return [line for part in parts if part for line in (Text(""), *part)]
 
         if self.quiet:
-            self._print([] if part else summary(result, given, self._page))
+            if not (part or self.silent):
+                self._print(summary(result, given, self._page))
             self._write_log(rest(self._log_page))
         else:
             self._say(rest)
@@ -155,7 +164,8 @@ class RunConsole:
     def tell(self, lines: Callable[[Page], list[Text]]) -> None:
         """Lines that are said even when quiet."""
         self._stop_live()
-        self._print(lines(self._page))
+        if not self.silent:
+            self._print(lines(self._page))
         self._write_log(lines(self._log_page))
 
     def close(self) -> None:
@@ -185,7 +195,7 @@ class RunConsole:
             self._live.start()
             self._write_log([self._tables[1].header()])
         else:
-            self._say_each((self._tables[0].header(), self._tables[1].header()))
+            self._say_each(EpochTable.header)
 
     def _stop_live(self) -> None:
         if self._live is not None:
@@ -238,10 +248,11 @@ class RunConsole:
             self._print(lines(self._page))
         self._write_log(lines(self._log_page))
 
-    def _say_each(self, line: tuple[Text, Text]) -> None:
+    def _say_each(self, line: Callable[[EpochTable], Text]) -> None:
+        screen, logged = self._tables
         if not self.quiet:
-            self._print(line[:1])
-        self._write_log(line[1:])
+            self._print([line(screen)])
+        self._write_log([line(logged)])
 
     def _print(self, lines: Sequence[Text]) -> None:
         print_lines(self._console, lines)
@@ -251,7 +262,8 @@ class RunConsole:
             self.log.write("\n".join(line.plain for line in lines))
         except WriteError as error:
             self.log = Log()  # the run is worth more than its log: say so and go on
-            self._print(_labelled("warning", WARNING, f"{error}; the log ends here", self._page))
+            if not self.silent:
+                self._print(_labelled("warning", WARNING, f"{error}; the log ends here", self._page))
 
 
 def _labelled(label: str, style: str, text: str, page: Page) -> list[Text]:

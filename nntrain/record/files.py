@@ -8,7 +8,11 @@ import math
 import os
 import secrets
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +31,7 @@ REMEDIES = {
     errno.EISDIR: "this is a folder: give the name of a file",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
+FLUSHED_AT_ONCE = 8  # files
 CANNOT_FLUSH_FOLDERS = {errno.EINVAL, errno.ENOTSUP, errno.EACCES}  # some network file systems; the rename is done
 
 
@@ -39,6 +44,64 @@ def refused(path: Path, error: OSError, *, kept: str = "") -> WriteError:
     reason = error.strerror or str(error)
     remedy = REMEDIES.get(error.errno or 0, "check the disk, or write elsewhere")
     return WriteError(f"cannot write {path}: {reason}; {kept + '; ' if kept else ''}{remedy}")
+
+
+@dataclass
+class _Waiting:
+    """A file that is to appear with others. path: as it was asked for; mode: of the file before."""
+
+    path: Path
+    data: bytes
+    mode: int | None
+
+
+_WAITING: ContextVar[dict[Path, _Waiting] | None] = ContextVar("waiting", default=None)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """What is written in here appears when it ends, in the order in which it was first written, each file whole.
+
+    Many small files then cost little more than one: a file written twice is written once, all are flushed before the
+    first is renamed, and a folder is flushed once. Raises WriteError when the disk refuses one; those before it are
+    there then, the old ones of the others intact.
+    """
+    if _WAITING.get() is not None:
+        yield
+        return
+    waiting: dict[Path, _Waiting] = {}
+    token = _WAITING.set(waiting)
+    try:
+        yield
+    finally:
+        _WAITING.reset(token)
+        _write_all(waiting)
+
+
+def _write_all(waiting: Mapping[Path, _Waiting]) -> None:
+    if not waiting:
+        return
+    temporaries: dict[Path, Path] = {}
+    path = Path()
+    try:
+        temporaries = {target: _temporary(target) for target in waiting}
+        # at the same time, because a file system flushes many files at once as fast as one
+        with ThreadPoolExecutor(FLUSHED_AT_ONCE) as pool:
+            written = [pool.submit(_write, temporaries[target], f.data, f.mode) for target, f in waiting.items()]
+        for file, done in zip(waiting.values(), written, strict=True):
+            path = file.path
+            done.result()
+        for target, file in waiting.items():
+            path = file.path
+            temporaries[target].replace(target)
+            del temporaries[target]
+        for folder in dict.fromkeys(target.parent for target in waiting):
+            _flush_folder(folder)
+    except OSError as error:
+        raise refused(path, error, kept="what was there before is kept") from error
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -60,7 +123,12 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         kept = "nothing was left behind" if mode is None else "the old file is kept"
         target = Path(os.path.realpath(path))
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, data, None if mode is None else stat.S_IMODE(mode))
+        mode = None if mode is None else stat.S_IMODE(mode)
+        waiting = _WAITING.get()
+        if waiting is None:
+            _replace(target, data, mode)
+        else:
+            waiting[target] = _Waiting(path, data, mode)
     except OSError as error:
         raise refused(path, error, kept=kept) from error
 
@@ -73,23 +141,32 @@ def _mode(path: Path) -> int | None:
 
 
 def _replace(target: Path, data: bytes, mode: int | None) -> None:
-    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    temporary = _temporary(target)
     try:
-        try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(file, rest) :]
-            os.fsync(file)
-        finally:
-            os.close(file)
-        if mode is not None:
-            temporary.chmod(mode)
+        _write(temporary, data, mode)
         temporary.replace(target)
     except BaseException:  # an interrupt too must leave nothing behind
         temporary.unlink(missing_ok=True)
         raise
     _flush_folder(target.parent)
+
+
+def _temporary(target: Path) -> Path:
+    return target.with_name(f".{target.name[:200]}.{secrets.token_hex(4)}.tmp")
+
+
+def _write(temporary: Path, data: bytes, mode: int | None) -> None:
+    """A new file, flushed to disk."""
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(file, rest) :]
+        os.fsync(file)
+    finally:
+        os.close(file)
+    if mode is not None:
+        temporary.chmod(mode)
 
 
 def _flush_folder(folder: Path) -> None:

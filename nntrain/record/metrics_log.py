@@ -23,13 +23,14 @@ class MetricsLog:
         rows = read_metrics(self.path) if self.path.exists() else []
         self.columns: list[str] = list(rows[0]) if rows else []
 
-    def append(self, row: Mapping[str, Value]) -> None:
-        """Add one row; opened and closed for it, so that nothing stays in a buffer."""
-        self._check(row)
+    def append(self, *rows: Mapping[str, Value]) -> None:
+        """Add rows; opened and closed for them, so that nothing stays in a buffer."""
         new = not self.columns
         if new:
-            self.columns = list(row)
-        text = _csv([row], self.columns, header=new)
+            self.columns = list(rows[0])
+        for row in rows:
+            self._check(row)
+        text = _csv(rows, self.columns, header=new)
         try:
             with self.path.open("wb" if new else "ab", buffering=0) as file:
                 whole = file.tell()

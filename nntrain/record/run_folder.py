@@ -10,13 +10,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache, lru_cache
 from importlib import metadata
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from nntrain.record.files import refused
 
 GIT_TIMEOUT = 2.0  # seconds; a run never waits longer to learn its commit
+GIT_LASTS = 10.0  # seconds for which the runs of a process take the commit for the same
 
 
 def safe_name(name: str) -> str:
@@ -52,14 +55,12 @@ def environment(
     device: what the run computes on ("cpu", "cuda:1"). command: the command line, by default this process's own.
     folder: whose git commit is noted, by default the working directory's.
     """
-    import numpy as np
     import torch
 
-    hardware: dict[str, Any] = {
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count(),
+    here = Path.cwd() if folder is None else folder
+    hardware = {
+        **_machine(),
         "threads": torch.get_num_threads(),
-        "memory_bytes": _memory(),
         "device": device,
         "gpu": torch.cuda.get_device_name(device) if device.startswith("cuda") else None,
     }
@@ -68,17 +69,36 @@ def environment(
         "command": list(sys.argv if command is None else command),
         "seed": seed,
         "data_fingerprint": data_fingerprint,
-        "versions": {
-            "nntrain": _version("nntrain"),
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
-            "cuda": torch.version.cuda,
-            "numpy": np.__version__,
-            "os": platform.platform(),
-        },
+        "versions": dict(_versions()),
         "hardware": hardware,
-        "git": git_state(Path.cwd() if folder is None else folder),
+        "git": _git_lately(here, int(monotonic() // GIT_LASTS)),
     }
+
+
+@cache
+def _machine() -> dict[str, Any]:
+    return {"cpu": _cpu_name(), "cores": os.cpu_count(), "memory_bytes": _memory()}
+
+
+@cache
+def _versions() -> dict[str, str | None]:
+    import numpy as np
+    import torch
+
+    return {
+        "nntrain": _version("nntrain"),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "cuda": torch.version.cuda,
+        "numpy": np.__version__,
+        "os": platform.platform(),
+    }
+
+
+@lru_cache(maxsize=1)
+def _git_lately(folder: Path, moment: int) -> dict[str, Any] | None:
+    """The same for all runs that start in one moment, as jobs of a sweep do: asking takes longer than some train."""
+    return git_state(folder)
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

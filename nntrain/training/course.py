@@ -93,5 +93,10 @@ class Stop:
     signal: int | None = None
 
 
+# What ends a run that is not worth going on with: called with each finished epoch and the value of the monitored metric
+# there; a text that begins with "pruned" ends the run, and is its stop_reason.
+Judge = Callable[[int, float], str | None]
+
+
 class Interrupted(Exception):  # noqa: N818 (not an error)
     """The training ended because it was asked to; its state is saved."""

@@ -14,7 +14,7 @@ from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.training.averaging import average_in, averaged_weights, refresh_norms, weights_of
 from nntrain.training.batches import Augment, Indices, augmented, epoch_order, some_of, step_sizes, take, upcoming
-from nntrain.training.course import Best, Course, Interrupted, Keeper, Screen, Stop
+from nntrain.training.course import Best, Course, Interrupted, Judge, Keeper, Screen, Stop
 from nntrain.training.diagnose import SAMPLES, NonFiniteError, gradient_problem, is_due, locate
 from nntrain.training.evaluate import evaluate
 from nntrain.training.state import LoopState, Row, TrainState
@@ -33,7 +33,7 @@ class Trainer:
     """Trains from where `loop` stands until its `stop_reason` is set; then `best` is the model.
 
     train, val: on the device. losses: of the steps already done in the epoch under way. augment: changes to the
-    training samples, or None.
+    training samples, or None. judge: of a search, which may end the run after any epoch.
     """
 
     program: Program
@@ -47,6 +47,7 @@ class Trainer:
     stop: Stop
     losses: list[Tensor] = field(default_factory=list)
     augment: Augment | None = None
+    judge: Judge | None = None
     best: Best = field(default_factory=Best)
     saved_at: float = field(default_factory=perf_counter)
     probe: Split = field(init=False)
@@ -75,8 +76,9 @@ class Trainer:
             self.screen.epoch_end(row, better)
             if course.watch is not None:
                 loop.plateau = course.watch(loop.plateau, scores[course.stopping.monitor])
+            pruned = self.judge and self.judge(loop.epoch, scores[course.stopping.monitor])
             loop.epoch, loop.position, loop.epoch_seconds, self.losses = loop.epoch + 1, 0, 0.0, []
-            loop.stop_reason = course.reason_to_stop(loop)
+            loop.stop_reason = course.reason_to_stop(loop) or pruned
             if loop.stop_reason is not None or perf_counter() - self.saved_at > course.every_seconds:
                 self.save()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 
 from torch import Tensor
 
@@ -15,6 +17,8 @@ from nntrain.record.metrics_log import MetricsLog
 from nntrain.training.checkpoint import BEST, save_model, save_state
 from nntrain.training.course import Best
 from nntrain.training.state import LoopState, Row, TrainState
+
+ROWS_EVERY = 1.0  # seconds
 
 
 class FolderKeeper:
@@ -44,8 +48,9 @@ class FolderKeeper:
             self.unsaved = "checkpoint.resumable=false"
 
     def rows(self, history: Sequence[Row]) -> None:
-        """One more row; or all of them, where the file does not hold those before it."""
-        write = (lambda: self._log.append(history[-1])) if self._rows == len(history) - 1 else self._rewrite(history)
+        """The rows that the file does not hold yet; or all of them, where it is not known which it holds."""
+        new = history[self._rows :]
+        write = (lambda: self._log.append(*new)) if self._rows >= 0 else self._rewrite(history)
         self._rows = len(history) if self.attempt(write) is None else -1
 
     def begin(self, history: Sequence[Row]) -> None:
@@ -65,3 +70,52 @@ class FolderKeeper:
             self._warned = True
             return str(error)
         return None
+
+
+class MemberKeeper(FolderKeeper):
+    """Of one of many runs that train at the same time, which mostly are short: rows of metrics reach the disk at least
+    every `ROWS_EVERY` seconds and whenever the state does, and what the trainer saves when a run ends is kept for
+    `settle`, to be written together with its result.
+    """
+
+    def __init__(self, folder: Path, experiment: Experiment, console: RunConsole) -> None:
+        super().__init__(folder, experiment, console)
+        self._history: Sequence[Row] = []
+        self._written_at = perf_counter()
+        self._best: Best | None = None
+        self._last: Callable[[], None] | None = None
+
+    def model(self, best: Best) -> bool:
+        self._best = best
+        return True
+
+    def state(self, state: TrainState, loop: LoopState, losses: Tensor) -> None:
+        if loop.stop_reason is not None:
+            self._last = partial(super().state, state, loop, losses)
+            return
+        self._write_rows()
+        if self._settle_model():
+            super().state(state, loop, losses)
+
+    def rows(self, history: Sequence[Row]) -> None:
+        self._history = history
+        if perf_counter() - self._written_at > ROWS_EVERY:
+            self._write_rows()
+
+    def settle(self) -> None:
+        """Write what waits: rows, best model, last state."""
+        self._write_rows()
+        if self._settle_model() and self._last is not None:
+            self._last()
+
+    def _write_rows(self) -> None:
+        self._written_at = perf_counter()
+        if self._rows != len(self._history):
+            super().rows(self._history)
+
+    def _settle_model(self) -> bool:
+        """Whether the best model is on disk."""
+        if self._best is None or super().model(self._best):
+            self._best = None
+            return True
+        return False

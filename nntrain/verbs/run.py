@@ -11,7 +11,7 @@ from typing import Any
 from nntrain.record.console import RunConsole
 from nntrain.record.words import number, plural
 from nntrain.training.checkpoint import BEST
-from nntrain.training.course import Stop
+from nntrain.training.course import Judge, Stop
 
 SPLITS = ("train", "val", "test")
 
@@ -66,9 +66,11 @@ class Run:
 @dataclass(frozen=True)
 class Session:
     """console: where it is said. stop: set to end the run. command: the command line, for environment.json. source:
-    what `config=` named, for the commands that are proposed; empty for the run's own config.yaml."""
+    what `config=` named, for the commands that are proposed; empty for the run's own config.yaml. judge: of a search,
+    which may end the run after any epoch."""
 
     console: RunConsole
     stop: Stop
     command: Sequence[str] = ()
     source: str = ""
+    judge: Judge | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -18,7 +19,7 @@ from nntrain.record.files import WriteError, write_json
 from nntrain.record.layers import beginning_table
 from nntrain.record.words import duration, plural, size
 from nntrain.training.checkpoint import BEST, load_state
-from nntrain.training.course import Interrupted
+from nntrain.training.course import Best, Interrupted
 from nntrain.training.diagnose import NonFiniteError
 from nntrain.training.features import SHARE, feature_bytes, free_bytes, with_features
 from nntrain.training.state import LoopState
@@ -33,10 +34,52 @@ CACHED = "features_computed_once"  # in environment.json, where there was a choi
 CACHES_FEATURES = True  # False in tests alone, which compare the two ways
 
 
+@dataclass
+class Training:
+    """A training that can begin, or go on: its folder is set up, and what comes first is said.
+
+    alone: the trainer that would train it by itself.
+    """
+
+    experiment: Experiment
+    folder: Path
+    session: Session
+    alone: Trainer
+    keeper: FolderKeeper
+
+    def run(self) -> Run:
+        """From where it stands to the result. Raises Interrupted with the state saved, NonFiniteError with the last
+        good model kept."""
+        try:
+            self.alone.fit()
+        except NonFiniteError as error:
+            raise self.not_finite(error) from None
+        except Interrupted:
+            raise self.interrupted() from None
+        return self.finish(self.alone.best)
+
+    def finish(self, best: Best) -> Run:
+        return finish(self.experiment, self.folder, self.alone.loop, best, self.session)
+
+    def not_finite(self, error: NonFiniteError) -> NonFiniteError:
+        """The same error, saying what is kept; `result.json` says it too."""
+        loop, folder = self.alone.loop, self.folder
+        loop.stop_reason = "a loss or gradient was not finite"
+        self.keeper.attempt(lambda: write_json(folder / RESULT, result_of(self.experiment, folder, loop, {})))
+        best = folder / BEST
+        kept = f"the last good model is {shown(best)}" if best.is_file() else "no epoch was done, so no model is kept"
+        return NonFiniteError(f"{error}; {kept}")
+
+    def interrupted(self) -> WriteError | Interrupted:
+        """What a training raises that was asked to stop."""
+        if self.keeper.unsaved is not None and self.experiment.config["checkpoint"]["resumable"]:
+            return WriteError(f"stopped, but the state could not be saved: {self.keeper.unsaved}")
+        return Interrupted(self.folder)
+
+
 def train(experiment: Experiment, folder: Path, session: Session) -> Run:
-    """From the first step to the result. Raises Interrupted with the state saved, NonFiniteError with the last good
-    model kept."""
-    return _train(experiment, folder, LoopState(), [], session)
+    """From the first step to the result: see `Training.run`."""
+    return prepare(experiment, folder, LoopState(), [], session).run()
 
 
 def check_unchanged(experiment: Experiment, folder: Path, session: Session) -> None:
@@ -56,14 +99,20 @@ def check_unchanged(experiment: Experiment, folder: Path, session: Session) -> N
 
 def resume_training(experiment: Experiment, folder: Path, session: Session) -> Run:
     """Go on exactly where the training in `folder` was; one that is finished is only said again."""
+    found = go_on(experiment, folder, session)
+    return found.run() if isinstance(found, Training) else found
+
+
+def go_on(experiment: Experiment, folder: Path, session: Session) -> Training | Run:
+    """The training in `folder`, ready to go on from where it was; its run, where it is finished."""
     check_unchanged(experiment, folder, session)
     grows, thawing = experiment.program.optimizer.needs_closure, experiment.course.thawing
 
-    def prepare(loop: LoopState) -> None:
+    def laid_out(loop: LoopState) -> None:
         if thawing is not None:
             thaw(experiment.program, experiment.state, thawing, epoch_of(loop))
 
-    loop, losses = load_state(folder, experiment.state, grows=grows, prepare=prepare)
+    loop, losses = load_state(folder, experiment.state, grows=grows, prepare=laid_out)
     write_config(folder, experiment.config, whole_of(experiment, folder))  # with what was changed
     loop.stop_reason = experiment.course.reason_to_stop(loop)  # more epochs, time or patience may have been asked for
     if loop.stop_reason is not None and (folder / RESULT).is_file():
@@ -72,10 +121,11 @@ def resume_training(experiment: Experiment, folder: Path, session: Session) -> R
             said = f"{shown(folder)} is finished: {loop.stop_reason}; nothing was trained"
             session.console.tell(lambda page: [Text(said)])
             return Run(folder, loop.history, result)
-    return _train(experiment, folder, loop, list(losses.to(experiment.device).unbind()), session)
+    return prepare(experiment, folder, loop, list(losses.to(experiment.device).unbind()), session)
 
 
-def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[Tensor], session: Session) -> Run:
+def prepare(experiment: Experiment, folder: Path, loop: LoopState, losses: list[Tensor], session: Session) -> Training:
+    """Say what comes before the first step. losses: of the steps already done in the epoch under way."""
     console, dataset = session.console, experiment.dataset
     console.log.open(folder / "log.txt")
     console.start(**_header(experiment, folder, loop))
@@ -103,20 +153,9 @@ def _train(experiment: Experiment, folder: Path, loop: LoopState, losses: list[T
         session.stop,
         losses,
         experiment.augment,
+        session.judge if experiment.whole else None,
     )
-    try:
-        trainer.fit()
-    except NonFiniteError as error:
-        loop.stop_reason = "a loss or gradient was not finite"
-        keeper.attempt(lambda: write_json(folder / RESULT, result_of(experiment, folder, loop, {})))
-        best = folder / BEST
-        kept = f"the last good model is {shown(best)}" if best.is_file() else "no epoch was done, so no model is kept"
-        raise NonFiniteError(f"{error}; {kept}") from None
-    except Interrupted:
-        if keeper.unsaved is not None and experiment.config["checkpoint"]["resumable"]:
-            raise WriteError(f"stopped, but the state could not be saved: {keeper.unsaved}") from None
-        raise Interrupted(folder) from None
-    return finish(experiment, folder, loop, trainer.best, session)
+    return Training(experiment, folder, session, trainer, keeper)
 
 
 def cache_features(experiment: Experiment, folder: Path) -> str:
