@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
-from nntrain.optim.optimizer import Hyper, Optimizer, State
+from nntrain.optim.optimizer import Coefficients, Hyper, Optimizer, State, where
 from nntrain.optim.parameters import Parameters
 
 
@@ -49,17 +48,23 @@ class Adafactor(Optimizer):
                 tensors[f"variance.{i}"] = torch.zeros_like(p)
         return State(tensors, params)
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
-        rate = math.pow(h.step, self.beta2_decay)
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
+        most = 1 / h.step**0.5
+        lr = where(h.lr < most, h.lr, most)
+        return lr, h.step**self.beta2_decay, self.eps1, self.eps1**2, self.eps2, self.d
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        lr, rate, eps1, eps1_squared, eps2, d = c
         square = g * g
-        if p.ndim > 1:
+        if "row_var" in s:
             rows = s["row_var"].lerp_(square.mean(dim=-1, keepdim=True), rate)
             columns = s["col_var"].lerp_(square.mean(dim=-2, keepdim=True), rate)
-            v = rows @ columns / rows.mean(dim=-2, keepdim=True).clamp_(min=self.eps1)
+            v = rows @ columns / rows.mean(dim=-2, keepdim=True).clamp_(min=eps1)
         else:
             v = s["variance"].lerp_(square, rate).clone()
-        update = v.clamp_(min=self.eps1**2).rsqrt_().mul_(g)
-        size = p.norm().div_(p.numel() ** 0.5).clamp_(min=self.eps2)
-        excess = update.norm().div_(p.numel() ** 0.5 * self.d).clamp_(min=1)
-        scale: Tensor = size / excess * min(h.lr, 1 / math.sqrt(h.step))
+        own, width = tuple(range(self.lead, p.ndim)), p.shape[self.lead :].numel() ** 0.5
+        update = v.clamp_(min=eps1_squared).rsqrt_().mul_(g)
+        size = vector_norm(p, dim=own, keepdim=True).div_(width).clamp_(min=eps2)
+        excess = vector_norm(update, dim=own, keepdim=True).div_(width * d).clamp_(min=1)
+        scale: Tensor = size / excess * lr
         return update * scale

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nntrain.optim.optimizer import Hyper, Optimizer, State
+from nntrain.optim.optimizer import Coefficients, Hyper, Optimizer, State
 from nntrain.optim.parameters import Parameters
 
 
@@ -35,9 +35,13 @@ class Adagrad(Optimizer):
     def initial_state(self, params: Parameters) -> State:
         return State({"sum": torch.full_like(params.flat, self.initial_accumulator_value)}, params)
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
-        root = s["sum"].add_(g * g).sqrt().add_(self.eps)
-        return g / root * (h.lr / (1 + (h.step - 1) * self.lr_decay))
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
+        return h.lr / (1 + (h.step - 1) * self.lr_decay), self.eps
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        rate, eps = c
+        root = s["sum"].add_(g * g).sqrt().add_(eps)
+        return g / root * rate
 
     def has_fused(self, device: torch.device) -> bool:
         coupled = not (self.weight_decay and self.decoupled_weight_decay)  # the only decay that the kernel knows
@@ -89,11 +93,15 @@ class Adadelta(Optimizer):
         self.rho = rho
         self.eps = eps
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
-        v = s["square_avg"].lerp_(g * g, 1 - self.rho)
-        delta = g * (s["acc_delta"] + self.eps).sqrt_() / (v + self.eps).sqrt_()
-        s["acc_delta"].lerp_(delta * delta, 1 - self.rho)
-        return delta * h.lr
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
+        return h.lr, 1 - self.rho, self.eps
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        lr, forget, eps = c
+        v = s["square_avg"].lerp_(g * g, forget)
+        delta = g * (s["acc_delta"] + eps).sqrt_() / (v + eps).sqrt_()
+        s["acc_delta"].lerp_(delta * delta, forget)
+        return delta * lr
 
 
 class RMSprop(Optimizer):
@@ -125,13 +133,16 @@ class RMSprop(Optimizer):
     def base_momentum(self) -> float | None:
         return self.momentum or None
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
-        v = s["square_avg"].lerp_(g * g, 1 - self.alpha)
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
+        return h.lr, 1 - self.alpha, self.eps, self.momentum if h.momentum is None else h.momentum
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        lr, forget, eps, momentum = c
+        v = s["square_avg"].lerp_(g * g, forget)
         if self.centered:
-            mean = s["grad_avg"].lerp_(g, 1 - self.alpha)
+            mean = s["grad_avg"].lerp_(g, forget)
             v = (v - mean * mean).clamp_(min=0)  # rounding can take a variance below 0, and its root is then NaN
-        step = g / v.sqrt().add_(self.eps)
-        if self.momentum:
-            momentum = self.momentum if h.momentum is None else h.momentum
+        step = g / v.sqrt().add_(eps)
+        if "momentum_buffer" in s:
             step = s["momentum_buffer"].mul_(momentum).add_(step)
-        return step * h.lr
+        return step * lr

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from nntrain.optim.optimizer import FUSED_DEVICES, Hyper, Optimizer
+from nntrain.optim.optimizer import FUSED_DEVICES, Coefficients, Hyper, Optimizer
 
 
 class Adam(Optimizer):
@@ -37,14 +37,19 @@ class Adam(Optimizer):
     def base_momentum(self) -> float:
         return self.beta1
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
         beta1 = self.beta1 if h.momentum is None else h.momentum
-        m = s["exp_avg"].lerp_(g, 1 - beta1)
-        v = s["exp_avg_sq"].lerp_(g * g, 1 - self.beta2)
+        rate = h.lr / (1 - beta1**h.step)
+        return 1 - beta1, 1 - self.beta2, rate, (1 - self.beta2**h.step) ** 0.5, self.eps
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        forget1, forget2, rate, correction, eps = c
+        m = s["exp_avg"].lerp_(g, forget1)
+        v = s["exp_avg_sq"].lerp_(g * g, forget2)
         if self.amsgrad:
             v = torch.maximum(s["max_exp_avg_sq"], v, out=s["max_exp_avg_sq"])
-        root = v.sqrt().div_((1 - self.beta2**h.step) ** 0.5).add_(self.eps)
-        return m / root * (h.lr / (1 - beta1**h.step))
+        root = v.sqrt().div_(correction).add_(eps)
+        return m / root * rate
 
     def has_fused(self, device: torch.device) -> bool:
         return device.type in FUSED_DEVICES

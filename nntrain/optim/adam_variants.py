@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from nntrain.optim.optimizer import Hyper, Optimizer, State
+from nntrain.optim.optimizer import Coefficients, Hyper, Optimizer, State, where
 from nntrain.optim.parameters import Parameters
 
 
@@ -43,15 +42,20 @@ class NAdam(Optimizer):
         product = torch.ones((), device=params.flat.device)
         return State(super().initial_state(params).tensors | {"mu_product": product}, params)
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
         beta1 = self.beta1 if h.momentum is None else h.momentum
-        mu = beta1 * (1 - 0.5 * math.pow(0.96, h.step * self.momentum_decay))
-        mu_next = beta1 * (1 - 0.5 * math.pow(0.96, (h.step + 1) * self.momentum_decay))
+        mu = beta1 * (1 - 0.5 * 0.96 ** (h.step * self.momentum_decay))
+        mu_next = beta1 * (1 - 0.5 * 0.96 ** ((h.step + 1) * self.momentum_decay))
+        rates = h.lr * (1 - mu), h.lr * mu_next
+        return 1 - beta1, 1 - self.beta2, mu, mu_next, *rates, 1 - self.beta2**h.step, self.eps
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        forget1, forget2, mu, mu_next, rate, rate_next, correction, eps = c
         product = s["mu_product"].mul_(mu)
-        m = s["exp_avg"].lerp_(g, 1 - beta1)
-        v = s["exp_avg_sq"].lerp_(g * g, 1 - self.beta2)
-        root = (v / (1 - self.beta2**h.step)).sqrt_().add_(self.eps)
-        ahead = g * (h.lr * (1 - mu) / (1 - product)) + m * (h.lr * mu_next / (1 - product * mu_next))
+        m = s["exp_avg"].lerp_(g, forget1)
+        v = s["exp_avg_sq"].lerp_(g * g, forget2)
+        root = (v / correction).sqrt_().add_(eps)
+        ahead = g * (rate / (1 - product)) + m * (rate_next / (1 - product * mu_next))
         return ahead / root
 
 
@@ -77,18 +81,25 @@ class RAdam(Optimizer):
     def base_momentum(self) -> float:
         return self.beta1
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
         beta1 = self.beta1 if h.momentum is None else h.momentum
-        m = s["exp_avg"].lerp_(g, 1 - beta1)
-        v = s["exp_avg_sq"].lerp_(g * g, 1 - self.beta2)
-        step = m * (h.lr / (1 - beta1**h.step))
         correction = 1 - self.beta2**h.step
         longest = 2 / (1 - self.beta2) - 1
         length = longest - 2 * h.step * self.beta2**h.step / correction  # of the average that v is worth
-        if length <= 5:
-            return step
+        known = length > 5
+        longest, length = where(known, longest, 6.0), where(known, length, 6.0)  # arrays are computed with throughout
         rectified = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-        return step * math.sqrt(correction * rectified) / v.sqrt().add_(self.eps)
+        scale = where(known, (correction * rectified) ** 0.5, 0.0)
+        return 1 - beta1, 1 - self.beta2, h.lr / (1 - beta1**h.step), scale, self.eps
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        forget1, forget2, rate, scale, eps = c
+        m = s["exp_avg"].lerp_(g, forget1)
+        v = s["exp_avg_sq"].lerp_(g * g, forget2)
+        step = m * rate
+        if isinstance(scale, Tensor):
+            return torch.where(scale > 0, step * scale / v.sqrt().add_(eps), step)
+        return step * scale / v.sqrt().add_(eps) if scale else step
 
 
 class Adamax(Optimizer):
@@ -113,9 +124,13 @@ class Adamax(Optimizer):
     def base_momentum(self) -> float:
         return self.beta1
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
         beta1 = self.beta1 if h.momentum is None else h.momentum
-        m = s["exp_avg"].lerp_(g, 1 - beta1)
-        largest = s["exp_inf"].mul_(self.beta2)
-        torch.maximum(largest, g.abs().add_(self.eps), out=largest)
-        return m / largest * (h.lr / (1 - beta1**h.step))
+        return 1 - beta1, self.beta2, h.lr / (1 - beta1**h.step), self.eps
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        forget1, beta2, rate, eps = c
+        m = s["exp_avg"].lerp_(g, forget1)
+        largest = s["exp_inf"].mul_(beta2)
+        torch.maximum(largest, g.abs().add_(eps), out=largest)
+        return m / largest * rate

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from torch import Tensor
 
-from nntrain.optim.optimizer import Hyper, Optimizer, State
+from nntrain.optim.optimizer import Coefficients, Hyper, Optimizer, State, where
 from nntrain.optim.parameters import Parameters
 
 
@@ -38,8 +36,13 @@ class ASGD(Optimizer):
     def averaged(self, state: State, step: int) -> Tensor | None:
         return state.tensors["ax"] if step > self.t0 + 1 else None
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
-        eta = h.lr / math.pow(1 + self.lambd * h.lr * (h.step - 1), self.alpha)
-        delta = (g + p * self.lambd) * eta
-        s["ax"].lerp_(p - delta, 1 / max(1.0, h.step - 1 - self.t0))
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
+        eta = h.lr / (1 + self.lambd * h.lr * (h.step - 1)) ** self.alpha
+        averaged = h.step - 1 - self.t0
+        return self.lambd, eta, 1 / where(averaged > 1, averaged, 1.0)
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        lambd, eta, share = c
+        delta = (g + p * lambd) * eta
+        s["ax"].lerp_(p - delta, share)
         return delta

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from nntrain.optim.optimizer import Hyper, Optimizer
+from nntrain.optim.optimizer import Coefficients, Hyper, Optimizer
 
 
 class Lion(Optimizer):
@@ -29,8 +29,12 @@ class Lion(Optimizer):
     def base_momentum(self) -> float:
         return self.beta1
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
         beta1 = self.beta1 if h.momentum is None else h.momentum
-        direction = s["exp_avg"].lerp(g, 1 - beta1).sign_()
-        s["exp_avg"].lerp_(g, 1 - self.beta2)
-        return direction * h.lr
+        return h.lr, 1 - beta1, 1 - self.beta2
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        lr, forget1, forget2 = c
+        direction = s["exp_avg"].lerp(g, forget1).sign_()
+        s["exp_avg"].lerp_(g, forget2)
+        return direction * lr

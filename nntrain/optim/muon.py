@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nntrain.optim.adam import AdamW
-from nntrain.optim.optimizer import Hyper, Optimizer, State
+from nntrain.optim.optimizer import Coefficients, Hyper, Optimizer, State
 from nntrain.optim.parameters import Parameters
 
 
@@ -23,6 +23,7 @@ class Muon(Optimizer):
     """
 
     elementwise = False
+    fixed = ("ns_coefficients", "ns_steps", "eps")
 
     def __init__(
         self,
@@ -67,28 +68,34 @@ class Muon(Optimizer):
     def decay_rate(self, s: dict[str, Tensor], h: Hyper) -> float:
         return h.lr if "momentum_buffer" in s else h.lr * self.adamw_share
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
-        if "momentum_buffer" not in s:
-            return self.adamw.rule(p, g, s, Hyper(h.step, h.lr * self.adamw_share))
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
         momentum = self.momentum if h.momentum is None else h.momentum
-        m = s["momentum_buffer"].lerp_(g, 1 - momentum)
+        adamw = self.adamw.coefficients(Hyper(h.step, h.lr * self.adamw_share))
+        return h.lr, momentum, 1 - momentum, *adamw
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        lr, momentum, forget, *adamw = c
+        if "momentum_buffer" not in s:
+            return self.adamw.rule(p, g, s, tuple(adamw))
+        m = s["momentum_buffer"].lerp_(g, forget)
         if self.nesterov:
             m = g.lerp(m, momentum)
-        return self._orthogonal(m.flatten(1)).view_as(p) * (h.lr * self._adjustment(p))
+        return self._orthogonal(m.flatten(self.lead + 1)).view_as(p) * (lr * self._adjustment(p.shape[self.lead :]))
 
     def _orthogonal(self, matrix: Tensor) -> Tensor:
         """U S V^T -> about U V^T, in bfloat16 as published: the iteration forgives the rounding."""
         a, b, c = self.ns_coefficients
-        tall = matrix.shape[0] > matrix.shape[1]
-        x = (matrix.T if tall else matrix).bfloat16()
-        x = x / x.norm().clamp(min=self.eps)
+        multiply = torch.baddbmm if self.lead else torch.addmm
+        tall = matrix.shape[-2] > matrix.shape[-1]
+        x = (matrix.mT if tall else matrix).bfloat16()
+        x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp(min=self.eps)
         for _ in range(self.ns_steps):
-            gram = x @ x.T
-            x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-        return (x.T if tall else x).to(matrix.dtype, memory_format=torch.contiguous_format)
+            gram = x @ x.mT
+            x = multiply(x, multiply(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        return (x.mT if tall else x).to(matrix.dtype, memory_format=torch.contiguous_format)
 
-    def _adjustment(self, p: Tensor) -> float:
-        rows, columns = p.shape[0], p[0].numel()
+    def _adjustment(self, shape: torch.Size) -> float:
+        rows, columns = shape[0], shape[1:].numel()
         if self.adjust_lr_fn == "match_rms_adamw":
             return float(0.2 * max(rows, columns) ** 0.5)
         ratio = rows / columns

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from nntrain.optim.parameters import Parameters
 
 FUSED_DEVICES = ("cpu", "cuda")
+
+Coefficients = tuple[float | Tensor, ...]  # in a stack float32 tensors, an entry per member, that broadcast
 
 
 @dataclass(slots=True)
@@ -54,8 +57,13 @@ class Optimizer:
     """Holds hyperparameters and nothing else: all state is an argument, so a step depends on what it is given alone.
 
     A subclass names its `slots` (state vectors, zero at the start; they may depend on the constructor's arguments) and
-    gives `rule`. An elementwise rule is called once on the flat vector of all parameters; another
-    (`elementwise = False`) once per parameter. `needs_closure`: see `lbfgs.py`, which has `minimize` for `update`.
+    gives `coefficients`, the numbers of a step, and `rule`, which computes with them. An elementwise rule is called
+    once on the flat vector of all parameters; another (`elementwise = False`) once per parameter. `needs_closure`: see
+    `lbfgs.py`, which has `minimize` for `update`.
+
+    Many networks can train as one (`nntrain/stack/update.py`): the same rule then computes with a leading axis of
+    members, `lead` being 1, not 0. So a rule reads no number but those it is given, and `coefficients` is arithmetic
+    that arrays know: `**`, and `where` for a choice by value. `fixed`: numbers that all members have in common.
 
     weight_decay: shrinks the weights, never biases and norms unless `decay_biases_and_norms`. Coupled: added to the
     gradient as weight_decay * p. Decoupled (Loshchilov & Hutter 2019): p shrinks by lr * weight_decay * p first.
@@ -64,6 +72,8 @@ class Optimizer:
     slots: tuple[str, ...] = ()
     elementwise: ClassVar[bool] = True
     needs_closure: ClassVar[bool] = False
+    fixed: ClassVar[tuple[str, ...]] = ()
+    lead = 0
 
     def __init__(
         self,
@@ -86,7 +96,11 @@ class Optimizer:
         """A zero vector in the layout of `params` for each slot."""
         return State({slot: torch.zeros_like(params.flat) for slot in self.slots}, params)
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
+        """The numbers that `rule` computes with in the step `h`, each in double precision."""
+        raise NotImplementedError
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
         """What to subtract from `p`, given its gradient `g`. Advances `s` in place, leaves `p` and `g`."""
         raise NotImplementedError
 
@@ -144,20 +158,23 @@ class Optimizer:
                 now.copy_(torch.where(found_inf == 0, now, old))
 
     def _update_by_rule(self, params: Parameters, grads: Sequence[Tensor], state: State, h: Hyper) -> None:
+        c = self.coefficients(h)
         if self.elementwise and not state.since:
             g = params.gather(grads)
             if self.weight_decay:
                 end = len(params.flat) if self.decay_biases_and_norms else params.decayed
                 self._decay(params.flat[:end], g[:end], h.lr)
-            params.flat.sub_(self.rule(params.flat, g, state.tensors, h))
+            params.flat.sub_(self.rule(params.flat, g, state.tensors, c))
             return
-        decayed = self._decayed(params)
+        own, decayed = h, self._decayed(params)
         for i, (p, g, s) in enumerate(zip(params.data, grads, state.own, strict=True)):
-            own = replace(h, step=h.step - state.since[i]) if state.since else h
+            if state.since:
+                own = replace(h, step=h.step - state.since[i])
+                c = self.coefficients(own)
             if i < decayed and self.weight_decay:
                 g = g.clone()
                 self._decay(p, g, self.decay_rate(s, own))
-            p.sub_(self.rule(p, g, s, own))
+            p.sub_(self.rule(p, g, s, c))
 
     def _decay(self, p: Tensor, g: Tensor, lr: float) -> None:
         if self.decoupled_weight_decay:
@@ -195,3 +212,10 @@ class Optimizer:
     def _decayed(self, params: Parameters) -> int:
         """How many of the parameters, in layout order, weight decay applies to."""
         return len(params) if self.decay_biases_and_norms else params.weights
+
+
+def where(condition: Any, yes: Any, no: Any) -> Any:
+    """`yes` where the condition holds, else `no`; for arrays, which stacks compute with, entry by entry."""
+    if isinstance(condition, bool):
+        return yes if condition else no
+    return np.where(condition, yes, no)

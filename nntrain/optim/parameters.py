@@ -55,9 +55,17 @@ class Parameters:
         return sum(p.numel() for p in self.views)
 
     def split(self, vector: Tensor) -> list[Tensor]:
-        """Views of another vector (a moment, an average) of the same layout, one per parameter."""
-        spans = zip(self.offsets, self.shapes, strict=True)
-        return [vector[start : start + shape.numel()].view(shape) for start, shape in spans]
+        """Views of another vector (a moment, an average) of the same layout, one per parameter; of vectors [..., P],
+        views [..., *shape]."""
+        spans, lead = zip(self.offsets, self.shapes, strict=True), vector.shape[:-1]
+        return [vector.narrow(-1, start, shape.numel()).view(lead + shape) for start, shape in spans]
+
+    def rebind(self, flat: Tensor) -> None:
+        """Let another vector [P] that holds the same be the storage."""
+        self.flat = flat
+        self.data = self.split(flat)
+        for p, view in zip(self.views, self.data, strict=True):
+            p.data = view
 
     def gather(self, tensors: Sequence[Tensor]) -> Tensor:
         """One new flat vector from one tensor per parameter, in layout order; gaps are zero."""

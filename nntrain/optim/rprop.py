@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from nntrain.optim.optimizer import Hyper, Optimizer, State
+from nntrain.optim.optimizer import Coefficients, Hyper, Optimizer, State
 from nntrain.optim.parameters import Parameters
 
 
@@ -29,10 +29,14 @@ class Rprop(Optimizer):
         start = {"prev": torch.zeros_like(params.flat), "step_size": torch.full_like(params.flat, self.lr)}
         return State(start, params)
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
+        return self.shrink, self.grow, self.least, self.greatest
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        shrink, grow, least, greatest = c
         agreement = g * s["prev"]
         flipped = agreement < 0
-        factor = torch.where(agreement > 0, self.grow, 1.0).masked_fill_(flipped, self.shrink)
-        size = s["step_size"].mul_(factor).clamp_(self.least, self.greatest)
+        factor = torch.where(flipped, shrink, torch.where(agreement > 0, grow, 1.0))
+        size = s["step_size"].mul_(factor).clamp_(least, greatest)  # type: ignore[arg-type]  # floats, or tensors
         kept = s["prev"].copy_(g).masked_fill_(flipped, 0)  # a weight that overshot waits one step
         return kept.sign() * size

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from nntrain.optim.duration import Duration
 
-Plan = Callable[[int], tuple[float, float | None]]  # step (1, 2, ...) -> lr, momentum (None: the optimizer's own)
 Factor = Callable[[int], float]  # position (0, 1, ...) -> what the base learning rate is multiplied by
 
 
@@ -41,24 +40,53 @@ class Schedule:
         return None
 
     def plan(self, total_steps: int, steps_per_epoch: int, base_lr: float, base_momentum: float | None = None) -> Plan:
-        """Resolve every duration once. The function it returns is cheap, holds no state and takes any step >= 1.
+        """Resolve every duration once. What it returns is cheap to call, holds no state and takes any step >= 1.
 
         base_momentum: `Optimizer.base_momentum`; where that is None no momentum is moved.
         """
-        warmup = self.warmup.resolve(total_steps, steps_per_epoch, default=0)
-        peak = max(warmup, 1)
-        start = 1 if self.absolute else peak
-        horizon = max(total_steps - start + 1, 1)
-        factor = self.factor(horizon, total_steps, steps_per_epoch, warmup)
-        momentum = self.momentum(horizon, total_steps, steps_per_epoch) if base_momentum is not None else None
-        ramp = base_lr * factor(peak - start) / peak
+        return Plan(self, total_steps, steps_per_epoch, base_lr, base_momentum)
 
-        def at(step: int) -> tuple[float, float | None]:
-            position = step - start
-            lr = base_lr * factor(position) if step >= peak else ramp * step
-            return lr, None if momentum is None else momentum(max(position, 0))
 
-        return at
+class Plan:
+    """A schedule laid over one training: called with a step (1, 2, ...) it gives the learning rate, and the momentum or
+    None, which is the optimizer's own.
+
+    An array of base learning rates gives an array of rates, each as it would be alone.
+    """
+
+    def __init__(
+        self, schedule: Schedule, total_steps: int, steps_per_epoch: int, base_lr: float, base_momentum: float | None
+    ) -> None:
+        self.schedule = schedule
+        self.total_steps = total_steps
+        self.steps_per_epoch = steps_per_epoch
+        self.base_lr = base_lr
+        self.base_momentum = base_momentum
+        warmup = schedule.warmup.resolve(total_steps, steps_per_epoch, default=0)
+        self._peak = max(warmup, 1)
+        self._start = 1 if schedule.absolute else self._peak
+        horizon = max(total_steps - self._start + 1, 1)
+        self._factor = schedule.factor(horizon, total_steps, steps_per_epoch, warmup)
+        moved = schedule.momentum(horizon, total_steps, steps_per_epoch)
+        self._momentum = moved if base_momentum is not None else None
+        self._ramp = base_lr * self._factor(self._peak - self._start) / self._peak
+
+    def __call__(self, step: int) -> tuple[float, float | None]:
+        position = step - self._start
+        lr = self.base_lr * self._factor(position) if step >= self._peak else self._ramp * step
+        return lr, None if self._momentum is None else self._momentum(max(position, 0))
+
+    @property
+    def moves_momentum(self) -> bool:
+        return self._momentum is not None
+
+    def shares_course(self, other: Plan) -> bool:
+        """Whether the two differ in their base learning rates and momenta alone."""
+        return self._settings() == other._settings()
+
+    def _settings(self) -> tuple[object, ...]:
+        length = self.total_steps, self.steps_per_epoch
+        return type(self.schedule), vars(self.schedule), *length, self.base_momentum is None
 
 
 class Constant(Schedule):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from nntrain.optim.optimizer import FUSED_DEVICES, Hyper, Optimizer
+from nntrain.optim.optimizer import FUSED_DEVICES, Coefficients, Hyper, Optimizer, where
 
 
 class SGD(Optimizer):
@@ -35,16 +35,17 @@ class SGD(Optimizer):
     def base_momentum(self) -> float | None:
         return self.momentum or None
 
-    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], h: Hyper) -> Tensor:
-        if not self.slots:
-            return g * h.lr
+    def coefficients(self, h: Hyper) -> tuple[float, ...]:
         momentum = self.momentum if h.momentum is None else h.momentum
-        v = s["momentum_buffer"]
-        if h.step == 1:
-            v.copy_(g)
-        else:
-            v.mul_(momentum).add_(g * (1 - self.dampening))
-        return (g + momentum * v) * h.lr if self.nesterov else v * h.lr
+        first = h.step == 1
+        return h.lr, momentum, where(first, 0.0, momentum), where(first, 1.0, 1 - self.dampening)
+
+    def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
+        lr, momentum, keep, take = c
+        if not self.slots:
+            return g * lr
+        v = s["momentum_buffer"].mul_(keep).add_(g * take)
+        return (g + momentum * v) * lr if self.nesterov else v * lr
 
     def has_fused(self, device: torch.device) -> bool:
         coupled = not (self.weight_decay and self.decoupled_weight_decay)  # the only decay that the kernel knows

@@ -1,0 +1,1 @@
+"""Many networks of one shape that train as one program."""
