@@ -19,10 +19,11 @@ from nntrain.record.words import clean, count, duration, number, wrapped
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.pace import Pace
-from nntrain.sweep.ranking import has_model, lower_is_better
+from nntrain.sweep.ranking import has_model, lower_is_better, short_names
 
 REFRESHES = 5  # per second, in rich's own thread
 BAR, SMALL_BAR = 32, 16
+LAST_FAILED = 3  # with their reasons, in the live table
 FEW = 50  # jobs: up to here each gets a line where there is no terminal
 EVERY = 2.0  # seconds between lines of a larger sweep
 MOST_FAILURES = 10  # lines for them, of a larger sweep
@@ -48,6 +49,7 @@ class Board:
         self._live: Live | None = None
         self._lock = threading.RLock()  # the display looks from its own thread
         self._jobs: dict[int, Job] = {}
+        self._names: dict[str, str] = {}  # of what is varied, short
         self._running: dict[int, float | None] = {}  # number: last value
         self._outcomes: dict[int, Outcome] = {}
         self._best: dict[str, tuple[float, Job, Outcome]] = {}  # by metric: of recipes each may have its own
@@ -66,6 +68,7 @@ class Board:
             for job in jobs:
                 self._jobs[job.number] = job
                 self._pace.epochs[job.number] = max(1, int(job.config.get("epochs") or 1))
+            self._names = short_names(list(dict.fromkeys(key for job in self._jobs.values() for key in job.varied)))
             for outcome in finished:
                 if outcome.number not in self._outcomes:
                     self._note(outcome)
@@ -153,7 +156,8 @@ class Board:
     def _view(self) -> Text:
         """Called in the display's thread, REFRESHES times a second."""
         with self._lock:
-            lines = [Text(""), self._bar_line(time.perf_counter()), self._counts_line(), *self._best_lines()]
+            lines = [Text(""), self._bar_line(time.perf_counter()), self._counts_line()]
+            lines += [*self._best_lines(), *self._failed_lines()]
             room = self._console.height - len(lines) - 3
             lines += self._running_lines(max(0, min(room, self._console.height // 2)))
         return Text("\n", no_wrap=True, overflow="crop").join(lines)
@@ -188,6 +192,17 @@ class Board:
             lines.append(Text.assemble(("best     " if i == 0 else " " * 9, LABEL), (said, GOOD), "  ", told))
         return lines
 
+    def _failed_lines(self) -> list[Text]:
+        """The last ones, with their reasons."""
+        failed = [outcome for outcome in self._outcomes.values() if outcome.status][-LAST_FAILED:]
+        return [
+            Text.assemble(
+                ("failed   " if i == 0 else " " * 9, LABEL),
+                self._page.cut(f"#{outcome.number}  {clean(outcome.error or '')}", self._page.width - 9),
+            )
+            for i, outcome in enumerate(failed)
+        ]
+
     def _running_lines(self, room: int) -> list[Text]:
         """A bar for each running job, at most `room` lines; of more the first, and how far the others are."""
         if not self._running or room < 2:
@@ -204,7 +219,8 @@ class Board:
     def _job_line(self, n: int) -> Text:
         at, epochs, value = self._pace.at.get(n, 0), self._pace.epochs[n], self._running[n]
         width = len(count(epochs))
-        what = f"  #{n}".ljust(7) + (clean(self._jobs[n].said) if n in self._jobs else "")
+        names, varied = self._names, self._jobs[n].varied if n in self._jobs else {}
+        what = f"  #{n}".ljust(7) + clean(" ".join(f"{names[key]}={value}" for key, value in varied.items()))
         rest = Text.assemble("  ", self._bar(at / epochs, SMALL_BAR), f" {count(at):>{width}} / {count(epochs)}")
         rest.append(f"  {number(value):>8}" if value is not None else " " * 10)
         room = max(8, min(48, self._page.width - rest.cell_len))

@@ -17,7 +17,7 @@ from nntrain.record.layout import FAINT, GOOD, STRONG, WARNING, Page, facts, gri
 from nntrain.record.words import clean, duration, number, plural, wrapped
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.ranking import Contest, Row, contests, has_model
+from nntrain.sweep.ranking import Contest, Row, contests, has_model, short_names
 from nntrain.sweep.significance import LEVEL
 
 SHOWN = 20  # rows of a table on the screen; sweep.csv has them all
@@ -137,7 +137,7 @@ def _table(contest: Contest, page: Page) -> list[Text]:
     several = any(len(row.jobs) > 1 for row in contest.rows)
     columns = _columns(contest, rows, page)
     runs = ["runs"] if several else []
-    names = _short_names(keys)
+    names = short_names(keys)
     apart: list[Column] = [(names[key], "l", [row.setting.get(key, "") for row in rows]) for key in keys]
     told = [" ".join(f"{names[key]}={row.setting.get(key, '')}" for key in keys) or "-" for row in rows]
     together: list[Column] = [("varied", "l", told)]
@@ -268,13 +268,6 @@ def _like(std: float, mean: str) -> str:
     if exponent or std >= 1e6:
         return number(std)
     return f"{std:,.{len(digits.partition('.')[2])}f}"
-
-
-def _short_names(keys: Sequence[str]) -> dict[str, str]:
-    """`lr` for optimizer.lr, where no other key ends so; `recipe` for config."""
-    last = [key.rpartition(".")[2] for key in keys]
-    short = {key: end if last.count(end) == 1 else key for key, end in zip(keys, last, strict=True)}
-    return {key: "recipe" if key == "config" else name for key, name in short.items()}
 
 
 def _numbers(numbers: Sequence[int]) -> str:

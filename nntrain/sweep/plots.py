@@ -16,7 +16,7 @@ from nntrain.record.plots import BLUE, GREEN, GREY, ORANGE, _axes, _figure, _pla
 from nntrain.record.words import clean, number, plural
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.ranking import SEEDS, Contest
+from nntrain.sweep.ranking import SEEDS, Contest, short_names
 from nntrain.sweep.scale import Scale, round_values
 
 if TYPE_CHECKING:
@@ -251,5 +251,6 @@ def _metric(contest: Contest) -> NDArray[np.float64]:
 
 
 def _short_words(job: Job) -> str:
-    words = " ".join(f"{key.rpartition('.')[2]}={value}" for key, value in job.varied.items())
-    return clean(words) if len(words) <= 48 else clean(words)[:47] + "…"
+    names = short_names(list(job.varied))
+    words = clean(" ".join(f"{names[key]}={value}" for key, value in job.varied.items()))
+    return words if len(words) <= 48 else words[:47] + "…"

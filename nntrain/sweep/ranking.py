@@ -88,6 +88,13 @@ def has_model(outcome: Outcome | None) -> bool:
     return outcome is not None and not outcome.status and outcome.result.get("best_value") is not None
 
 
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """`lr` for optimizer.lr, where no other key ends so; `recipe` for config."""
+    last = [key.rpartition(".")[2] for key in keys]
+    short = {key: end if last.count(end) == 1 else key for key, end in zip(keys, last, strict=True)}
+    return {key: "recipe" if key == "config" else name for key, name in short.items()}
+
+
 def contests(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> list[Contest]:
     """All that ended with a model, in the order in which each contest's first job stands in the sweep."""
     apart: dict[tuple[str, ...], list[Job]] = {}
