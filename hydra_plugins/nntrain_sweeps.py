@@ -1,10 +1,14 @@
 """Hydra takes plugins from this package alone: these are the launchers and sweepers of `nntrain.sweep`."""
 
-from nntrain.sweep.launchers import basic
+from nntrain.sweep.launchers import basic, parallel
 from nntrain.sweep.sweepers import grid
 
 
 class BasicLauncher(basic.Basic):
+    pass
+
+
+class ParallelLauncher(parallel.Parallel):
     pass
 
 

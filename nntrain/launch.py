@@ -18,7 +18,7 @@ from nntrain.config.words import read_words
 from nntrain.errors import UserError
 
 if TYPE_CHECKING:
-    from nntrain.training.course import Stop
+    from nntrain.training.course import Judge, Stop
     from nntrain.verbs.run import Run
 
 
@@ -61,11 +61,13 @@ def train_composed(
     stream: TextIO | None = None,
     quiet: bool = False,
     silent: bool = False,
+    judge: Judge | None = None,
 ) -> tuple[Run, int]:
     """Train a config that is known to be sound.
 
     source: what `config=` named, for the commands that are proposed; empty for the run's own config.yaml.
-    resumed: the run folder to go on with. silent: say nothing at all but in log.txt.
+    resumed: the run folder to go on with. silent: say nothing at all but in log.txt. judge: of a search, which may end
+    the run after any epoch.
     """
     # torch is imported once the config is known to be sound: a typo costs no second
     from nntrain.data.progress import watched
@@ -84,7 +86,7 @@ def train_composed(
         decoding_bar(people, quiet=quiet or config["quiet"], before=partial(_end_if, stop)) as bar,
         watched(bar),
     ):
-        session = Session(console, stop, command, source)
+        session = Session(console, stop, command, source, judge)
         try:
             return (fit(config, session) if resumed is None else resume(resumed, config, session)), 0
         except Interrupted as interrupted:

@@ -93,7 +93,7 @@ def _run(
 
         board = exits.enter_context(Board(stream, quiet=bool(quiet)))
         sweep = Sweep(manifest, fixed, locked_folder, command, board, exits)
-        sweep.expected = _expected(line)
+        sweep.expected, sweep.on_cpu = _expected(line), _devices(line, recipes) == {"cpu"}
         if manifest.jobs:
             sweep.folder  # noqa: B018  # locked before anything is read of it
             sweep.restore()
@@ -103,6 +103,7 @@ def _run(
             if not sweep.jobs:
                 raise
             status = getattr(interrupted, "status", 128 + signal.SIGINT)
+            sweep.collect()
         board.close()
         result = report(sweep, stream)
     failed = [outcome.status for outcome in sweep.outcomes.values() if outcome.status]
@@ -140,6 +141,11 @@ def _expected(line: CommandLine) -> int | None:
             return None
         total *= max(1, len(word.values))
     return total
+
+
+def _devices(line: CommandLine, recipes: Sequence[Recipe]) -> set[Any]:
+    given = next((word.values for word in line.settings if word.key == "device"), ())
+    return set(given) or {recipe.values.get("device", "auto") for recipe in recipes}
 
 
 def _given_folder(line: CommandLine, cwd: Path) -> Path | None:

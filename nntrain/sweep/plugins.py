@@ -19,11 +19,17 @@ class Basic:
 
 
 @dataclass
+class Parallel:
+    _target_: str = f"{PLACE}.ParallelLauncher"
+    workers: int | None = None  # at the same time; null: one per GPU, or core
+
+
+@dataclass
 class Grid:
     _target_: str = f"{PLACE}.GridSweeper"
 
 
-LAUNCHERS: dict[str, type] = {"basic": Basic}
+LAUNCHERS: dict[str, type] = {"basic": Basic, "parallel": Parallel}
 SWEEPERS: dict[str, type] = {"basic": Grid}
 DEFAULT_LAUNCHER = "basic"
 

@@ -39,7 +39,7 @@ class Sweep:
     """fixed: the keys that are the same in all jobs; varied: those that differ. folder: made when it is first asked
     for. jobs: all that are known. outcomes: by number, of those that ended. judges: what ends a running job early, set
     by a sweeper. exits: closed when the sweep ends. expected: how many jobs there will be at most, where that is known
-    before."""
+    before. on_cpu: whether all ask for the CPU."""
 
     def __init__(
         self,
@@ -58,6 +58,7 @@ class Sweep:
         self.outcomes: dict[int, Outcome] = {}
         self.judges: Judges | None = None
         self.expected: int | None = None
+        self.on_cpu = False
         self._fixed = fixed
         self._make_folder = make_folder
         self._composer = Composer(Path(manifest.cwd))
@@ -85,6 +86,10 @@ class Sweep:
     def restore(self) -> None:
         """The jobs of an earlier session, and how those ended that are finished."""
         self._add(self.manifest.jobs)
+        self.collect()
+
+    def collect(self) -> None:
+        """The outcomes of jobs that ended without saying so, as one does that a signal meets just then."""
         for job in self.jobs:
             self._finished(job)
 

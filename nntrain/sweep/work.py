@@ -37,7 +37,8 @@ def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None) ->
 
     resumed = begun(job.folder)
     try:
-        run, status = train_composed(Composed(dict(job.config), {}), command, resumed=resumed, silent=True)
+        composed = Composed(dict(job.config), {})
+        run, status = train_composed(composed, command, resumed=resumed, silent=True, judge=judge)
     except UserError as error:
         return Outcome(job.number, 2, str(error))
     except KeyboardInterrupt:

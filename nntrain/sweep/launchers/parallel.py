@@ -1,0 +1,131 @@
+"""`hydra/launcher=parallel`: a process per core, or per GPU, each with its share of the machine."""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nntrain.errors import UserError
+from nntrain.record.words import plural
+from nntrain.sweep.devices import cores, gpus
+from nntrain.sweep.job import Job
+from nntrain.sweep.launchers.base import Launcher, Plan, Units
+from nntrain.sweep.outcome import INTERRUPTED, Outcome
+from nntrain.sweep.progress import Progress, Reporter
+from nntrain.sweep.workers import Setting, Workers
+
+if TYPE_CHECKING:
+    from nntrain.sweep.work import Judges
+
+COLLECT_AFTER = 100_000  # new objects, as in the command line
+
+
+class Parallel(Launcher):
+    """workers: how many at the same time; None: as many as there are GPUs, or cores."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        if workers is not None and workers < 1:
+            raise UserError(f"hydra.launcher.workers={workers}: must be a whole number of at least 1, or null")
+        self._asked = workers
+        self._workers: Workers | None = None
+
+    def prepare(self) -> None:
+        """The workers import torch while the jobs are composed."""
+        self._start(self.sweep.expected)
+
+    def plan(self, jobs: Sequence[Job]) -> Plan:
+        count = min(len(jobs), len(self._settings()))
+        return Plan([[job] for job in jobs], [f"{plural(len(jobs), 'job')}, {count} at a time"])
+
+    def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
+        workers = self._start(len(units))
+        left: dict[int, Job] = {}
+
+        def begun(unit: _Unit) -> None:
+            left.update({job.number: job for job in unit.jobs})
+            self.sweep.board.running(job.number for job in unit.jobs)
+
+        def told(message: Outcome | Sequence[Progress]) -> None:
+            if isinstance(message, Outcome):
+                left.pop(message.number, None)
+                record(_of_signal(message, workers.signalled))
+            else:
+                for progress in message:
+                    self.sweep.board.progress(*progress)
+
+        def lost(unit: _Unit, code: int) -> list[_Unit]:
+            jobs = [job for job in unit.jobs if left.pop(job.number, None) is not None]
+            if len(jobs) > 1:  # one of a stack may have broken it for all
+                return [_Unit([job], unit.command, unit.judges) for job in jobs]
+            for job in jobs:
+                record(Outcome(job.number, 1, _how_it_died(code)))
+            return []
+
+        workers.run([_Unit(list(unit), self.sweep.command, self.sweep.judges) for unit in units], begun, told, lost)
+
+    def _start(self, wanted: int | None) -> Workers:
+        """As many workers as there can be, or as are wanted where that is fewer."""
+        if self._workers is None:
+            self._workers = Workers(_train, _prepare)
+            self.sweep.exits.callback(self._workers.close)
+        settings = self._settings()
+        missing = min(len(settings), len(settings) if wanted is None else wanted) - self._workers.count
+        if missing > 0:
+            self._workers.start(settings[self._workers.count :][:missing])
+        return self._workers
+
+    def _settings(self) -> list[Setting]:
+        """Of every worker that there can be."""
+        found = [] if self.sweep.on_cpu else gpus()
+        count = self._asked or len(found) or cores()
+        threads = max(1, cores() // count)
+        return [Setting(threads, found[i % len(found)] if found else None) for i in range(count)]
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """What goes to a worker."""
+
+    jobs: Sequence[Job]
+    command: Sequence[str]
+    judges: Judges | None
+
+
+def _prepare() -> None:
+    import nntrain.verbs.fit  # noqa: F401  # and torch with it
+
+    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+    gc.collect()
+    gc.freeze()  # what is imported stays, and need not be searched after every job
+
+
+def _train(unit: Any, send: Callable[[Any], None]) -> None:
+    from nntrain.sweep.work import train_unit
+
+    reporter = Reporter(send)
+    judges = reporter.watching(unit.judges)
+    for outcome in train_unit(unit.jobs, unit.command, judges):
+        reporter.flush()
+        send(outcome)
+    gc.collect()
+
+
+def _of_signal(outcome: Outcome, number: int | None) -> Outcome:
+    """Workers are always ended by SIGTERM; their jobs are by what ended the sweep."""
+    if outcome.interrupted and number is not None:
+        outcome.status = INTERRUPTED + number
+    return outcome
+
+
+def _how_it_died(code: int) -> str:
+    if code >= 0:
+        return f"its process ended by itself with exit status {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    hint = "; out of memory?" if name == "SIGKILL" else ""
+    return f"its process was ended by {name}{hint}"

@@ -1,0 +1,211 @@
+"""Processes that train units of a sweep at the same time: each takes one, says how its jobs end, and takes the next.
+
+On Linux they are forked from a parent that has not imported torch, as early as can be, and import it at the same time as
+each other; elsewhere, and in place of one that died, they are started afresh. A signal reaches the parent alone, which
+passes it on: the workers save the states of their runs and end.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from types import FrameType
+from typing import Any, Protocol
+
+from nntrain.sweep.interrupted import Interrupted
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
+GRACE = 30.0  # seconds that a worker has to save the state of its run
+
+
+class Train(Protocol):
+    """Trains one unit in a worker, and sends what is to be known of it. It must be a function of a module."""
+
+    def __call__(self, unit: Any, send: Callable[[Any], None]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Of one worker. threads: that torch may use. gpu: the one it sees, by number; None for all or none."""
+
+    threads: int
+    gpu: str | None = None
+
+    def apply(self) -> None:
+        """Before torch is imported. What the user has set himself stands."""
+        for name in THREADS:
+            os.environ.setdefault(name, str(self.threads))
+        if self.gpu is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = self.gpu
+
+
+@dataclass
+class _Worker:
+    process: Any
+    pipe: Connection
+    setting: Setting
+    unit: Any = None
+
+
+class Workers:
+    """train: what each does with a unit. prepare: what each does first, such as importing torch."""
+
+    def __init__(self, train: Train, prepare: Callable[[], None]) -> None:
+        self._train = train
+        self._prepare = prepare
+        self._workers: list[_Worker] = []
+        self._signal: int | None = None
+
+    @property
+    def signalled(self) -> int | None:
+        """The signal that ends all, once it has come."""
+        return self._signal
+
+    @property
+    def count(self) -> int:
+        return len(self._workers)
+
+    def start(self, settings: Sequence[Setting]) -> None:
+        """One more worker for each."""
+        for setting in settings:
+            self._workers.append(self._started(setting, fork="torch" not in sys.modules))
+
+    def run(
+        self,
+        units: Sequence[Any],
+        begun: Callable[[Any], None],
+        told: Callable[[Any], None],
+        lost: Callable[[Any, int], Sequence[Any]],
+    ) -> None:
+        """Hand out the units, first come, first served, until all are done.
+
+        begun: a worker has taken a unit. told: what it sends. lost: its worker died, with this exit code (minus the
+        signal's number); the units to try again. Raises Interrupted where a signal ended it.
+        """
+        waiting = deque(units)
+        with self._passing_signals_on():
+            while self._hand_out(waiting, begun):
+                self._listen(waiting, told, lost)
+        if self._signal is not None:
+            raise Interrupted(128 + self._signal)
+
+    def close(self) -> None:
+        """End those that are left; one in the middle of a run saves its state."""
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(GRACE)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.pipe.close()
+        self._workers.clear()
+
+    def _hand_out(self, waiting: deque[Any], begun: Callable[[Any], None]) -> bool:
+        """Whether anybody has something to do."""
+        for worker in self._workers:
+            if worker.unit is None and waiting and self._signal is None:
+                worker.unit = waiting.popleft()
+                with suppress(OSError):  # it has died, as its sentinel will say
+                    worker.pipe.send(worker.unit)
+                begun(worker.unit)
+        return any(worker.unit is not None for worker in self._workers)
+
+    def _listen(
+        self, waiting: deque[Any], told: Callable[[Any], None], lost: Callable[[Any, int], Sequence[Any]]
+    ) -> None:
+        busy = [worker for worker in self._workers if worker.unit is not None]
+        ready = wait([*(worker.pipe for worker in busy), *(worker.process.sentinel for worker in busy)])
+        for worker in busy:
+            if worker.pipe in ready or worker.process.sentinel in ready:
+                try:
+                    while worker.unit is not None and worker.pipe.poll():
+                        message = worker.pipe.recv()
+                        if message is None:
+                            worker.unit = None
+                        else:
+                            told(message)
+                except (EOFError, OSError):
+                    worker.process.join()
+                if worker.unit is not None and not worker.process.is_alive():
+                    self._replace(worker, waiting, lost)
+
+    def _replace(self, worker: _Worker, waiting: deque[Any], lost: Callable[[Any, int], Sequence[Any]]) -> None:
+        unit = worker.unit
+        self._workers.remove(worker)
+        worker.pipe.close()
+        if self._signal is not None:
+            return
+        waiting.extendleft(reversed(lost(unit, worker.process.exitcode or 0)))
+        if waiting and len(waiting) > sum(other.unit is None for other in self._workers):
+            self._workers.append(self._started(worker.setting, fork=False))
+
+    def _started(self, setting: Setting, *, fork: bool) -> _Worker:
+        """Forking is quick, and safe only while this process has no threads that hold locks."""
+        method = "fork" if fork and sys.platform == "linux" and threading.active_count() == 1 else "spawn"
+        context: Any = multiprocessing.get_context(method)
+        ours, theirs = context.Pipe()
+        others = [worker.pipe for worker in self._workers] if method == "fork" else []
+        arguments = (theirs, setting, self._train, self._prepare, [*others, ours] if method == "fork" else [])
+        process = context.Process(target=_serve, args=arguments, daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(process, ours, setting)
+
+    @contextmanager
+    def _passing_signals_on(self) -> Iterator[None]:
+        """The first signal asks the workers to save and end, a second one ends them at once."""
+
+        def caught(number: int, frame: FrameType | None) -> None:
+            for worker in self._workers:
+                if self._signal is None:
+                    worker.process.terminate()
+                else:
+                    worker.process.kill()
+            self._signal = number
+
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        old = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
+        for number in old:
+            signal.signal(number, caught)
+        try:
+            yield
+        finally:
+            for number, handler in old.items():
+                signal.signal(number, handler)
+
+
+def _serve(
+    pipe: Connection, setting: Setting, train: Train, prepare: Callable[[], None], inherited: Sequence[Connection]
+) -> None:
+    """What a worker does. inherited: pipes that are none of its business: closed, so that they end with the parent."""
+    for other in inherited:
+        other.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all: the parent passes it on
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    setting.apply()
+    prepare()
+    with suppress(EOFError, OSError):  # the parent has gone, or wants no more
+        while True:
+            unit = pipe.recv()
+            train(unit, lambda message: _send(pipe, message))
+            pipe.send(None)
+
+
+def _send(pipe: Connection, message: Any) -> None:
+    """Where the parent has died, the run saves its state and ends, as if it had been told to."""
+    try:
+        pipe.send(message)
+    except OSError:
+        os.kill(os.getpid(), signal.SIGTERM)
