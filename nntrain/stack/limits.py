@@ -37,12 +37,6 @@ class Limits:
             return None
         return torch.tensor(values, dtype=torch.float32, device=self.params.flat.device)[:, None]
 
-    def keep(self, rows: Tensor) -> None:
-        """Go on with the members of these rows, int64 [new M], in this order."""
-        for name, value in vars(self).items():
-            if isinstance(value, Tensor):
-                setattr(self, name, value[rows])
-
     @torch.no_grad()
     def on_gradients(self, flat: Tensor, grads: Tensor) -> None:
         """Add the penalties' gradients to `grads` and clip them, in place; both [M, P], zero in the layout's gaps."""

@@ -52,8 +52,8 @@ def merged(optimizers: Sequence[Optimizer]) -> Optimizer:
 class StackedOptimizer:
     """The optimizers and states of M members, which it advances together.
 
-    tensors: the states, by name as in `State`, each [M, ...]. A member's own `State` is made of rows: see `state`.
-    params: of any member, for the layout, which all share.
+    tensors: the states, by name as in `State`, each [M, ...]. A member's own `State` can be made of its row of each,
+    which every update then advances. params: of any member, for the layout, which all share.
     """
 
     def __init__(self, optimizers: Sequence[Optimizer], states: Sequence[State], params: Parameters) -> None:
@@ -68,20 +68,25 @@ class StackedOptimizer:
         alike = not any(_is_array(v) for name, v in vars(self.optimizer).items() if name != "lr")
         self.fusible = alike and self.optimizer.has_fused(params.flat.device)
 
-    def state(self, row: int, params: Parameters) -> State:
-        """The state of the member in this row, whose parameters are `params`: views, which every update advances."""
-        return State({name: tensor[row] for name, tensor in self.tensors.items()}, params)
-
     def keep(self, rows: Tensor) -> None:
         """Go on with the members of these rows, in this order; what they compute is not changed to the bit.
 
-        rows: int64 [new M]. The states are new tensors; those handed out before stay as they are.
+        rows: int64 [new M]. The states are new tensors; the old ones stay as they are.
         """
         self.tensors = {name: tensor[rows] for name, tensor in self.tensors.items()}
         self.members = len(rows)
         index = rows.cpu().numpy()
         self.weight_decay = self.weight_decay[index]
-        _keep(self.optimizer, index)
+        self.optimizer = _of_rows(self.optimizer, index)
+
+    def part(self, start: int, stop: int) -> StackedOptimizer:
+        """Of the members in rows start ... stop - 1 alone, whose states are views of these."""
+        part = copy(self)
+        part.tensors = {name: tensor[start:stop] for name, tensor in self.tensors.items()}
+        part.members = stop - start
+        part.weight_decay = self.weight_decay[start:stop]
+        part.optimizer = _of_rows(self.optimizer, slice(start, stop))
+        return part
 
     @torch.no_grad()
     def update(self, flat: Tensor, grads: Tensor, h: Hyper, found_inf: Tensor | None = None) -> None:
@@ -161,9 +166,12 @@ def _column(numbers: Tensor, axes: int) -> Tensor:
     return numbers.view(-1, *[1] * axes)
 
 
-def _keep(optimizer: Optimizer, rows: NDArray[np.int64]) -> None:
+def _of_rows(optimizer: Optimizer, rows: NDArray[np.int64] | slice) -> Optimizer:
+    """A merged optimizer of fewer members."""
+    one = copy(optimizer)
     for name, value in vars(optimizer).items():
         if isinstance(value, Optimizer):
-            _keep(value, rows)
+            setattr(one, name, _of_rows(value, rows))
         elif _is_array(value):
-            setattr(optimizer, name, value[rows])
+            setattr(one, name, value[rows])
+    return one

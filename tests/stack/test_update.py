@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nntrain.optim.optimizer import Hyper, Optimizer, State
+from nntrain.optim.optimizer import Hyper, Optimizer
 from nntrain.optim.parameters import Parameters
 from nntrain.optim.table import OPTIMIZERS
-from nntrain.stack.update import StackedOptimizer, merged, structure
+from nntrain.stack.update import StackedOptimizer
 
 STEPWISE = [name for name, kind in OPTIMIZERS.items() if not kind.needs_closure]
 MOVED = [name for name in STEPWISE if OPTIMIZERS[name]().base_momentum is not None]
@@ -104,8 +104,8 @@ def members(name: str, **options: Any) -> list[Run]:
 def assert_same(stack: Stack, alone: list[Run], rtol: float = 1e-5) -> None:
     for row, run in enumerate(alone):
         torch.testing.assert_close(stack.flat[row], run.params.flat, rtol=rtol, atol=1e-6)
-        for key, tensor in stack.optimizer.state(row, run.params).tensors.items():
-            torch.testing.assert_close(tensor, run.state.tensors[key], rtol=rtol, atol=1e-6)
+        for key, tensor in stack.optimizer.tensors.items():
+            torch.testing.assert_close(tensor[row], run.state.tensors[key], rtol=rtol, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "options"), STRUCTURES, ids=lambda value: str(value))
