@@ -128,6 +128,7 @@ def _settings(given: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
                 yield from (f"{group}.{name}=" for name in settings)
             elif settings:
                 yield f"{group}."
+        yield from (f"{schema.SEARCH}.{name}=" for name in schema.fields(schema.SEARCH) if name != "space")
         return
     kind = schema.field(schema.SHORT.get(key, key))
     if key == "config":
@@ -160,7 +161,7 @@ def _of_model(verb: str, given: Sequence[str], current: str, cwd: Path) -> Itera
 
 def _of_configs(given: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
     if not given:
-        yield from (*schema.GROUPS, "recipes", "top", "copy", *recipe_names())
+        yield from (*schema.GROUPS, schema.SEARCH, "recipes", "top", "copy", *recipe_names())
     elif given == ["copy"]:
         yield from recipe_names()
     elif given[0] == "copy":

@@ -196,7 +196,7 @@ def test_configs_lists_shows_and_copies(cwd: Path, capsys: pytest.CaptureFixture
     status, out, _ = said(capsys, "configs", "--json")
     assert status == 0
     listed = json.loads(out.splitlines()[-1])
-    assert set(listed) == {"recipes", *schema.GROUPS}
+    assert set(listed) == {"recipes", *schema.GROUPS, schema.SEARCH}
     assert "sgd" in listed["optimizer"]
     _, out, _ = said(capsys, "configs")
     assert all(name in out for names in listed.values() for name in names)

@@ -40,7 +40,8 @@ TABLES: dict[str, dict[str, type]] = {
 GIVEN = {"model": {"inputs", "outputs"}, "augment": {"features", "seed"}}  # arguments that are not the recipe's
 NOTHING = {"augment": {"none"}}  # options that build nothing
 PRESETS = {("augment", name) for name in ("mnist", "cifar", "photos")}  # an option with other defaults
-OPTIONS = [(group, name) for group in schema.GROUPS for name in option_names(group)]
+SECTIONS = (*schema.GROUPS, schema.SEARCH)
+OPTIONS = [(group, name) for group in SECTIONS for name in option_names(group)]
 BUILT = [(group, name) for group, name in OPTIONS if group in TABLES and name not in NOTHING.get(group, ())]
 LINE = re.compile(r"(?P<key>\w+): (?P<value>\S.*?) +# (?P<comment>\S.*)")
 
@@ -58,7 +59,7 @@ def test_every_entry_of_a_table_has_its_file_and_every_file_its_entry(group: str
 
 def test_every_folder_is_a_group_of_the_schema() -> None:
     folders = {path.name for path in config_dir().iterdir() if path.is_dir()}
-    assert folders == {*schema.GROUPS, "recipes"}
+    assert folders == {*schema.GROUPS, schema.SEARCH, "recipes"}
     assert set(default_options()) == set(schema.GROUPS)
 
 
@@ -102,7 +103,7 @@ def test_every_default_is_allowed_by_the_schema(group: str, name: str) -> None:
     assert list(schema.conflicts(group)({"name": name, **found})) == []
 
 
-@pytest.mark.parametrize("group", schema.GROUPS)
+@pytest.mark.parametrize("group", SECTIONS)
 def test_the_schema_has_no_field_that_no_option_has(group: str) -> None:
     assert set(schema.fields(group)) == {key for name in option_names(group) for key in settings(group, name)}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from nntrain.components import is_own
@@ -11,6 +11,7 @@ from nntrain.config import schema
 from nntrain.config.options import default_options, option_names, read_option
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import CALLS, Recipe
+from nntrain.config.search import Search, read_search
 from nntrain.config.words import Word
 from nntrain.errors import nearest, unknown
 
@@ -43,6 +44,7 @@ class Plan:
     problems: every mistake, with where it was made. options: the option of each group, the default where a choice is
     wrong. chosen: the origins of those that were named. values: what goes over the options' defaults, by dotted path.
     wrong: the groups whose choice is a mistake; their settings are left out, for nobody knows what they belong to.
+    search: the recipe's own, checked; no part of the config.
     """
 
     def __init__(self, recipe: Recipe, words: Iterable[Word]) -> None:
@@ -58,6 +60,8 @@ class Plan:
                 self._section(key, value, recipe, choices.get(key))
             elif key in schema.fields("top"):
                 self.values[key] = value, recipe.origin(key)
+            elif key == schema.SEARCH:
+                continue
             else:
                 self.problems.append(f"{_unknown_top(str(key))} ({recipe.origin(str(key))})")
         for word in words:
@@ -66,6 +70,8 @@ class Plan:
         for word in words:
             if word.key not in schema.GROUPS and word.key.partition(".")[0] not in self.wrong:
                 self._word(word)
+        self.search = read_search(recipe)
+        self.problems += [*self.search.problems, *self._search_problems(self.search)]
 
     def _section(self, group: str, section: Any, recipe: Recipe, choice: Word | None) -> None:
         """One section of the recipe; its settings count only where the command line does not choose something else."""
@@ -115,9 +121,24 @@ class Plan:
                     del self.values[path]
         self.values[word.key] = word.value, word.origin
 
+    def _search_problems(self, search: Search) -> Iterator[str]:
+        """Keys that do not exist, but for settings of choices that are searched too; and values not allowed."""
+        varied = {word.key for word in search.words}
+        for word in search.words:
+            group = word.key.partition(".")[0]
+            if word.key in schema.GROUPS:
+                said = [problem for value in word.values if (problem := _name_problem(word.key, value))]
+            elif group in self.wrong or (group in varied and group != word.key):
+                continue
+            elif problem := self._word_problem(word):
+                said = [problem]
+            else:
+                said = word.complaints(schema.field(word.key))
+            yield from (f"{problem} ({word.origin})" for problem in said)
+
     def _word_problem(self, word: Word) -> str | None:
         group, _, rest = word.key.partition(".")
-        if CALLS.intersection(word.key.split(".")) or _calls(word.value):
+        if CALLS.intersection(word.key.split(".")) or any(map(_calls, word.examples)):
             return (
                 f"{word.key}: is refused: a config names its parts by 'name', and never says what Python code to call"
             )
@@ -126,7 +147,7 @@ class Plan:
                 return f"{word.key}: '{group}' is a single value; write {group}=..."
             return None if word.key in schema.fields("top") else _unknown_top(word.key)
         if rest == "name":
-            return f"{word.key}: a choice is made by its group; write {group}={word.value}"
+            return f"{word.key}: a choice is made by its group; write {group}={word.examples[0]}"
         first = rest.partition(".")[0]
         allowed = _settings(group, self.options[group])
         if allowed is not None and first not in allowed:
@@ -169,7 +190,7 @@ def _unknown_key(group: str, option: str, key: str, allowed: list[str]) -> str:
 
 def _unknown_top(key: str) -> str:
     first, dot, rest = key.partition(".")
-    allowed = [*schema.GROUPS, *schema.fields("top"), "config", "resume"]
+    allowed = [*schema.GROUPS, *schema.fields("top"), schema.SEARCH, "config", "resume"]
     owners = [group for group in schema.GROUPS if first in schema.fields(group)]
     if first in schema.GROUPS:
         hint = f"; in a recipe it is written {first}: {{{rest}: ...}}"

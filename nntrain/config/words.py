@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override, Quote, QuotedString
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from nntrain.config import schema
-from nntrain.config.fields import is_path
+from nntrain.config.fields import Kind, is_path
 from nntrain.config.options import option_names, recipe_names
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import exists
 from nntrain.errors import UserError
 
 RECIPE = "config"  # the word that names the recipe
+SEARCH = "search"  # the section of a recipe that says what its sweeps try
 DEFAULT_RECIPE = "digits"
 SWEEP_FUNCTION = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(")
 STRUCTURE = set("'\"[]{}()$")  # a value with any of these was meant for Hydra's grammar
@@ -27,13 +28,16 @@ STRUCTURE = set("'\"[]{}()$")  # a value with any of these was meant for Hydra's
 
 @dataclass(frozen=True)
 class Word:
-    """One word. values: what the key is to be; several in a sweep, none where a sweeper draws them (`interval`)."""
+    """One word. values: what the key is to be; several in a sweep, none where a sweeper draws them (`interval`) between
+    two ends. source: where it stands, if not on the command line."""
 
     text: str
     key: str
     values: tuple[Any, ...]
     sweeps: bool
     for_hydra: str  # the word in a form that Hydra's sweepers take apart
+    ends: tuple[float, ...] = ()
+    source: Origin | None = None
 
     @property
     def value(self) -> Any:
@@ -41,11 +45,22 @@ class Word:
 
     @property
     def origin(self) -> Origin:
-        return Origin("command line", self.text)
+        return self.source or Origin("command line", self.text)
+
+    @property
+    def examples(self) -> tuple[Any, ...]:
+        """Its values, or the ends between which they are drawn."""
+        return self.values or self.ends
+
+    def complaints(self, kind: Kind | None) -> list[str]:
+        """What is wrong with its values, or with the ends between which they are drawn, for a setting of that kind."""
+        if kind is None:
+            return []
+        return [f"{self.key}: {said}" for value in self.examples if (said := kind.complaint(value))]
 
     def each(self) -> Iterator[Word]:
         """A word for every value."""
-        for value in self.values:
+        for value in self.examples:
             yield replace(self, values=(value,), sweeps=False)
 
 
@@ -57,6 +72,7 @@ class CommandLine:
     settings: tuple[Word, ...]
     hydra: tuple[str, ...]
     problems: tuple[str, ...]
+    search: tuple[Word, ...] = ()  # settings of the search itself
 
 
 def read_words(texts: Iterable[str], cwd: Path) -> CommandLine:
@@ -75,7 +91,9 @@ def read_words(texts: Iterable[str], cwd: Path) -> CommandLine:
         except UserError as error:
             problems.extend(error.problems)
     recipes = found.pop(RECIPE)
-    return CommandLine(recipes, tuple(found.values()), tuple(hydra), tuple(problems))
+    search = tuple(word for key, word in found.items() if key.partition(".")[0] == SEARCH)
+    settings = tuple(word for word in found.values() if word not in search)
+    return CommandLine(recipes, settings, tuple(hydra), tuple(problems), search)
 
 
 def is_hydra(text: str) -> bool:
@@ -123,8 +141,16 @@ def read_word(text: str, cwd: Path) -> Word:
     if isinstance(glob, Glob):
         names = _matching(glob, key, text)
         return Word(text, key, names, True, f"++{key}={','.join(names)}")
-    values = tuple(parsed.sweep_iterator(Override._convert_value)) if parsed.is_discrete_sweep() else ()
+    if isinstance(glob, IntervalSweep):
+        return Word(text, key, (), True, f"++{key}={raw}", ends=_ends(glob))
+    values = tuple(parsed.sweep_iterator(Override._convert_value))
     return Word(text, key, values, True, f"++{key}={raw}")
+
+
+def _ends(interval: IntervalSweep) -> tuple[float, ...]:
+    """Whole numbers as such: Hydra's grammar makes real ones of all, and some settings take no others."""
+    ends = (float(interval.start or 0.0), float(interval.end or 0.0))
+    return tuple(int(end) for end in ends) if all(end.is_integer() for end in ends) else ends
 
 
 def is_text(key: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
@@ -14,8 +13,6 @@ from nntrain.config.keys import Plan
 from nntrain.config.recipe import Recipe, find_recipe, read_recipe
 from nntrain.config.words import CommandLine
 from nntrain.errors import UserError
-
-DRAWN = re.compile(r"\binterval\(")  # values that no grid has
 
 
 def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
@@ -32,7 +29,7 @@ def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
         problems += _key_problems(recipe, line)
     problems += _value_problems(line)
     if not problems:
-        first = [next(word.each()) for word in line.settings if word.values]
+        first = [next(word.each()) for word in line.settings if word.examples]
         for recipe in recipes:
             compose_recipe(recipe, first, cwd)
     if problems:
@@ -49,7 +46,7 @@ def _empty(line: CommandLine) -> Iterator[str]:
             "optimizer=adam,sgd), or leave out -m"
         )
     for word in words:
-        if word.sweeps and not word.values and not DRAWN.search(word.text):
+        if word.sweeps and not word.examples:
             yield f"{word.key}: {word.text.partition('=')[2]} has no values (command line: {word.text})"
 
 
@@ -57,7 +54,7 @@ def _key_problems(recipe: Recipe, line: CommandLine) -> Iterator[str]:
     """A setting must fit every choice that it meets."""
     choices = [list(word.each()) for word in line.settings if word.key in schema.GROUPS]
     others = [
-        replace(word, values=word.values[:1] or (None,)) for word in line.settings if word.key not in schema.GROUPS
+        replace(word, values=word.examples[:1] or (None,)) for word in line.settings if word.key not in schema.GROUPS
     ]
     for chosen in product(*choices):
         yield from Plan(recipe, [*chosen, *others]).problems
@@ -67,5 +64,4 @@ def _value_problems(line: CommandLine) -> Iterator[str]:
     for word in line.settings:
         kind = schema.field(word.key)
         if word.sweeps and kind is not None:
-            said = [complaint for value in word.values if (complaint := kind.complaint(value))]
-            yield from (f"{word.key}: {complaint} ({word.origin})" for complaint in said)
+            yield from (f"{problem} ({word.origin})" for problem in word.complaints(kind))

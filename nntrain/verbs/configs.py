@@ -33,7 +33,7 @@ def configs_words(words: Sequence[str], stream: TextIO | None = None) -> dict[st
     """words: nothing, a recipe, a group with or without its options, or `copy NAME FILE`."""
     if words and words[0] == "copy":
         return _copy(words[1:], stream)
-    groups = (RECIPES, *schema.GROUPS, TOP)
+    groups = (RECIPES, *schema.GROUPS, schema.SEARCH, TOP)
     if not words:
         listed = {group: list(_names(group)) for group in groups if group != TOP}
         show(lambda page: _overview(listed, page), stream)

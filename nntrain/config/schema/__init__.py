@@ -30,6 +30,8 @@ GROUPS = (
     "pretrain",
 )
 
+SEARCH = "search"  # a section of recipes and command lines that is no part of a run's config
+
 # Words of the command line that stand for a longer key.
 SHORT = {"reuse": "model.reuse", "freeze": "model.freeze", "unfreeze_at": "model.unfreeze_at"}
 
@@ -58,7 +60,7 @@ def common(group: str) -> Mapping[str, Kind]:
 def field(path: str) -> Kind | None:
     """The field of a dotted path, such as `optimizer.lr`; None where there is none."""
     group, dot, key = path.partition(".")
-    if dot and group not in GROUPS:
+    if dot and group not in (*GROUPS, SEARCH):
         return None
     return fields(group if dot else "top").get(key if dot else group)
 
@@ -73,7 +75,7 @@ def replaced(path: str) -> tuple[str, ...]:
 
 
 def conflicts(group: str) -> Conflicts:
-    """The check for settings that exclude each other in a whole section."""
+    """The check for settings that exclude each other in a whole section; for `top`, in the whole config."""
     found: Conflicts = getattr(import_module(f"{__name__}.{group}"), "conflicts", lambda section: ())
     return found
 

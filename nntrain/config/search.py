@@ -1,0 +1,131 @@
+"""The section `search` of a recipe: words as a command line would have them, and settings of the search itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hydra.core.override_parser.types import Quote, QuotedString
+
+from nntrain.config import schema
+from nntrain.config.fields import shown
+from nntrain.config.options import option_file
+from nntrain.config.origin import Origin
+from nntrain.config.recipe import Recipe
+from nntrain.config.schema.search import ONLY_HERE, Values
+from nntrain.config.words import SEARCH, Word, read_word
+from nntrain.errors import UserError, unknown
+
+PLAIN = re.compile(r"[\w./+-]+")  # texts that Hydra's grammar takes as they are
+
+
+@dataclass(frozen=True)
+class Search:
+    """words: what is searched, a word per setting. settings: of the search itself, with where each was said; those that
+    nobody gave are not in it. origin: where the section begins, None where there is none."""
+
+    words: tuple[Word, ...] = ()
+    settings: Mapping[str, tuple[Any, Origin]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    origin: Origin | None = None
+
+
+def read_search(recipe: Recipe) -> Search:
+    """A recipe's own search. Without `space` its keys are the space itself, where none is a setting of the search."""
+    if SEARCH not in recipe.values:
+        return Search()
+    section, origin = recipe.values[SEARCH], recipe.origin(SEARCH)
+    if not isinstance(section, Mapping):
+        said = "must be a section such as 'search: {optimizer.lr: \"interval(0.001, 0.1)\"}'"
+        return Search(problems=(f"{SEARCH}: {said}; it is {shown(section)} ({origin})",), origin=origin)
+    if ONLY_HERE.isdisjoint(section):
+        words, problems = _space(section, SEARCH, recipe)
+        return Search(words, {}, problems, origin)
+    given = {str(key): (value, recipe.origin(f"{SEARCH}.{key}")) for key, value in section.items() if key != "space"}
+    found = list(setting_problems(given))
+    space = section.get("space", {})
+    if isinstance(space, Mapping):
+        words, problems = _space(space, f"{SEARCH}.space", recipe)
+        found += problems
+    else:
+        words = ()
+        found.append(f"{SEARCH}.space: must be a mapping from settings to values; it is {shown(space)} ({origin})")
+    return Search(words, given, tuple(found), origin)
+
+
+def setting_problems(given: Mapping[str, tuple[Any, Origin]]) -> Iterable[str]:
+    """What is wrong with settings of the search, by name."""
+    fields = schema.fields(SEARCH)
+    wrong = False
+    for key, (value, origin) in given.items():
+        if key in fields:
+            said = fields[key].complaint(value)
+        elif schema.field(key) is not None or key in schema.GROUPS:
+            said = (
+                f"what is searched stands in 'space', where the search has settings of its own: space: {{{key}: ...}}"
+            )
+        else:
+            said = unknown("setting of search", key, list(fields))
+        if said:
+            wrong = True
+            yield f"{SEARCH}.{key}: {said} ({origin})"
+    if not wrong:
+        section = defaults() | {key: value for key, (value, _) in given.items()}
+        for key, said in schema.conflicts(SEARCH)(section):
+            yield f"{SEARCH}.{key}: {said}" + (f" ({given[key][1]})" if key in given else "")
+
+
+def defaults() -> dict[str, Any]:
+    """The settings of the search where nobody gives them: those of its option file."""
+    import yaml
+
+    found: dict[str, Any] = yaml.safe_load(option_file(SEARCH, "default").read_text(encoding="utf-8"))
+    return found
+
+
+def written(value: Any) -> str:
+    """A value of a recipe as a command line has it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool | int | float):
+        return str(value).lower() if isinstance(value, bool) else repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{written(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ",".join(map(written, value)) + "]"
+    text = str(value)
+    return text if PLAIN.fullmatch(text) else QuotedString(text, Quote.single).with_quotes()
+
+
+def _space(space: Mapping[Any, Any], prefix: str, recipe: Recipe) -> tuple[tuple[Word, ...], tuple[str, ...]]:
+    words: list[Word] = []
+    problems: list[str] = []
+    if not space and prefix == SEARCH:
+        problems.append(f"{SEARCH}: is empty; name what is to be searched ({recipe.origin(SEARCH)})")
+    for key, value in space.items():
+        origin = recipe.origin(f"{prefix}.{key}")
+        try:
+            words.append(_word(str(key), value, recipe, origin))
+        except UserError as error:
+            problems += [
+                f"{problem.rpartition(' (command line: ')[0] or problem} ({origin})" for problem in error.problems
+            ]
+    return tuple(words), tuple(problems)
+
+
+def _word(key: str, value: Any, recipe: Recipe, origin: Origin) -> Word:
+    """UserError where it holds a single value, or cannot be read."""
+    if isinstance(value, Mapping):
+        inner = next(iter(value), "...")
+        raise UserError(f"{key}: settings are written with a dot: {key}.{inner}: ...")
+    if said := Values().complaint(value):
+        raise UserError(f"{key}: {said}")
+    raw = f"choice({','.join(map(written, value))})" if isinstance(value, list) else value
+    if isinstance(value, list) and not value:
+        raise UserError(f"{key}: [] names no value")
+    word = read_word(f"{key}={raw}", recipe.path.parent)
+    if not word.sweeps:
+        raise UserError(f"{key}: {shown(value)} is a single value, no search; write {Values.words}")
+    return replace(word, source=origin)

@@ -1,0 +1,92 @@
+"""What a recipe says under `search`, as words of the command line of its sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nntrain.config.origin import Origin
+from nntrain.config.recipe import find_recipe, read_recipe
+from nntrain.config.schema.search import GRID, named
+from nntrain.config.search import SEARCH, Search, read_search, setting_problems, written
+from nntrain.config.words import CommandLine, Word
+from nntrain.errors import UserError
+
+SWEEPER = "hydra/sweeper="
+OPTUNA = "optuna"
+Settings = Mapping[str, tuple[Any, Origin]]
+
+
+def with_search(line: CommandLine, cwd: Path) -> CommandLine:
+    """The command line with the recipe's own search in front, and the sweeper that it takes.
+
+    UserError where search and command line contradict each other, or settings of the search are wrong. What is wrong
+    with a recipe itself is left to those who check it.
+    """
+    try:
+        searches = [read_search(read_recipe(find_recipe(str(name), cwd))) for name in line.recipes.values]
+    except UserError:
+        return line
+    carried = [search for search in searches if search.origin is not None]
+    if len(searches) > 1 and carried:
+        said = "a sweep over recipes has one space for all; leave it out, or sweep one recipe at a time"
+        raise UserError(f"{SEARCH}: {said} ({carried[0].origin})")
+    search = carried[0] if carried else Search()
+    settings = {**search.settings, **{word.key.partition(".")[2]: (word.value, word.origin) for word in line.search}}
+    problems = [*search.problems, *_conflicts(search, line), *_settings_on_the_line(line)]
+    problems += setting_problems(settings) if not problems else []
+    if problems:
+        raise UserError(*dict.fromkeys(problems))
+    given = {word.key for word in line.settings if word.sweeps}  # a sweep on the command line replaces the recipe's
+    settled = tuple(word for word in search.words if word.key not in given)
+    swept = replace(line, settings=(*settled, *line.settings))
+    if search.origin is not None and not any(word.sweeps for word in (swept.recipes, *swept.settings)):
+        raise UserError(
+            f"{SEARCH}: names nothing to search; write settings and their values in 'space' ({search.origin})"
+        )
+    return replace(swept, hydra=(*_hydra_words(swept, settings), *line.hydra))
+
+
+def _conflicts(search: Search, line: CommandLine) -> Iterator[str]:
+    """Keys that are searched and fixed."""
+    fixed = {word.key: word for word in line.settings if not word.sweeps}
+    for word in search.words:
+        if word.key in fixed:
+            said = f"is searched ({word.origin}) and fixed ({fixed[word.key].origin})"
+            yield f"{word.key}: {said}; leave one of the two out"
+
+
+def _settings_on_the_line(line: CommandLine) -> Iterator[str]:
+    for word in line.search:
+        key = word.key.partition(".")[2]
+        if not key or key == "space" or key.startswith("space."):
+            name = key.removeprefix("space").strip(".") or "optimizer.lr"
+            yield f"{word.key}: on the command line write the setting itself: {name}=interval(...) ({word.origin})"
+        elif word.sweeps:
+            yield f"{word.key}: a sweep has one search; give one value ({word.origin})"
+
+
+def _hydra_words(line: CommandLine, settings: Settings) -> list[str]:
+    """What chooses the sweeper and sets it up. One that is chosen on the command line stays."""
+    chosen = next((word.partition("=")[2] for word in line.hydra if word.startswith(SWEEPER)), None)
+    if chosen is None and _is_grid(line, settings):
+        return []
+    words = [] if chosen is not None else [f"{SWEEPER}{OPTUNA}"]
+    if chosen in (None, OPTUNA):
+        words += [f"hydra.sweeper.{key}={written(value)}" for key, (value, _) in settings.items()]
+    return words
+
+
+def _is_grid(line: CommandLine, settings: Settings) -> bool:
+    """Whether every combination is tried: where that is said, or all values are listed and nothing else is said.
+
+    UserError where it is said of values that have no end.
+    """
+    drawn: list[Word] = [word for word in line.settings if word.ends]
+    sampler = named(settings["sampler"][0])[0] if "sampler" in settings else "auto"
+    if sampler == GRID and drawn:
+        said = f"{drawn[0].key} is an interval ({drawn[0].origin}); list its values, or take another sampler"
+        raise UserError(f"{SEARCH}.sampler: a grid has listed values, and {said} ({settings['sampler'][1]})")
+    return sampler == GRID or (sampler == "auto" and not drawn and set(settings) <= {"sampler"})

@@ -1,0 +1,149 @@
+"""What a search draws from: an axis per setting that varies, as Hydra's search syntax says it. Knows no sampler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import log10
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+
+from nntrain.config import schema
+from nntrain.config.fields import Kind
+from nntrain.errors import UserError
+
+WIDE = 2.0  # orders of magnitude that a number spans, from where on it is better drawn over these
+MARKS = "+"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One setting. low, high: of a number, both included. step: between values, None for any number between the ends.
+    whole: whether its values are whole numbers. choices: values as written, of a setting without an order."""
+
+    key: str
+    low: float = 0.0
+    high: float = 0.0
+    step: float | None = None
+    log: bool = False
+    whole: bool = False
+    choices: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int | None:
+        """How many values it has; None where there is no end of them."""
+        if self.choices:
+            return len(set(self.choices))
+        return None if self.step is None else round((self.high - self.low) / self.step) + 1
+
+    def word(self, value: object) -> str:
+        """The word that sets it."""
+        return f"{self.key}={value}"
+
+    def value(self, written: str) -> str | float:
+        """A value from a word."""
+        if self.choices:
+            return written
+        return int(written) if self.whole else float(written)
+
+
+def read_space(arguments: Iterable[str]) -> tuple[list[Axis | str], list[Axis]]:
+    """The words of a sweep in their order, an axis in place of each that varies; and the axes alone.
+
+    UserError with all that is wrong with the axes.
+    """
+    words: list[Axis | str] = []
+    problems: list[str] = []
+    for override in OverridesParser.create().parse_overrides(list(arguments)):
+        key = str(override.get_key_element())
+        if not override.is_sweep_override():
+            words.append(f"{key}={override.get_value_element_as_str()}")
+            continue
+        try:
+            words.append(axis_of(key, override))
+        except UserError as error:
+            problems += error.problems
+    axes = [word for word in words if isinstance(word, Axis)]
+    if not axes and not problems:
+        problems.append(
+            "search: there is nothing to search; name settings and their values, as optimizer.lr=interval(0.001,0.1), "
+            "or in the recipe: search: {optimizer.lr: 'interval(0.001, 0.1)'}"
+        )
+    if problems:
+        raise UserError(*problems)
+    return words, axes
+
+
+def axis_of(key: str, override: Override) -> Axis:
+    """The axis of a word that varies. UserError where its values are none to draw from."""
+    found, name = override.value(), key.lstrip(MARKS)
+    said = override.input_line.partition("=")[2] if override.input_line else ""
+    if isinstance(found, IntervalSweep):
+        return _interval(key, found, schema.field(name), f"{name}: {said}")
+    written = tuple(dict.fromkeys(override.sweep_string_iterator()))
+    if not isinstance(found, RangeSweep):
+        if "log" in getattr(found, "tags", ()):
+            raise UserError(f"{name}: {said} lists values, which have no scale; log goes with interval() and range()")
+        return Axis(key, choices=written)
+    return _range(key, found, written, f"{name}: {said}")
+
+
+def _interval(key: str, interval: IntervalSweep, kind: Kind | None, said: str) -> Axis:
+    low, high, log = float(interval.start or 0), float(interval.end or 0), "log" in interval.tags
+    _check_ends(low, high, log, said)
+    whole = isinstance(interval.start, int) or _takes_whole_numbers(kind, low)
+    return Axis(key, low, high, 1 if whole else None, log, whole)
+
+
+def _range(key: str, found: RangeSweep, values: Sequence[str], said: str) -> Axis:
+    if not values:
+        raise UserError(f"{said} holds no value: it ends before its second number")
+    whole = all(isinstance(part, int) for part in (found.start, found.stop, found.step))
+    step, log = abs(found.step), "log" in found.tags
+    if log and (step != 1 or not whole):
+        raise UserError(f"{said}: what is drawn over orders of magnitude has no step; write tag(log, interval(...))")
+    ends = sorted((float(values[0]), float(values[-1])))
+    if log:
+        _check_ends(*ends, log, said)
+    return Axis(key, ends[0], ends[1], step, log, whole)
+
+
+def _check_ends(low: float, high: float, log: bool, said: str) -> None:
+    if not low < high:
+        raise UserError(f"{said}: the first end must be below the second")
+    if log and low <= 0:
+        raise UserError(f"{said}: what is drawn over orders of magnitude must begin above 0")
+
+
+def _takes_whole_numbers(kind: Kind | None, low: float) -> bool:
+    """Whether a setting takes whole numbers alone."""
+    return kind is not None and low.is_integer() and not kind.complaint(int(low)) and bool(kind.complaint(low + 0.5))
+
+
+def size(axes: Sequence[Axis]) -> int | None:
+    """How many combinations there are; None where there is no end of them."""
+    whole = 1
+    for axis in axes:
+        if axis.count is None:
+            return None
+        whole *= axis.count
+    return whole
+
+
+def notes(axes: Sequence[Axis]) -> list[str]:
+    """What is likely to be meant otherwise."""
+    found = []
+    for axis in axes:
+        if axis.key.lstrip(MARKS) == "seed":
+            found.append(
+                "seed: a search goes after the luckiest one; better leave it out, and train the best trial again with "
+                "several: seed=1,2,3 -m"
+            )
+        if not axis.log and not axis.choices and axis.low > 0 and log10(axis.high / axis.low) >= WIDE:
+            share = (axis.high / 10 - axis.low) / (axis.high - axis.low)
+            found.append(
+                f"{axis.key.lstrip(MARKS)}: only one draw in {1 / share:.0f} is below {axis.high / 10:g}; "
+                f"tag(log, interval({axis.low:g}, {axis.high:g})) draws evenly over orders of magnitude"
+            )
+    return found
