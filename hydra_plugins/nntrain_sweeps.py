@@ -1,6 +1,6 @@
 """Hydra takes plugins from this package alone: these are the launchers and sweepers of `nntrain.sweep`."""
 
-from nntrain.sweep.launchers import basic, parallel
+from nntrain.sweep.launchers import basic, parallel, stacked
 from nntrain.sweep.sweepers import grid
 
 
@@ -9,6 +9,10 @@ class BasicLauncher(basic.Basic):
 
 
 class ParallelLauncher(parallel.Parallel):
+    pass
+
+
+class StackedLauncher(stacked.Stacked):
     pass
 
 

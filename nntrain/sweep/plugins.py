@@ -25,13 +25,18 @@ class Parallel:
 
 
 @dataclass
+class Stacked(Parallel):
+    _target_: str = f"{PLACE}.StackedLauncher"
+
+
+@dataclass
 class Grid:
     _target_: str = f"{PLACE}.GridSweeper"
 
 
-LAUNCHERS: dict[str, type] = {"basic": Basic, "parallel": Parallel}
+LAUNCHERS: dict[str, type] = {"basic": Basic, "parallel": Parallel, "stacked": Stacked}
 SWEEPERS: dict[str, type] = {"basic": Grid}
-DEFAULT_LAUNCHER = "basic"
+DEFAULT_LAUNCHER = "stacked"
 
 
 def register() -> None:

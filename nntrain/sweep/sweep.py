@@ -173,10 +173,8 @@ class Sweep:
         if self._finished(job) is None:
             self.board.begin([job], [])
             self.board.running([job.number])
-            for outcome in train_unit([job], self.command, self.judges):
-                self.record(outcome)
-                if outcome.interrupted:
-                    raise Interrupted(outcome.status)
+            if status := train_unit([job], self.command, self.record, self.judges):
+                raise Interrupted(status)
         return self.value(self.outcomes[job.number])
 
     def _finished(self, job: Job) -> Outcome | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nntrain.config.compose import Composed
 from nntrain.errors import UserError
@@ -14,20 +17,69 @@ from nntrain.folder import CONFIG
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import INTERRUPTED, Outcome, finished
 
+if TYPE_CHECKING:
+    from nntrain.verbs.run import Run
+
 TRACEBACK = "traceback.txt"
+STOPPED = "interrupted; its state is saved"
 STATES = "last/state.safetensors"  # of a run, or of a part of it
 
 Judge = Callable[[int, float], str | None]  # after an epoch, with its monitored value: why the run ends here, or None
 Judges = Callable[[Job], Judge]
 
 
-def train_unit(jobs: Sequence[Job], command: Sequence[str], judges: Judges | None = None) -> Iterator[Outcome]:
-    """Train what belongs together, and say how each job ended; after one that a signal ended, no other begins."""
+def train_unit(
+    jobs: Sequence[Job], command: Sequence[str], ended: Callable[[Outcome], None], judges: Judges | None = None
+) -> int:
+    """Train what belongs together, and say how each job ended, when it does. After one that a signal ended no other
+    begins, and its exit status comes back; else 0."""
+    if len(jobs) > 1:
+        return train_together(jobs, command, ended, judges)
     for job in jobs:
         outcome = train_alone(job, command, None if judges is None else judges(job))
-        yield outcome
+        ended(outcome)
         if outcome.interrupted:
-            return
+            return outcome.status
+    return 0
+
+
+def train_together(
+    jobs: Sequence[Job], command: Sequence[str], ended: Callable[[Outcome], None], judges: Judges | None = None
+) -> int:
+    """Several jobs as one program, each in its own folder; see `train_unit`."""
+    from nntrain.launch import catching_signals
+    from nntrain.record.console import RunConsole
+    from nntrain.verbs.run import Session
+    from nntrain.verbs.stacked import Entry, fit_stacked
+
+    with catching_signals() as stop, ExitStack() as held:
+        nobody = held.enter_context(Path(os.devnull).open("w"))
+        consoles = [held.enter_context(RunConsole(nobody)) for _ in jobs]
+        entries = []
+        for job, console in zip(jobs, consoles, strict=True):
+            begun(job.folder)
+            judge = None if judges is None else judges(job)
+            entries.append(Entry(job.config, job.folder, Session(console, stop, command, judge=judge)))
+
+        def left(place: int, how: Run | Exception) -> None:
+            ended(_outcome(jobs[place], how, stop.signal))
+            consoles[place].close()
+
+        fit_stacked(entries, stop, left)
+        return 0 if stop.signal is None else INTERRUPTED + stop.signal
+
+
+def _outcome(job: Job, how: Run | Exception, number: int | None) -> Outcome:
+    """How a member of a stack ended. number: of the signal that ended it."""
+    from nntrain.training.course import Interrupted
+
+    if isinstance(how, Interrupted):
+        return Outcome(job.number, INTERRUPTED + (number or signal.SIGINT), STOPPED)
+    if isinstance(how, UserError):
+        return Outcome(job.number, 2, str(how))
+    if isinstance(how, Exception):
+        return failed(job, how)
+    return finished(job.number, how.result)
 
 
 def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None) -> Outcome:
@@ -46,7 +98,7 @@ def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None) ->
     except Exception as error:  # a fault in one job is reported, and the others go on
         return failed(job, error)
     if status:
-        return Outcome(job.number, status, "interrupted; its state is saved")
+        return Outcome(job.number, status, STOPPED)
     return finished(job.number, run.result)
 
 

@@ -1,8 +1,8 @@
 """Processes that train units of a sweep at the same time: each takes one, says how its jobs end, and takes the next.
 
-On Linux they are forked from a parent that has not imported torch, as early as can be, and import it at the same time as
-each other; elsewhere, and in place of one that died, they are started afresh. A signal reaches the parent alone, which
-passes it on: the workers save the states of their runs and end.
+On Linux they are forked from a parent that has not imported torch, as early as can be, and import it at the same time;
+elsewhere, and in place of one that died, they are started afresh. A signal reaches the parent alone, which passes it
+on: the workers save the states of their runs and end.
 """
 
 from __future__ import annotations

@@ -19,8 +19,6 @@ class Basic(Launcher):
 
         for unit in units:
             self.sweep.board.running(job.number for job in unit)
-            for outcome in train_unit(unit, self.sweep.command, self.sweep.judges):
-                record(outcome)
-                if outcome.interrupted:
-                    raise Interrupted(outcome.status)
+            if status := train_unit(unit, self.sweep.command, record, self.sweep.judges):
+                raise Interrupted(status)
             gc.collect()  # a network and its optimizer hold each other: nothing of a job stays for the next one

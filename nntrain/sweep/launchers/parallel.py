@@ -106,10 +106,12 @@ def _train(unit: Any, send: Callable[[Any], None]) -> None:
     from nntrain.sweep.work import train_unit
 
     reporter = Reporter(send)
-    judges = reporter.watching(unit.judges)
-    for outcome in train_unit(unit.jobs, unit.command, judges):
+
+    def ended(outcome: Outcome) -> None:
         reporter.flush()
         send(outcome)
+
+    train_unit(unit.jobs, unit.command, ended, reporter.watching(unit.judges))
     gc.collect()
 
 

@@ -1,0 +1,196 @@
+"""Which jobs of a sweep can train as one program, told from their configs alone.
+
+Members of a stack have the same shapes, and every step is the same operations for all; numbers may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from nntrain.components import OWN_GROUPS, is_own
+from nntrain.record.files import json_text
+from nntrain.record.words import plural
+from nntrain.sweep.job import Job
+
+Config = Mapping[str, Any]
+
+STACKED_MODELS = ("mlp", "linear")
+MAY_DIFFER = frozenset(
+    {
+        *("name", "run_dir", "quiet", "seed", "epochs", "time_limit", "data.split_seed"),
+        *("model.dropout", "model.input_dropout", "checkpoint.every_seconds"),
+    }
+)
+SECTIONS_MAY_DIFFER = ("init", "schedule", "early_stopping", "regularization")  # name and all
+NUMBERS_MAY_DIFFER = ("optimizer", "loss")
+FIXED_NUMBERS = frozenset({"ns_coefficients", "ns_steps", "eps"})  # of muon
+MOMENTUM = ("sgd", "rmsprop")  # which keep no state for a momentum of 0
+MOST = 64  # members: of small networks more no longer fit the processor's cache
+FEWEST = 8  # members that are worth a program of their own, for the sake of an idle worker
+NAMED = 3  # reasons and settings that a plan names
+
+
+@dataclass(frozen=True)
+class Group:
+    """Jobs that train as one program; or one job, and the reason why it trains by itself."""
+
+    jobs: tuple[Job, ...]
+    reason: str | None = None
+
+    @property
+    def stacked(self) -> bool:
+        return len(self.jobs) > 1
+
+
+def partition(jobs: Sequence[Job]) -> list[Group]:
+    """The groups, in the order of their first jobs."""
+    alike: dict[str, list[Job]] = {}
+    reasons: dict[str, str | None] = {}
+    for job in jobs:
+        reason = alone_because(job.config)
+        key = f"job {job.number}" if reason else shared(job.config)
+        alike.setdefault(key, []).append(job)
+        reasons[key] = reason
+    return [
+        Group(tuple(members), reasons[key] or (None if len(members) > 1 else "no other job has its shapes"))
+        for key, members in alike.items()
+    ]
+
+
+def alone_because(config: Config) -> str | None:
+    """Why a job cannot be part of a stack, whatever the others are; None where it can."""
+    return next(_obstacles(config), None)
+
+
+def _obstacles(config: Config) -> Iterator[str]:
+    model = config["model"]
+    for group in OWN_GROUPS:
+        if is_own(group, config[group]["name"]):
+            yield f"{group} {config[group]['name']} is a class of one's own"
+    if model["name"] not in STACKED_MODELS:
+        yield f"model {model['name']} is faster one by one"
+    if config["objective"]["name"] != "supervised":
+        yield f"objective {config['objective']['name']}"
+    if config["pretrain"]["name"] != "none":
+        yield "it is pre-trained"
+    if config["ensemble"] > 1:
+        yield "an ensemble's members are stacked by themselves"
+    if config["data"].get("folds"):
+        yield "its folds are stacked by themselves"
+    if config["optimizer"]["name"] == "lbfgs":
+        yield "optimizer lbfgs"
+    if config["precision"] == "fp16":
+        yield "precision fp16"
+    if config["augment"]["name"] != "none":
+        yield f"augment {config['augment']['name']}"
+    if model["init_from"] is not None or model["freeze"] != "none":
+        yield "it starts from another network"
+    if model["lr_decay"] != 1 or model["lr_multipliers"]:
+        yield "its layers have learning rates of their own"
+
+
+def shared(config: Config) -> str:
+    """All that the members of a stack have in common, as text that is equal where it is."""
+    return json_text(dict(_shared(config)), indent=None)
+
+
+def _shared(config: Config) -> Iterator[tuple[str, Any]]:
+    for key, section in config.items():
+        if not isinstance(section, Mapping):
+            if key not in MAY_DIFFER:
+                yield key, section
+        elif key not in SECTIONS_MAY_DIFFER:
+            for name, value in section.items():
+                if f"{key}.{name}" not in MAY_DIFFER:
+                    yield f"{key}.{name}", _kind(key, name, value, section.get("name"))
+    averages = config["regularization"]
+    yield "ema", averages["ema"] > 0
+    yield "swa", any(averages[key] is not None for key in ("swa_start_epochs", "swa_start_percent"))
+
+
+def _kind(group: str, key: str, value: Any, choice: str | None) -> Any:
+    """Of a number that may differ that it is one; of another value the value."""
+    if group not in NUMBERS_MAY_DIFFER or not _is_number(value) or (choice == "muon" and key in FIXED_NUMBERS):
+        return value
+    if key == "momentum" and choice in MOMENTUM:
+        return "none" if value == 0 else "some"
+    return "a number"
+
+
+def _is_number(value: Any) -> bool:
+    """A truth value is a switch, and no number."""
+    if isinstance(value, list):
+        return bool(value) and all(map(_is_number, value))
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def units(groups: Sequence[Group], workers: int) -> list[list[Job]]:
+    """What the workers take one after another: groups in parts, none larger than MOST, so that none is idle for long;
+    the largest first."""
+    parts: list[list[Job]] = []
+    for group in groups:
+        parts += _cut(group.jobs, -(-len(group.jobs) // MOST))
+    parts.sort(key=len, reverse=True)
+    while len(parts) % workers and len(parts[0]) >= 2 * FEWEST:
+        parts[:1] = _cut(parts[0], 2)
+        parts.sort(key=len, reverse=True)
+    return parts
+
+
+def _cut(jobs: Sequence[Job], count: int) -> list[list[Job]]:
+    """In parts of about the same size."""
+    ends = [round(i * len(jobs) / count) for i in range(count + 1)]
+    return [list(jobs[start:end]) for start, end in pairwise(ends)]
+
+
+def plan_words(groups: Sequence[Group]) -> list[str]:
+    """`48 jobs: 3 groups of 16 stacked`; what tells the groups apart; what trains one by one, and why."""
+    stacks = [group for group in groups if group.stacked]
+    single = [group for group in groups if not group.stacked]
+    total = sum(len(group.jobs) for group in groups)
+    parts = _sizes(stacks) + ([f"{len(single)} one by one"] if single else [])
+    lines = [f"{plural(total, 'job')}: {', '.join(parts)}"]
+    if keys := _differing(stacks):
+        lines.append(f"the groups differ in {_some(keys)}")
+    reasons: dict[str, int] = {}
+    for group in single:
+        reasons[str(group.reason)] = reasons.get(str(group.reason), 0) + 1
+    if reasons:
+        told = [f"{reason} ({plural(count, 'job')})" for reason, count in reasons.items()]
+        lines.append(f"one by one: {_some(told, '; ')}")
+    return lines
+
+
+def _sizes(stacks: Sequence[Group]) -> list[str]:
+    """`3 groups of 16 stacked`, by size, the largest first."""
+    counts: dict[int, int] = {}
+    for size in sorted((len(group.jobs) for group in stacks), reverse=True):
+        counts[size] = counts.get(size, 0) + 1
+    if len(counts) > NAMED:
+        return [f"{len(stacks)} groups of {min(counts)} to {max(counts)} stacked"]
+    return [f"{plural(count, 'group')} of {size} stacked" for size, count in counts.items()]
+
+
+def _differing(stacks: Sequence[Group]) -> list[str]:
+    """The settings in which groups differ, as far as members of a stack must agree in them."""
+    common = [dict(_shared(group.jobs[0].config)) for group in stacks]
+    keys = dict.fromkeys(key for settings in common for key in settings)
+    named = {key: key.removesuffix(".name") for key in keys}
+    chosen = [key for key in keys if key.endswith(".name") and len({settings.get(key) for settings in common}) > 1]
+    inside = tuple(f"{named[key]}." for key in chosen)  # a choice brings settings of its own
+    rest = [
+        key
+        for key in keys
+        if key not in chosen
+        and not key.startswith(inside)
+        and len({json_text(settings.get(key)) for settings in common}) > 1
+    ]
+    return [named[key] for key in (*chosen, *rest)]
+
+
+def _some(texts: Sequence[str], between: str = ", ") -> str:
+    more = f"{between}and {len(texts) - NAMED} more" if len(texts) > NAMED else ""
+    return between.join(texts[:NAMED]) + more

@@ -1,0 +1,18 @@
+"""`hydra/launcher=stacked`, the default: jobs whose networks have the same shapes train as one program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nntrain.sweep.groups import partition, plan_words, units
+from nntrain.sweep.job import Job
+from nntrain.sweep.launchers.base import Plan
+from nntrain.sweep.launchers.parallel import Parallel
+
+
+class Stacked(Parallel):
+    """A stack runs in one worker, several beside each other; the other jobs go one by one to the same workers."""
+
+    def plan(self, jobs: Sequence[Job]) -> Plan:
+        groups = partition(jobs)
+        return Plan(units(groups, len(self._settings())), plan_words(groups))
