@@ -11,6 +11,7 @@ from nntrain.data.dataset import Split
 from nntrain.errors import UserError
 from nntrain.models.network import Network
 from nntrain.models.norms import BatchNorm
+from nntrain.objective.loss import Loss
 from nntrain.objective.metrics import metric_names
 from nntrain.objective.objective import Objective
 from nntrain.objective.reconstruction import Reconstruction
@@ -56,6 +57,17 @@ def check_mixing(config: Config, objective: Objective | Reconstruction) -> None:
         raise UserError(
             f"{where}: a mixed sample belongs to two classes, which loss {objective.criterion.name} cannot take; use "
             "loss=cross_entropy, binary_cross_entropy or focal, or set it to 0"
+        )
+
+
+def check_link(objective: Objective | Reconstruction) -> None:
+    """UserError where a loss cannot be had of a mean over networks: of somebody's own class that does not say how."""
+    assert isinstance(objective, Objective)
+    loss = objective.criterion
+    if getattr(type(loss), "link", Loss.link) is Loss.link:
+        raise UserError(
+            f"ensemble: loss {type(loss).__name__} has no `link`, the inverse of its `predictions`, by which the loss "
+            "of a mean prediction is computed; add that method, or set ensemble=1"
         )
 
 

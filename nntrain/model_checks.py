@@ -35,6 +35,17 @@ def refuse_own_code(path: Path, config: Mapping[str, Any], groups: Sequence[str]
             )
 
 
+def members_of(path: Path, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> list[Mapping[str, Tensor]]:
+    """The weights of each network that the file holds, views of its tensors. UserError where an ensemble's are not of
+    as many members as it lists."""
+    if "members" not in about:
+        return [tensors]
+    count = len(about["members"])
+    if schema.fields("top")["ensemble"].complaint(count) or any(t.shape[:1] != (count,) for t in tensors.values()):
+        raise UserError(f"checkpoint: {path} is damaged: it lists {count} members, and its weights are not of so many")
+    return [{name: tensor[i] for name, tensor in tensors.items()} for i in range(count)]
+
+
 def check_size(path: Path, about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
     """UserError where the file speaks of a network larger than its own weights: no size in it may cost time or memory
     that the weights do not account for. How large pictures are, they tell of some networks only: of others a limit

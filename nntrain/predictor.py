@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from nntrain.data.dataset import Features, Preprocessing, Split
 from nntrain.data.preprocessing import from_state
 from nntrain.errors import UserError
 from nntrain.experiment import build_network, find_learner
-from nntrain.model_checks import check_features, check_settings, check_size, refuse_own_code
+from nntrain.model_checks import check_features, check_settings, check_size, members_of, refuse_own_code
 from nntrain.model_file import features_of, layout_of, task_of
 from nntrain.models.transfer import features_module
 from nntrain.objective.corruption import Autoencoder
@@ -29,13 +29,14 @@ from nntrain.objective.metrics import baseline_metrics, metric_names
 from nntrain.objective.objective import Objective
 from nntrain.objective.reconstruction import Reconstruction
 from nntrain.objective.table import LOSSES
+from nntrain.objective.uncertainty import uncertainties
 from nntrain.optim.sgd import SGD
 from nntrain.source_weights import model_path
 from nntrain.task import Task
 from nntrain.training.arithmetic import arithmetic
 from nntrain.training.batches import Augment
 from nntrain.training.checkpoint import load_model
-from nntrain.training.evaluate import codes_of, evaluate, outputs_of
+from nntrain.training.evaluate import codes_of, evaluate, mean_scores, outputs_of
 from nntrain.training.step import Program
 from nntrain.training.views import mean_predictions, view_scores
 
@@ -45,7 +46,8 @@ HIDING = ("expand", "erase", "mixup", "cutmix", "feature_dropout")  # what an au
 @dataclass(frozen=True, repr=False)
 class Predictor:
     """path: the model file. config: the recipe it was trained by. metrics: what it scored then. fingerprint: of the
-    data it was trained on; fold: which one of k, or None."""
+    data it was trained on; fold: which one of k, or None. What an ensemble predicts is the mean over its members: of
+    probabilities, or of values in the target's unit."""
 
     path: Path
     config: Mapping[str, Any]
@@ -56,10 +58,11 @@ class Predictor:
     fold: int | None
     device: torch.device
     features: Features
-    _program: Program
+    _programs: tuple[Program, ...]
 
     def __repr__(self) -> str:
-        name = self.config["model"]["name"]
+        several = f"ensemble of {self.members} " if self.members > 1 else ""
+        name = f"{several}{self.config['model']['name']}"
         some = ", ".join(self.classes[:3]) + (", ..." if len(self.classes) > 3 else "")
         if self.task.is_classification:
             what = f"one of {len(self.classes)} classes ({some})"
@@ -73,6 +76,16 @@ class Predictor:
     def classes(self) -> tuple[str, ...]:
         """Names of classes or labels, in the order of the columns of `probabilities`; empty for regression."""
         return self.task.classes
+
+    @property
+    def members(self) -> int:
+        """How many networks it is; 1 for what is no ensemble."""
+        return len(self._programs)
+
+    @property
+    def _program(self) -> Program:
+        """The network, or the first member; objective and task are the same in all."""
+        return self._programs[0]
 
     @property
     def raw_targets(self) -> bool:
@@ -103,7 +116,7 @@ class Predictor:
         if not self.task.classes:
             what = "gives codes" if self.task.is_reconstruction else "predicts values"
             raise UserError(f"{self.path} {what}, not classes; use predict")
-        return self._outputs(self.preprocessing.inputs(raw), tta).numpy()
+        return self._mean(raw, tta)
 
     def predict(self, raw: Any, tta: int = 1) -> NDArray[Any] | list[list[str]]:
         """Class names [N]; for labels a list of N lists, of the labels that are more probable than not; values in the
@@ -111,7 +124,7 @@ class Predictor:
         if self.task.is_reconstruction:
             self._draws(tta)
             return self.codes(raw)
-        found: NDArray[Any] = self._outputs(self.preprocessing.inputs(raw), tta).numpy()
+        found = self._mean(raw, tta)
         if self.task.is_classification:
             named: NDArray[Any] = np.asarray(self.classes)[found.argmax(1)]
             return named
@@ -119,9 +132,34 @@ class Predictor:
             return labels_of(found, self.task)
         return found[:, 0] if found.shape[1] == 1 else found
 
+    def each(self, raw: Any, tta: int = 1) -> NDArray[Any]:
+        """What each member predicts [M, N, K]: probabilities, or values in the target's own unit; `predict` and
+        `probabilities` are of the mean over the members. raw, tta: as above. UserError for an autoencoder."""
+        if self.task.is_reconstruction:
+            raise UserError(f"{self.path} gives codes; use codes")
+        return torch.stack(self._predictions(self.preprocessing.inputs(raw), tta)).cpu().numpy()
+
+    def uncertainty(self, raw: Any, tta: int = 1) -> dict[str, NDArray[Any]]:
+        """How far the members of an ensemble disagree (see `objective.uncertainty`). raw, tta: as above.
+
+        For values `std`, the standard deviation over the members in the target's own unit: [N], or [N, T] for several
+        targets. For classes `std` [N, K], that of each probability; `entropy` [N] of the mean prediction, and
+        `mutual_information` [N], the part of it that is disagreement, both in nats. For labels `std` [N, K]. UserError
+        for a single network."""
+        if self.members == 1:
+            raise UserError(
+                f"{self.path} is one network, and uncertainty is how far several disagree; train them with ensemble=8"
+            )
+        return uncertainty_of(self.each(raw, tta), self.task)
+
     def codes(self, raw: Any) -> NDArray[np.float32]:
         """What the last layer is given [N, F]: features of each sample, an autoencoder's code. UserError for a model
         that has no such layer."""
+        if self.members > 1:
+            raise UserError(
+                f"{self.path} is an ensemble, and codes of its members have no mean; open one of them: "
+                f"{self.path.parent / 'member_0'}"
+            )
         if not features_module(self._program.network.body):
             raise UserError(f"{self.path}: model {self.config['model']['name']} has no layer before its outputs")
         with self._arithmetic():
@@ -130,20 +168,34 @@ class Predictor:
     def evaluate(self, raw: Any, tta: int = 1) -> dict[str, float]:
         """Loss and metrics on raw inputs that carry their targets, or on a split. tta: as above; then without the loss,
         which is of one network's outputs, not of a mean of predictions."""
-        split, draws = raw if isinstance(raw, Split) else self.labelled(raw), self._draws(tta)
+        split, draws = (raw if isinstance(raw, Split) else self.labelled(raw)).to(self.device), self._draws(tta)
+        if self.members > 1:
+            return self.scores(self.mean_prediction(split.inputs, tta), split, loss=tta == 1)
         with self._arithmetic():
             if draws is not None:
-                return view_scores(self._program, split.to(self.device), metric_names(self.task), draws, tta)
-            return evaluate(self._program, split.to(self.device), metric_names(self.task))
+                return view_scores(self._program, split, metric_names(self.task), draws, tta)
+            return evaluate(self._program, split, metric_names(self.task))
 
-    def _outputs(self, inputs: Tensor, tta: int = 1) -> Tensor:
+    def mean_prediction(self, inputs: Tensor, tta: int = 1) -> Tensor:
+        """Probabilities [N, K] or values [N, T] of inputs as in a split, the mean over the members, on the device."""
+        return torch.stack(self._predictions(inputs, tta)).mean(0)
+
+    def scores(self, predictions: Tensor, split: Split, *, loss: bool = True) -> dict[str, float]:
+        """Metrics of what `mean_prediction` gave for a split on the device, and first its loss where that is wanted."""
+        objective = self._program.objective
+        assert isinstance(objective, Objective)
+        found = mean_scores(objective, predictions, split, metric_names(self.task))
+        return found if loss else {name: value for name, value in found.items() if name != "loss"}
+
+    def _mean(self, raw: Any, tta: int) -> NDArray[Any]:
+        found: NDArray[Any] = self.mean_prediction(self.preprocessing.inputs(raw), tta).cpu().numpy()
+        return found
+
+    def _predictions(self, inputs: Tensor, tta: int = 1) -> list[Tensor]:
+        """Of each member [N, K], on the device."""
         draws = self._draws(tta)
         with self._arithmetic():
-            objective = self._program.objective
-            assert not isinstance(objective, Reconstruction)
-            if draws is not None:
-                return mean_predictions(self._program, inputs, draws, tta).cpu()
-            return objective.predictions(outputs_of(self._program, inputs)).cpu()
+            return [_predicted(program, inputs, draws, tta) for program in self._programs]
 
     def _draws(self, tta: int) -> Augment | None:
         """The run's augmentation for `tta` views of a sample, without what mixes or hides; None for one view."""
@@ -173,6 +225,20 @@ def labels_of(probabilities: NDArray[np.float32], task: Task) -> list[list[str]]
     return [[task.classes[i] for i in np.flatnonzero(row > THRESHOLD)] for row in probabilities]
 
 
+def _predicted(program: Program, inputs: Tensor, draws: Augment | None, tta: int) -> Tensor:
+    if draws is not None:
+        return mean_predictions(program, inputs, draws, tta)
+    objective = program.objective
+    assert isinstance(objective, Objective)
+    return objective.predictions(outputs_of(program, inputs))
+
+
+def uncertainty_of(members: NDArray[Any], task: Task) -> dict[str, NDArray[Any]]:
+    """`Predictor.uncertainty` of the predictions [M, N, K] of its members."""
+    found = {name: value.numpy() for name, value in uncertainties(torch.from_numpy(members), task).items()}
+    return found if task.classes or members.shape[2] > 1 else {"std": found["std"][:, 0]}
+
+
 def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Predictor:
     """Open a model file, or the best model of a run folder. Executes nothing that the file says.
 
@@ -185,9 +251,10 @@ def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Pred
     with arithmetic(where):
         try:
             refuse_own_code(path, about["config"], ("model", "loss"), trust=trust)
-            check_size(path, about, tensors)
+            members = members_of(path, about, tensors)
+            check_size(path, about, members[0])
             check_settings(path, about)
-            return _predictor(path, tensors, about, where)
+            return build_predictor(path, members, about, where)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             if trust:  # a fault in somebody's own class is not the file's
                 raise
@@ -199,7 +266,10 @@ def _damaged(path: Path, what: str, error: Exception) -> UserError:
     return UserError(f"checkpoint: {path} is damaged: {said}")
 
 
-def _predictor(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any], where: torch.device) -> Predictor:
+def build_predictor(
+    path: Path, members: Sequence[Mapping[str, Tensor]], about: Mapping[str, Any], where: torch.device
+) -> Predictor:
+    """From the weights of each member and what the file at `path` says, or will say, of itself."""
     config, task, features, weights = about["config"], task_of(about), features_of(about), about["class_weights"]
     class_weights = None if weights is None else torch.tensor(weights, dtype=torch.float32)
     objective: Objective | Reconstruction
@@ -216,14 +286,16 @@ def _predictor(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, An
             wanted = build_network(config, features, objective.outputs).state_dict()
     except RuntimeError as error:  # a size that no tensor has
         raise _damaged(path, "network", error) from None
-    if unlike := _differences(wanted, tensors):
+    if unlike := _differences(wanted, members[0]):
         raise UserError(
             f"checkpoint: {path} does not hold the network that its config describes ({', '.join(unlike[:3])}); refused"
         )
-    network = build_network(config, features, objective.outputs)
-    network.load_state_dict(tensors)
-    network.requires_grad_(False).eval()
-    program = Program(network.to(where), objective.to(where), SGD(lr=1.0), precision=config["precision"], random=False)
+    objective, programs = objective.to(where), []
+    for own in members:
+        network = build_network(config, features, objective.outputs)
+        network.load_state_dict(own)
+        network.requires_grad_(False).eval().to(where)
+        programs.append(Program(network, objective, SGD(lr=1.0), precision=config["precision"], random=False))
     return Predictor(
         path,
         config,
@@ -234,7 +306,7 @@ def _predictor(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, An
         about["fold"],
         where,
         features,
-        program,
+        tuple(programs),
     )
 
 

@@ -172,6 +172,11 @@ def open_source(given: str, network: Network) -> Source:
         return _published(given, network)
     try:
         tensors, about = load_model(model_path(path))
+        if "members" in about:
+            first = shown(model_path(path).parent / "member_0")
+            raise UserError(
+                f"{shown(path)} is an ensemble of {len(about['members'])} networks; take one of them: {WHERE}={first}"
+            )
         features, read = about["features"], about["preprocessing"]
         columns, classes = columns_of(read), tuple(map(str, about["task"]["classes"]))
         section = dict(about["config"]["model"])

@@ -15,6 +15,8 @@ def value_problems(config: Mapping[str, Any], origins: Mapping[str, Origin]) -> 
     for key, kind in schema.fields("top").items():
         if key in config and (said := kind.complaint(config[key])):
             yield f"{key}: {said} ({origins[key]})"
+    for key, said in schema.conflicts("top")(config):
+        yield f"{key}: {said} ({origins[key]})"
     for group in schema.GROUPS:
         section = config.get(group, {})  # without the values that could not be resolved, which is said already
         if is_own(group, section.get("name", "default")):

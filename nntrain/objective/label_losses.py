@@ -39,15 +39,16 @@ class LabelLoss(Loss):
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         return self.elements(outputs, targets, smoothing).mean(1)
 
-    def __call__(
-        self, outputs: Tensor, targets: Tensor, weights: Tensor | None = None, smoothing: float = 0.0
-    ) -> Tensor:
+    def weighted(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
         if weights is None or weights.ndim == 1:
-            return super().__call__(outputs, targets, weights, smoothing)
-        return (self.elements(outputs, targets, smoothing) * weights).mean()
+            return super().weighted(outputs, targets, weights, smoothing)
+        return (self.elements(outputs, targets, smoothing) * weights).mean(1)
 
     def predictions(self, outputs: Tensor, task: Task) -> Tensor:
         return torch.sigmoid(outputs)
+
+    def link(self, predictions: Tensor, task: Task) -> Tensor:
+        return torch.logit(predictions.float(), eps=torch.finfo(torch.float32).eps)
 
 
 class LabelCrossEntropy(LabelLoss):

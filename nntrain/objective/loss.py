@@ -64,10 +64,19 @@ class Loss:
         """The batch's mean, 0-d; with weights [B] sum(weights * losses) / B. Smoothing is label smoothing in [0, 1)."""
         if weights is None:
             return self.mean(outputs, targets, smoothing)
-        return (self.per_sample(outputs, targets, smoothing) * weights).mean()
+        return self.weighted(outputs, targets, weights, smoothing).mean()
+
+    def weighted(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
+        """Every sample's loss times its weight, [B]."""
+        losses = self.per_sample(outputs, targets, smoothing)
+        return losses if weights is None else losses * weights
 
     def predictions(self, outputs: Tensor, task: Task) -> Tensor:
         """Outputs -> probabilities [B, K], for one output too, or values [B, T] in the target's own unit."""
+        raise NotImplementedError
+
+    def link(self, predictions: Tensor, task: Task) -> Tensor:
+        """Outputs float32 that `predictions` makes these of: what the loss of a mean over several networks is of."""
         raise NotImplementedError
 
 

@@ -32,6 +32,10 @@ class ClassificationLoss(Loss):
             return torch.sigmoid(torch.cat((-outputs, outputs), 1))
         return torch.softmax(outputs, 1)
 
+    def link(self, predictions: Tensor, task: Task) -> Tensor:
+        logs = predictions.float().clamp_min(torch.finfo(torch.float32).tiny).log()
+        return logs[:, 1:] - logs[:, :1] if self.outputs(task) == 1 else logs
+
 
 class CrossEntropy(ClassificationLoss):
     """-log p(class), softmax over one output per class. Smoothing: Szegedy et al. 2016, sec. 7."""
@@ -134,6 +138,10 @@ class RegressionLoss(Loss):
     def predictions(self, outputs: Tensor, task: Task) -> Tensor:
         return own_unit(outputs, task)
 
+    def link(self, predictions: Tensor, task: Task) -> Tensor:
+        center, scale = predictions.new_tensor(task.center), predictions.new_tensor(task.scale)
+        return ((predictions - center) / scale).float()
+
 
 def own_unit(standardised: Tensor, task: Task) -> Tensor:
     """center + scale * standardised, per column: [B, T] -> float64 [B, T], for float32 keeps seven digits of a value
@@ -218,6 +226,9 @@ class Poisson(RegressionLoss):
 
     def predictions(self, outputs: Tensor, task: Task) -> Tensor:
         return outputs.exp()
+
+    def link(self, predictions: Tensor, task: Task) -> Tensor:
+        return predictions.float().clamp_min(torch.finfo(torch.float32).tiny).log()
 
 
 class Auto(Loss):

@@ -74,6 +74,10 @@ class Objective:
         """Probabilities [B, K] or values [B, T] in the target's own unit."""
         return self.criterion.predictions(outputs.float(), self.task)
 
+    def link(self, predictions: Tensor) -> Tensor:
+        """Outputs float32 [B, outputs] that would predict these."""
+        return self.criterion.link(predictions, self.task)
+
     def own_unit(self, targets: Tensor) -> Tensor:
         """Targets as the metrics want them: class indices and labels as they are, values in the target's own unit."""
         return own_unit(targets, self.task) if self.task.is_regression and not self.raw_targets else targets

@@ -29,6 +29,7 @@ def check_report(
     notes: Sequence[str] = (),
     beginning: Sequence[Mapping[str, str]] = (),
     pretraining: Mapping[str, Any] | None = None,
+    ensemble: Mapping[str, int] | None = None,
 ) -> list[Text]:
     """The lines of the report.
 
@@ -37,16 +38,23 @@ def check_report(
     memory: bytes by what they are for, such as {"parameters": ..., "optimizer state": ...}.
     data: `Dataset.summary`. notes: `Dataset.notes`. beginning: where the weights come from, see `beginning_table`.
     pretraining: of what is trained first its `layers`, `parameters`, `memory`, and `facts`, pairs of label and text.
+    ensemble: of several networks their number, `members`, and `parameters`, of all of them.
     """
     first: list[Text] = []
     if pretraining is not None:
         first = [heading("pre-training", page), *facts(pretraining["facts"], page), Text("")]
         first += [*_layers(pretraining["layers"], page), Text("")]
         first += _totals(pretraining["layers"], pretraining["parameters"], pretraining["memory"], page)
+    totals = _totals(layers, parameters, memory, page, ensemble)
     parts = [
         [heading("config", page), *_settings(settings, page)],
         first,
-        [heading("model", page), *_layers(layers, page), Text(""), *_totals(layers, parameters, memory, page)],
+        [
+            heading("model", page),
+            *_layers(layers, page),
+            Text(""),
+            *_totals(layers, parameters, memory, page, ensemble),
+        ],
         [heading("weights", page), *beginning_table(beginning, page)] if beginning else [],
         [heading("data", page), *_data(data, page)],
         [line for note in notes for line in facts([("note", note)], page)],
@@ -107,12 +115,19 @@ def _layers(layers: Sequence[Mapping[str, Any]], page: Page) -> list[Text]:
 
 
 def _totals(
-    layers: Sequence[Mapping[str, Any]], parameters: int, memory: Mapping[str, float], page: Page
+    layers: Sequence[Mapping[str, Any]],
+    parameters: int,
+    memory: Mapping[str, float],
+    page: Page,
+    ensemble: Mapping[str, int] | None = None,
 ) -> list[Text]:
     adds = sum(row["multiply_adds"] for row in layers)
     parts = ", ".join(f"{size(n)} {what}" for what, n in memory.items())
     total = f"{size(sum(memory.values()))} ({parts})" if memory else ""
     pairs = [("parameters", count(parameters)), ("per sample", plural(adds, "multiply-add")), ("memory", total)]
+    if ensemble is not None:
+        of_each = f"{count(ensemble['members'])} networks of {plural(parameters, 'parameter')}"
+        pairs.append(("ensemble", f"{of_each}: {count(ensemble['parameters'])} in all"))
     return facts(pairs, page)
 
 

@@ -18,15 +18,16 @@ from nntrain.optim.optimizer import State
 from nntrain.record.files import write_safetensors
 from nntrain.training.state import LoopState, TrainState
 
-FORMAT = 1
+FORMAT = 2  # the newest that is read
+SINGLE, ENSEMBLE = 1, 2  # that are written: of one network; of several, each tensor with a leading axis of members
 MODEL, STATE = "nntrain model", "nntrain training state"
 BEST, LAST = "best.safetensors", Path("last") / "state.safetensors"
 
 
-def save_model(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+def save_model(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any], form: int = SINGLE) -> None:
     """Write a whole model: weights and buffers by name, and everything else (config, preprocessing, task, metrics) as
-    JSON."""
-    _save(path, MODEL, tensors, about)
+    JSON. form: SINGLE, or ENSEMBLE, whose `about` lists the members that the first axis of every tensor counts."""
+    _save(path, MODEL, tensors, about, form)
 
 
 def load_model(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -78,10 +79,10 @@ def load_state(
     return loop, tensors["losses"]
 
 
-def _save(path: Path, kind: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+def _save(path: Path, kind: str, tensors: Mapping[str, Tensor], about: Mapping[str, Any], form: int = SINGLE) -> None:
     on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     said = json.dumps(about, ensure_ascii=False, allow_nan=True)
-    metadata = {"kind": kind, "format": str(FORMAT), "about": said, "sha256": _checksum(on_cpu, said)}
+    metadata = {"kind": kind, "format": str(form), "about": said, "sha256": _checksum(on_cpu, said)}
     write_safetensors(path, on_cpu, metadata)
 
 

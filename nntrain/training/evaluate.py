@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from nntrain.objective.metrics import compute
+from nntrain.objective.objective import Objective
 from nntrain.objective.reconstruction import Reconstruction, Totals
 from nntrain.training.step import Program
 
@@ -61,9 +62,22 @@ def scores_of(program: Program, outputs: Tensor, split: Split, names: Sequence[s
     """`loss` and the named metrics of a split's outputs; one sync with the device."""
     objective = program.objective
     assert not isinstance(objective, Reconstruction), "whose outputs are not kept: see totals_of"
+    return _scores(objective, outputs, objective.predictions(outputs), split, names)
+
+
+@torch.no_grad()
+def mean_scores(objective: Objective, predictions: Tensor, split: Split, names: Sequence[str]) -> dict[str, float]:
+    """The same of predictions that are a mean over networks; their `loss` is that of outputs that would predict them.
+    Of cross-entropy that is the mean -log p of a mixture. predictions: on the device of the split."""
+    return _scores(objective, objective.link(predictions), predictions, split, names)
+
+
+def _scores(
+    objective: Objective, outputs: Tensor, predictions: Tensor, split: Split, names: Sequence[str]
+) -> dict[str, float]:
     found = {"loss": objective.evaluation_loss(outputs, split.targets, split.weights)}
     wanted = [name for name in names if name != "loss"]
-    found |= compute(wanted, objective.task, objective.predictions(outputs), objective.own_unit(split.targets))
+    found |= compute(wanted, objective.task, predictions, objective.own_unit(split.targets))
     values = torch.stack([value.double() if value.device.type != "mps" else value for value in found.values()]).tolist()
     return dict(zip(found, values, strict=True))
 

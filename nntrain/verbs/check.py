@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import torch
 import yaml
 
+from nntrain.checks import check_link
 from nntrain.config.compose import Composed, compose
 from nntrain.config.options import option_file
 from nntrain.data.progress import watched
@@ -40,7 +41,7 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
     rows = layers_of(experiment)
     settings = list(_settings(composed))
     parameters = sum(p.numel() for p in experiment.program.network.parameters())
-    memory = memory_of(experiment)
+    memory, several = memory_of(experiment), _ensemble(config.get("ensemble", 1), experiment, parameters)
     dataset = experiment.dataset
     if sheet is not None:
         write_sheet(composed.config, dataset, sheet)
@@ -55,6 +56,7 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
             notes=experiment.notes,
             beginning=experiment.beginning.table,
             pretraining=first,
+            ensemble=several,
         ),
         stream,
     )
@@ -65,6 +67,7 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
         "origins": {key: origin.where for key, origin in composed.origins.items()},
         "layers": rows,
         "parameters": parameters,
+        "ensemble": several,
         "memory_bytes": memory,
         "data": dict(dataset.summary),
         "notes": list(experiment.notes),
@@ -78,6 +81,14 @@ def layers_of(experiment: Experiment) -> list[dict[str, Any]]:
     """The layer table, JSON-able."""
     example = experiment.dataset.train.inputs[:1]
     return [dict(vars(row)) for row in layer_table(experiment.program.network, example)]
+
+
+def _ensemble(members: int, experiment: Experiment, parameters: int) -> dict[str, int] | None:
+    """How many networks, and their parameters in all; None for a single one."""
+    if members == 1:
+        return None
+    check_link(experiment.program.objective)
+    return {"members": members, "parameters": members * parameters}
 
 
 def _pretraining(experiment: Experiment) -> dict[str, Any]:

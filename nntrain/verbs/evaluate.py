@@ -58,6 +58,8 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
             shown_as, split, train = _own_split(model, changes, name, notes)
             baseline = model.baseline(train, split)
     metrics = model.evaluate(split, tta=views)
+    if model.members > 1:
+        notes.append(f"ensemble of {model.members} networks: the metrics are those of their mean prediction")
     if views > 1:
         draws = f"{plural(views - 1, 'draw')} of augment={model.config['augment']['name']}"
         said = f"tta: each prediction is the mean over the sample as it is and {draws}; the loss, which is of single"
@@ -68,6 +70,7 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
         "split": shown_as,
         "rows": len(split),
         "tta": views,
+        "members": model.members,
         "metrics": metrics,
         "baseline": baseline,
     }

@@ -18,7 +18,7 @@ from nntrain.objective.label_metrics import per_label
 from nntrain.objective.metrics import baseline_metrics, confusion, metric_names, per_class
 from nntrain.objective.reconstruction import Reconstruction
 from nntrain.record.console import RunConsole
-from nntrain.record.files import WriteError, write_json
+from nntrain.record.files import WriteError, together, write_json
 from nntrain.task import Task
 from nntrain.training.checkpoint import BEST, load_model, save_model
 from nntrain.training.course import Best
@@ -29,8 +29,18 @@ from nntrain.verbs.reconstructions import draw_reconstructions
 from nntrain.verbs.run import Run, Session
 
 
-def finish(experiment: Experiment, folder: Path, loop: LoopState, best: Best, session: Session) -> Run:
-    """Restore the best weights, evaluate every split once, and write the result, the model and the plots."""
+def finish(
+    experiment: Experiment,
+    folder: Path,
+    loop: LoopState,
+    best: Best,
+    session: Session,
+    settle: Callable[[], None] = lambda: None,
+) -> Run:
+    """Restore the best weights, evaluate every split once, and write the result, the model and the plots.
+
+    settle: writes what the training has left to be written; with the result, which costs less than before it.
+    """
     program, dataset, console = experiment.program, experiment.dataset, session.console
     objective = program.objective
     # where the best epoch was before this session, its weights are on disk alone
@@ -51,11 +61,13 @@ def finish(experiment: Experiment, folder: Path, loop: LoopState, best: Best, se
         scores = {name: scores_of(program, outputs[name], split, names) for name, split in splits.items()}
         predictions = objective.predictions(outputs[last]).cpu()
         targets = objective.own_unit(splits[last].targets).cpu()
-        draw = partial(_draw_predictions, dataset.task, last, predictions, targets)
+        draw = partial(draw_predictions, dataset.task, last, predictions, targets)
         classes = _class_table(experiment, predictions, targets)
     result = result_of(experiment, folder, loop, scores)
-    save_model(folder / BEST, weights, about_model(experiment, {"best_epoch": loop.best_epoch, **scores}))
-    write_json(folder / RESULT, result)
+    with together():
+        settle()
+        save_model(folder / BEST, weights, about_model(experiment, {"best_epoch": loop.best_epoch, **scores}))
+        write_json(folder / RESULT, result)
 
     _plot(experiment, folder, loop, draw, console)
     if said := overfitting(loop.history, _remedies(experiment.config)):
@@ -64,7 +76,7 @@ def finish(experiment: Experiment, folder: Path, loop: LoopState, best: Best, se
         result | {"checkpoint": shown(folder / BEST)},
         baselines={name: baseline(experiment, split) for name, split in splits.items() if name != "train"},
         per_class=classes,
-        commands=_next_commands(experiment, folder, session.source),
+        commands=next_commands(experiment, folder, session.source),
         part=experiment.part,
     )
     return Run(folder, loop.history, result)
@@ -126,15 +138,16 @@ def _plot(
 
     to, course = folder / "plots", experiment.course
     try:
-        monitor = course.stopping.monitor
-        plots.learning_curves(loop.history, monitor, loop.best_epoch or None, to / "learning_curves.png")
-        plots.learning_rate(*_rates(experiment, loop), to / "learning_rate.png")
-        draw(to)
+        with together():
+            monitor = course.stopping.monitor
+            plots.learning_curves(loop.history, monitor, loop.best_epoch or None, to / "learning_curves.png")
+            plots.learning_rate(*_rates(experiment, loop), to / "learning_rate.png")
+            draw(to)
     except WriteError as error:
         console.warn(str(error))
 
 
-def _draw_predictions(task: Task, split: str, predictions: Tensor, targets: Tensor, to: Path) -> None:
+def draw_predictions(task: Task, split: str, predictions: Tensor, targets: Tensor, to: Path) -> None:
     """predictions, targets: of `split`."""
     from nntrain.record import plots
 
@@ -172,7 +185,7 @@ def _remedies(config: Mapping[str, Any]) -> list[str]:
     return remedies
 
 
-def _next_commands(experiment: Experiment, folder: Path, source: str) -> list[list[str]]:
+def next_commands(experiment: Experiment, folder: Path, source: str) -> list[list[str]]:
     if experiment.part:
         return []
     raw = experiment.config["data"].get("path") or "FILE"

@@ -11,6 +11,7 @@ from nntrain.experiment import build_experiment
 from nntrain.folder import beginning_of, new_run_folder, write_setup
 from nntrain.record.lock import locked
 from nntrain.training.arithmetic import arithmetic
+from nntrain.verbs.ensemble import fit_ensemble
 from nntrain.verbs.folds import fit_folds
 from nntrain.verbs.pretrain import fit_parts, has_parts
 from nntrain.verbs.run import Run, Session
@@ -24,6 +25,8 @@ def fit(config: Mapping[str, Any], session: Session) -> Run:
     written.
     """
     with arithmetic(find_device(config["device"]), config["precision"], config["deterministic"]):
+        if config.get("ensemble", 1) > 1:
+            return fit_ensemble(config, None, session)
         if config["data"].get("folds"):
             return fit_folds(config, None, session)
         if has_parts(config):
@@ -39,6 +42,8 @@ def resume(folder: Path, config: Mapping[str, Any], session: Session) -> Run:
     """Go on exactly where the run in `folder` was. UserError where the data is not what it was trained on, or
     another process trains in it."""
     with arithmetic(find_device(config["device"]), config["precision"], config["deterministic"]):
+        if config.get("ensemble", 1) > 1:
+            return fit_ensemble(config, folder, session)
         if config["data"].get("folds"):
             return fit_folds(config, folder, session)
         if has_parts(config):

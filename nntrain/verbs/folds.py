@@ -103,12 +103,19 @@ def combine(results: Sequence[Mapping[str, Any]], folder: Path) -> Result:
     combined["seconds"] = sum(result["seconds"] for result in results)
     combined["stop_reason"] = f"all {len(results)} folds done"
     combined["folds"] = len(results)
+    return combined | means(results)
+
+
+def means(results: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Of every split that the results have, the mean of each metric, and as `<split>_std` the standard deviation
+    (n - 1)."""
+    found = {}
     for split in ("train", "val", "test"):
         scores = [result[split] for result in results]
         if scores[0] is not None:
-            combined[split] = {name: _over(scores, name, mean) for name in scores[0]}
-            combined[f"{split}_std"] = {name: _over(scores, name, stdev) for name in scores[0]}
-    return combined
+            found[split] = {name: _over(scores, name, mean) for name in scores[0]}
+            found[f"{split}_std"] = {name: _over(scores, name, stdev) for name in scores[0]}
+    return found
 
 
 def _lines(result: Result, page: Page) -> list[Text]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.text import Text
 
 from nntrain.errors import UserError
 from nntrain.folder import shown
-from nntrain.predictor import Predictor, labels_of
+from nntrain.predictor import Predictor, labels_of, uncertainty_of
 from nntrain.record.files import write_atomic
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.screen import show
@@ -46,6 +47,7 @@ def predict_words(words: Mapping[str, str], stream: TextIO | None = None) -> dic
         "output": str(output.resolve()),
         "rows": len(table[next(iter(table))]),
         "tta": views,
+        "members": model.members,
     }
     show(lambda page: _lines(result, page), stream)
     return result
@@ -53,7 +55,10 @@ def predict_words(words: Mapping[str, str], stream: TextIO | None = None) -> dic
 
 def predictions_table(model: Predictor, source: Path, tta: int = 1) -> dict[str, Any]:
     """Columns by name: `file` for pictures, `prediction` (`prediction_<target>` for several), `p_<class>`. Labels stand
-    in one text, in which the task's separator is between them. An autoencoder's: its code, `z_0`, `z_1` and so on."""
+    in one text, in which the task's separator is between them. An autoencoder's: its code, `z_0`, `z_1` and so on.
+
+    Of an ensemble after these its `Predictor.uncertainty`: `std` (`std_<target>` for several, `std_<class>`), and for
+    classes `entropy` and `mutual_information`."""
     table: dict[str, Any] = {}
     names, raw = model.preprocessing.named(source)
     if names is not None:
@@ -61,17 +66,27 @@ def predictions_table(model: Predictor, source: Path, tta: int = 1) -> dict[str,
     if model.task.is_reconstruction:
         codes = model.codes(raw)
         return table | {f"z_{i}": codes[:, i] for i in range(codes.shape[1])}
-    if not model.task.classes:
-        values = np.asarray(model.predict(raw, tta))
-        if values.ndim == 1:
-            return table | {"prediction": values}
-        return table | {f"prediction_{name}": values[:, i] for i, name in enumerate(model.task.targets)}
-    probabilities = model.probabilities(raw, tta)
-    if model.task.is_multilabel:
-        table["prediction"] = [model.task.separator.join(names) for names in labels_of(probabilities, model.task)]
+    members = model.each(raw, tta)
+    predicted, task = members.mean(0), model.task
+    unsure = uncertainty_of(members, task) if len(members) > 1 else {}
+    if not task.classes:
+        table |= _columns("prediction", predicted, task.targets)
     else:
-        table["prediction"] = [model.classes[i] for i in probabilities.argmax(1)]
-    return table | {f"p_{name}": probabilities[:, i] for i, name in enumerate(model.classes)}
+        if task.is_multilabel:
+            table["prediction"] = [task.separator.join(names) for names in labels_of(predicted, task)]
+        else:
+            table["prediction"] = [task.classes[i] for i in predicted.argmax(1)]
+        table |= {f"p_{name}": predicted[:, i] for i, name in enumerate(task.classes)}
+    if unsure:
+        table |= _columns("std", unsure.pop("std"), task.classes or task.targets)
+    return table | unsure
+
+
+def _columns(what: str, values: NDArray[Any], names: Sequence[str]) -> dict[str, Any]:
+    """A column for each name; what is of one name alone is called by what it is. values: [N, names] or [N]."""
+    if len(names) == 1:
+        return {what: values.reshape(len(values))}
+    return {f"{what}_{name}": values[:, i] for i, name in enumerate(names)}
 
 
 def _write(table: Mapping[str, Any], output: Path) -> None:
@@ -97,6 +112,8 @@ def _lines(result: Mapping[str, Any], page: Page) -> list[Text]:
         ("input", shown(result["input"])),
         ("output", f"{shown(result['output'])}, {plural(result['rows'], 'row')}"),
     ]
+    if result["members"] > 1:
+        said.append(("ensemble", f"each prediction is the mean of {result['members']} networks; std: their deviation"))
     if result["tta"] > 1:
         said.append(
             ("tta", f"each prediction is the mean over the sample as it is and {plural(result['tta'] - 1, 'draw')}")

@@ -18,7 +18,7 @@ from nntrain.config.compose import compose
 from nntrain.record.console import RunConsole
 from nntrain.training import trainer
 from nntrain.training.course import Interrupted, Stop
-from nntrain.verbs import finish
+from nntrain.verbs import ensemble, finish
 from nntrain.verbs.fit import fit, resume
 from nntrain.verbs.run import Run, Session
 
@@ -75,6 +75,7 @@ class Lab:
         with pytest.MonkeyPatch.context() as patch, RunConsole(self.said) as console:
             patch.setattr(trainer, "train_step", counted)
             patch.setattr(finish, "_plot", lambda *args: None)  # a second each
+            patch.setattr(ensemble, "_plot", lambda *args: None)
             try:
                 return go(Session(console, stop, ["test"], "tiny"))
             except Interrupted as interrupted:

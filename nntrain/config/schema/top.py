@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from nntrain.config.fields import Boolean, Choice, Either, Integer, Kind, Number, Path, Text, optional
 
 DEVICES = "auto, cpu, cuda, cuda:0, cuda:1, ..., or mps"
@@ -24,6 +27,7 @@ class Device(Text):
 FIELDS: dict[str, Kind] = {
     "name": optional(Text("a name for the run"), "null (the recipe's name)"),
     "seed": Integer(low=0, high=2**63 - 1),
+    "ensemble": Integer(low=1, high=1000),
     "device": Device(),
     "epochs": Integer(low=1),
     "batch_size": Either(Integer(low=1), Choice("batch size", ("full",))),
@@ -34,3 +38,23 @@ FIELDS: dict[str, Kind] = {
     "run_dir": optional(Path("a folder"), "null (a new folder below runs/)"),
     "quiet": Boolean(),
 }
+
+
+def conflicts(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What an ensemble cannot stand beside. config: the whole of it; values that are no sound ones are left out."""
+    count = config.get("ensemble", 1)
+    if not isinstance(count, int) or count == 1:
+        return
+    folds, objective = config.get("data", {}).get("folds"), config.get("objective", {}).get("name", "supervised")
+    if folds:
+        yield (
+            "ensemble",
+            f"{count} networks learn from one training split, and data.folds={folds} makes {folds} of them; leave one "
+            "of the two out",
+        )
+    if objective != "supervised":
+        yield (
+            "ensemble",
+            f"codes and reconstructions of {count} networks have no mean that says anything, and objective {objective} "
+            f"gives these; set it to 1, or learn targets: objective=supervised, with pretrain={objective} before it",
+        )
