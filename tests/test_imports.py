@@ -16,7 +16,7 @@ MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"
 
 LEAVES = {"errors", "seeding", "task"}
 PARTS = {"augment", "data", "models", "objective", "optim", "record"}  # each stands alone
-BUILD = {"experiment", "checks", "components", "training", "source_weights"} | PARTS | LEAVES
+BUILD = {"experiment", "checks", "components", "training", "stack", "source_weights"} | PARTS | LEAVES
 TOP = {
     "cli",
     "api",
@@ -37,6 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     **dict.fromkeys(PARTS, LEAVES),
     "training": {"record", "objective", "optim"} | LEAVES,
+    "stack": {"data", "models", "objective", "optim", "training", "record"} | LEAVES,
     "config": {"components"} | LEAVES,
     "components": {"config"} | LEAVES,
     "experiment": BUILD,

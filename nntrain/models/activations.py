@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nntrain.errors import UserError, unknown
+from nntrain.models.members import PReLU
 
 Family = Literal["rectifier", "sigmoidal", "selu", "linear"]
 
@@ -46,14 +47,16 @@ def mean_square_gain(function: Callable[[Tensor], Tensor], pieces: int = 1) -> f
 
 
 class Maxout(nn.Module):
-    """The greatest of `pieces` linear units (Goodfellow et al. 2013): [B, width * pieces, ...] -> [B, width, ...]."""
+    """The greatest of `pieces` linear units (Goodfellow et al. 2013): [B, width * pieces, ...] -> [B, width, ...], or
+    for a stack of networks [M, B, width * pieces] -> [M, B, width]."""
 
     def __init__(self, pieces: int) -> None:
         super().__init__()
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.unflatten(x, 1, (-1, self.pieces)).amax(2)
+        units = 2 if x.ndim == 3 else 1
+        return torch.unflatten(x, units, (-1, self.pieces)).amax(units + 1)
 
 
 def _identity(x: Tensor) -> Tensor:
@@ -74,7 +77,7 @@ def _leaky_relu(negative_slope: float = 0.01) -> Activation:
 
 
 def _prelu(initial: float = 0.25) -> Activation:
-    return Activation(nn.PReLU(init=initial), "rectifier", math.sqrt(2 / (1 + initial**2)))
+    return Activation(PReLU(init=initial), "rectifier", math.sqrt(2 / (1 + initial**2)))
 
 
 def _elu(alpha: float = 1.0) -> Activation:

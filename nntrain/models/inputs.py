@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from nntrain.models.members import Embedding
+
 
 class PixelInput(nn.Module):
     """Pictures uint8 [B, C, H, W] -> float32 [B, C, H, W], (pixel - mean) / std with one pair per channel, on the
     pixels' scale (0 to 255). A channel whose std is 0 is only centred. Nothing is trained or stored: the pairs are the
-    data's."""
+    data's. For a stack of networks, uint8 [M, B, C, H, W]; where its members' pairs differ, scale is [M, C, 1, 1]."""
 
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
@@ -25,6 +27,8 @@ class PixelInput(nn.Module):
         self.register_buffer("shift", shift.view(()) if len(scale) == 1 else shift.view(-1, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.scale.ndim == 4:
+            return torch.addcmul(self.shift.view(len(x), 1, -1, 1, 1), x, self.scale.unsqueeze(1))
         if self.single is not None:
             return torch.add(self.shift, x, alpha=self.single)  # shift + scale * x, conversion included, in one kernel
         return torch.addcmul(self.shift, x, self.scale)
@@ -36,7 +40,7 @@ def embedding_width(cardinality: int) -> int:
 
 
 class TableInput(nn.Module):
-    """Table rows float32 [B, numeric + categories] -> float32 [B, features].
+    """Table rows float32 [B, numeric + categories] -> float32 [B, features]; for a stack of networks [M, B, ...].
 
     Numeric columns pass through. A category of at most `one_hot_max` values becomes its one-hot vector, a larger one a
     learned embedding of `embedding_dim` numbers (null: `embedding_width`). Codes run from 0 (never seen or missing) to
@@ -54,7 +58,7 @@ class TableInput(nn.Module):
         self.categories = len(cardinalities)
         self.one_hot = len(small) > 0
         self.embedded = [column for column, _ in large]
-        self.embeddings = nn.ModuleList(nn.Embedding(n, w) for (_, n), w in zip(large, widths, strict=True))
+        self.embeddings = nn.ModuleList(Embedding(n, w) for (_, n), w in zip(large, widths, strict=True))
         self.features = numeric + sum(n for _, n in small) + sum(widths)
         columns = torch.tensor([column for column, n in small for _ in range(n)], dtype=torch.int64)
         levels = torch.tensor([level for _, n in small for level in range(n)], dtype=torch.float32)
@@ -66,9 +70,9 @@ class TableInput(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.categories:
             return x
-        parts = [x[:, : self.numeric]] if self.numeric else []
+        parts = [x[..., : self.numeric]] if self.numeric else []
         if self.one_hot:
-            parts.append((x.index_select(1, self.columns) == self.levels).to(x.dtype))
+            parts.append((x.index_select(-1, self.columns) == self.levels).to(x.dtype))
         for column, embedding in zip(self.embedded, self.embeddings, strict=True):
-            parts.append(embedding(x[:, column].long()))
-        return torch.cat(parts, 1)
+            parts.append(embedding(x[..., column].long()))
+        return torch.cat(parts, -1)

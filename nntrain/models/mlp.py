@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from nntrain.errors import UserError, unknown
 from nntrain.models.activations import activation as make_activation
+from nntrain.models.members import Linear, dropout, linear
 from nntrain.models.norms import norm as make_norm
 from nntrain.models.norms import shifts
 
@@ -41,7 +41,8 @@ def hidden_widths(depth: int, width: int, shape: str) -> tuple[int, ...]:
 
 
 class Hidden(nn.Linear):
-    """One hidden layer: linear, norm, activation, dropout, and with `skip` its input added: [B, inputs] -> [B, width].
+    """One hidden layer: linear, norm, activation, dropout, and with `skip` its input added: [B, inputs] -> [B, width],
+    or for a stack of networks [M, B, inputs] -> [M, B, width].
 
     One module and not four: calling a module costs as much as a small kernel. `family` and `gain` tell the initialiser
     what follows the weights. Where the input is not as wide as the output, the skip is a learned projection.
@@ -64,7 +65,7 @@ class Hidden(nn.Linear):
         self.activation = made.function
         self.dropout = dropout
         self.skip = skip
-        self.projection = nn.Linear(inputs, width, bias=False) if skip and inputs != width else None
+        self.projection = Linear(inputs, width, bias=False) if skip and inputs != width else None
         self.family = made.family
         # n branches add up, and so do their means: with 1/n of the gain each, the signal grows e-fold at most.
         self.gain = made.gain / branches if skip else made.gain
@@ -75,12 +76,12 @@ class Hidden(nn.Linear):
         self.kind = ", ".join(parts)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.linear(x, self.weight, self.bias)
+        y = linear(x, self.weight, self.bias)
         if self.norm is not None:
             y = self.norm(y)
         y = self.activation(y)
         if self.dropout:
-            y = F.dropout(y, self.dropout, self.training)
+            y = dropout(y, self.dropout, self.training)
         if self.skip:
             y = y + (x if self.projection is None else self.projection(x))
         return y
@@ -130,7 +131,7 @@ class MLP(nn.Module):
             skip = residual and i > 0
             self.hidden.append(Hidden(into, out, activation, norm, drop, skip, branches=len(layers) - 1))
             into = out
-        self.head = nn.Linear(into, outputs)
+        self.head = Linear(into, outputs)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -138,11 +139,11 @@ class MLP(nn.Module):
         return (*(f"hidden.{i}" for i in range(len(self.hidden))), "head")
 
     def features(self, x: Tensor) -> Tensor:
-        """What the head takes: [B, last width]."""
-        if x.ndim > 2:
-            x = x.flatten(1)
+        """What the head takes: [B, last width], or for a stack of networks [M, B, last width]."""
+        if x.ndim > 3:
+            x = x.flatten(-3)
         if self.input_dropout:
-            x = F.dropout(x, self.input_dropout, self.training)
+            x = dropout(x, self.input_dropout, self.training)
         for layer in self.hidden:
             x = layer(x)
         return x

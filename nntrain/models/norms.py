@@ -9,21 +9,39 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nntrain.errors import UserError, unknown
+from nntrain.models.members import LayerNorm, RMSNorm
 
 
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation (Ioffe & Szegedy 2015) that a training batch of one sample does not break.
 
     One sample has no variance: it is normalised by the running statistics, which it leaves as they are.
+    [B, width], or for a stack of networks [M, B, width], whose statistics are [M, width].
     """
 
     def __init__(self, width: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__(width, eps=eps, momentum=momentum)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.weight.ndim == 2:
+            return self._stacked(x)
         if self.training and x.shape[0] == 1:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
         return super().forward(x)
+
+    def _stacked(self, x: Tensor) -> Tensor:
+        members, batch, width = x.shape
+        learns = self.training and batch > 1
+        mean, variance, counts = self.running_mean, self.running_var, self.num_batches_tracked
+        assert mean is not None
+        assert variance is not None
+        assert counts is not None
+        if learns:
+            counts.add_(1)
+        scale, shift = self.weight.reshape(-1), self.bias.reshape(-1)
+        units = x.transpose(0, 1).reshape(batch, members * width)
+        y = F.batch_norm(units, mean.view(-1), variance.view(-1), scale, shift, learns, self.momentum or 0.0, self.eps)
+        return y.view(batch, members, width).transpose(0, 1)
 
 
 class PictureBatchNorm(nn.BatchNorm2d):
@@ -40,7 +58,7 @@ class PictureBatchNorm(nn.BatchNorm2d):
 
 
 def _layer(width: int, eps: float = 1e-5) -> nn.Module:
-    return nn.LayerNorm(width, eps=eps)
+    return LayerNorm(width, eps=eps)
 
 
 def _picture_layer(width: int, eps: float = 1e-5) -> nn.Module:
@@ -54,7 +72,7 @@ def _group(width: int, groups: int = 8, eps: float = 1e-5) -> nn.Module:
 
 
 def _rms(width: int, eps: float = 1e-6) -> nn.Module:
-    return nn.RMSNorm(width, eps=eps)
+    return RMSNorm(width, eps=eps)
 
 
 def _none(width: int) -> None:

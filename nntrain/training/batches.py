@@ -48,10 +48,15 @@ def epoch_order(split: Split, course: Course, epoch: int) -> list[Indices]:
     """For each step of the epoch the indices of its batches, on the device of the inputs."""
     if course.batch_size is None:
         return [()]
-    order = torch.randperm(len(split), generator=generator(course.seed, "order", epoch)).to(split.inputs.device)
+    order = shuffled(split, course, epoch)
     if course.accumulate == 1:
         return [(part,) for part in torch.split(order, course.batch_size)]
     return [torch.split(part, course.batch_size) for part in torch.split(order, course.batch_size * course.accumulate)]
+
+
+def shuffled(split: Split, course: Course, epoch: int) -> Tensor:
+    """The numbers of all samples in the order of an epoch, int64 [N], on the device of the inputs."""
+    return torch.randperm(len(split), generator=generator(course.seed, "order", epoch)).to(split.inputs.device)
 
 
 def step_sizes(split: Split, order: list[Indices]) -> list[int]:
@@ -64,11 +69,18 @@ def some_of(split: Split, count: int, seed: int) -> Split:
     split that lies on disk, no more than `PROBE_BYTES` of them."""
     if split.streamed:
         count = min(count, max(1, PROBE_BYTES // split.inputs[:1].nbytes))
-    if count >= len(split):
+    drawn = drawn_of(split, count, seed)
+    if drawn is None:
         return replace(split)
-    drawn = torch.randperm(len(split), generator=generator(seed, "probe"))[:count].to(split.inputs.device)
     batch = _samples(split, drawn)
     return replace(split, inputs=batch.inputs, targets=batch.targets, weights=batch.weights, streamed=False)
+
+
+def drawn_of(split: Split, count: int, seed: int) -> Tensor | None:
+    """Which samples these are, int64 [count]; None for all."""
+    if count >= len(split):
+        return None
+    return torch.randperm(len(split), generator=generator(seed, "probe"))[:count].to(split.inputs.device)
 
 
 def upcoming(

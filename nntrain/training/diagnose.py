@@ -75,9 +75,14 @@ def gradient_problem(program: Program, state: TrainState, batch: Batch) -> str |
     program.network.train()
     if state.loss_scale is not None:
         grads = [g / state.loss_scale for g in grads]
-    layers = list(zip(state.params.names, grads, strict=True))[: state.params.weights]
-    sizes = torch.stack([g.float().square().mean().sqrt() for _, g in layers]).tolist()
+    weights = state.params.weights
+    sizes = torch.stack([g.float().square().mean().sqrt() for g in grads[:weights]]).tolist()
     norm = torch.stack([g.float().norm() for g in grads]).norm().item()
+    return size_problem(state.params.names[:weights], sizes, norm)
+
+
+def size_problem(layers: Sequence[str], sizes: Sequence[float], norm: float) -> str | None:
+    """What is wrong with gradients whose root mean square in each layer is `sizes`, and whose norm in all is `norm`."""
     if norm > EXPLODED:
         return (
             f"the gradient's norm is {norm:.1e}: gradients explode; what usually helps: a smaller optimizer.lr, "
@@ -86,7 +91,7 @@ def gradient_problem(program: Program, state: TrainState, batch: Batch) -> str |
     smallest = min(range(len(sizes)), key=lambda i: sizes[i])
     if sizes[smallest] < VANISHED * max(sizes):
         return (
-            f"the gradient of {layers[smallest][0]} is {sizes[smallest]:.1e}, of the largest layer {max(sizes):.1e}: "
+            f"the gradient of {layers[smallest]} is {sizes[smallest]:.1e}, of the largest layer {max(sizes):.1e}: "
             "gradients vanish, and that layer hardly learns; what usually helps: model.activation=relu, "
             "model.norm=batch, model.residual=true, init=auto, or fewer layers"
         )

@@ -1,0 +1,120 @@
+"""The batches of a stack: samples of several splits in one tensor, taken by index, in each member's own order.
+
+Legend: M members, B samples in a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nntrain.training.step import Batch
+
+if TYPE_CHECKING:
+    from nntrain.data.dataset import Split
+
+
+class Samples:
+    """Several splits, one after another; those that are the same tensors stand there once.
+
+    first: where each member's samples begin.
+    """
+
+    def __init__(self, splits: Sequence[Split]) -> None:
+        places: dict[tuple[int, int, int], int] = {}
+        distinct: list[Split] = []
+        self.first: list[int] = []
+        for split in splits:
+            key = (id(split.inputs), id(split.targets), id(split.weights))
+            if key not in places:
+                places[key] = sum(map(len, distinct))
+                distinct.append(split)
+            self.first.append(places[key])
+        self.shared = len(distinct) == 1
+        self.inputs = _joined([split.inputs for split in distinct])
+        self.targets = _joined([split.targets for split in distinct])
+        weighted = any(split.weights is not None for split in distinct)
+        weights = [torch.ones(len(s), device=s.device) if s.weights is None else s.weights for s in distinct]
+        self.weights = _joined(weights) if weighted else None
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with the members of these rows; the samples of the others stay."""
+        self.first = [self.first[row] for row in rows]
+
+    def take(self, indices: Tensor) -> Batch:
+        """Samples [M, B, ...] by their places in all splits, int64 [M, B]."""
+        flat, shape = indices.reshape(-1), indices.shape
+        return Batch(
+            self.inputs.index_select(0, flat).view(*shape, *self.inputs.shape[1:]),
+            self.targets.index_select(0, flat).view(*shape, *self.targets.shape[1:]),
+            None if self.weights is None else self.weights.index_select(0, flat).view(shape),
+        )
+
+    def same(self, members: int, start: int, stop: int) -> Batch:
+        """Samples start ... stop - 1 of the one split that all share, [M, B, ...] without a copy."""
+        weights = None if self.weights is None else _alike(self.weights[start:stop], members)
+        return Batch(_alike(self.inputs[start:stop], members), _alike(self.targets[start:stop], members), weights)
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    return tensors[0] if len(tensors) == 1 else torch.cat(list(tensors))
+
+
+def _alike(rows: Tensor, members: int) -> Tensor:
+    return rows.unsqueeze(0).expand(members, *rows.shape)
+
+
+class Orders:
+    """In which order an epoch takes the samples of each member: its steps for neighbours at once, where these have
+    equally many samples.
+
+    orders: int64 [N], one a member, places in `Samples`. step_size: samples of a step, None: all.
+    """
+
+    def __init__(self, orders: Sequence[Tensor], step_size: int | None) -> None:
+        self.orders = list(orders)
+        self.step_size = step_size
+        self._join()
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self.orders = [self.orders[row] for row in rows]
+        self._join()
+
+    def _join(self) -> None:
+        """Neighbours of one length as one tensor [m, N]."""
+        self._runs: list[tuple[int, Tensor]] = []
+        start = 0
+        while start < len(self.orders):
+            length, stop = len(self.orders[start]), start + 1
+            while stop < len(self.orders) and len(self.orders[stop]) == length:
+                stop += 1
+            self._runs.append((start, torch.stack(self.orders[start:stop])))
+            start = stop
+
+    def sizes(self, row: int) -> list[int]:
+        """How many samples each step of a member takes."""
+        count = len(self.orders[row])
+        size = self.step_size or count
+        return [min(size, count - start) for start in range(0, count, size)]
+
+    def steps(self, row: int) -> int:
+        return -(-len(self.orders[row]) // (self.step_size or len(self.orders[row])))
+
+    def at(self, position: int) -> list[tuple[int, int, Tensor]]:
+        """For a step of the epoch: neighbours start ... stop - 1 and their places [m, B]. Members whose epoch has fewer
+        steps are left out."""
+        found: list[tuple[int, int, Tensor]] = []
+        for start, order in self._runs:
+            size = self.step_size or order.shape[1]
+            places = order[:, position * size : (position + 1) * size]
+            if places.shape[1] == 0:
+                continue
+            if found and found[-1][1] == start and found[-1][2].shape[1] == places.shape[1]:
+                first, _, others = found.pop()
+                found.append((first, start + len(order), torch.cat((others, places))))
+            else:
+                found.append((start, start + len(order), places))
+        return found

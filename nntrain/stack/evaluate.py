@@ -1,0 +1,120 @@
+"""The members' metrics on splits of theirs, from one forward pass: dropout off, statistics fixed, no gradient.
+
+Legend: M members, N samples of a split, K outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from nntrain.objective.averages import real
+from nntrain.objective.metrics import compute
+from nntrain.stack.batches import Samples
+from nntrain.stack.stack import Part
+from nntrain.training.step import Batch
+
+if TYPE_CHECKING:
+    from nntrain.data.dataset import Split
+
+VALUES = 2**15  # inputs of a member in a batch, about: what all members compute should stay in the cache
+LEAST, MOST = 128, 512  # samples of a member in a batch; not by how many members there are, which rounds otherwise
+
+
+class Evaluation:
+    """A split of each member, or some samples of it.
+
+    chosen: int64 [N] for each member, or None for all its samples in order.
+    """
+
+    def __init__(self, splits: Sequence[Split], chosen: Sequence[Tensor | None]) -> None:
+        self.samples = Samples(splits)
+        self.whole = self.samples.shared and all(choice is None for choice in chosen)
+        self.places = [
+            (torch.arange(len(split), device=split.inputs.device) if choice is None else choice) + first
+            for split, choice, first in zip(splits, chosen, self.samples.first, strict=True)
+        ]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        self.places = [self.places[row] for row in rows]
+
+    def scores(self, part: Part, names: Sequence[str]) -> list[dict[str, float]]:
+        """`loss` and the named metrics of every member of a part, whose samples are equally many; one sync."""
+        parts = list(self._batches(part))
+        outputs = torch.cat(_outputs(part, parts), 1).float()
+        targets = torch.cat([batch.targets for batch in parts], 1)
+        weights = [batch.weights for batch in parts if batch.weights is not None]
+        return scores_of(part, outputs, targets, torch.cat(weights, 1) if weights else None, names)
+
+    def count(self, row: int) -> int:
+        """Samples of a member."""
+        return len(self.places[row])
+
+    def _batches(self, part: Part) -> list[Batch]:
+        values = max(1, self.samples.inputs[:1].numel())
+        size, count = max(LEAST, min(MOST, VALUES // values)), self.count(part.start)
+        if self.whole:
+            ends = [(start, min(start + size, count)) for start in range(0, count, size)]
+            return [self.samples.same(part.stop - part.start, start, end) for start, end in ends]
+        places = torch.stack(self.places[part.start : part.stop])
+        return [self.samples.take(some) for some in torch.split(places, size, 1)]
+
+
+@torch.no_grad()
+def _outputs(part: Part, batches: Sequence[Batch]) -> list[Tensor]:
+    network = part.network.eval()
+    with part.program.autocast(part.program.device):
+        outputs = [network(batch.inputs) for batch in batches]
+    network.train()
+    return outputs
+
+
+@torch.no_grad()
+def scores_of(
+    part: Part, outputs: Tensor, targets: Tensor, weights: Tensor | None, names: Sequence[str]
+) -> list[dict[str, float]]:
+    """Of outputs float32 [M, N, K]; targets [M, N, ...] as in a `Split`, weights [M, N]."""
+    objective, task = part.objective, part.program.objective.task
+    found = {"loss": objective.evaluation_losses(outputs, targets, weights)}
+    predictions, own = objective.predictions(outputs), objective.own_unit(targets)
+    for name in names:
+        if name in TOGETHER and not task.is_multilabel:
+            found[name] = TOGETHER[name](predictions, own)
+        elif name != "loss":
+            each = zip(predictions.unbind(), own.unbind(), strict=True)
+            found[name] = torch.stack([compute([name], task, p, t)[name] for p, t in each])
+    table = torch.stack([values.to(real(values)) for values in found.values()], 1).tolist()
+    return [dict(zip(found, row, strict=True)) for row in table]
+
+
+# The metrics of `objective/metrics.py` that are shown most, over a leading axis: predictions [M, N, K], targets [M, N]
+# or [M, N, T] -> [M].
+
+
+def _accuracy(predictions: Tensor, targets: Tensor) -> Tensor:
+    return (predictions.argmax(2) == targets).to(real(predictions)).mean(1)
+
+
+def _log_loss(predictions: Tensor, targets: Tensor) -> Tensor:
+    step = torch.finfo(predictions.dtype).eps
+    p = predictions.gather(2, targets.unsqueeze(2)).squeeze(2).clamp(step, 1 - step)
+    return -p.to(real(p)).log().mean(1)
+
+
+def _rmse(predictions: Tensor, targets: Tensor) -> Tensor:
+    return ((predictions - targets).to(real(targets)) ** 2).mean(1).sqrt().mean(1)
+
+
+def _mae(predictions: Tensor, targets: Tensor) -> Tensor:
+    return (predictions - targets).to(real(targets)).abs().mean(1).mean(1)
+
+
+TOGETHER: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "accuracy": _accuracy,
+    "log_loss": _log_loss,
+    "rmse": _rmse,
+    "mae": _mae,
+}

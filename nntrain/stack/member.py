@@ -1,0 +1,53 @@
+"""A training inside a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from nntrain.training.course import Best, Course, Keeper, Screen
+from nntrain.training.diagnose import NonFiniteError
+from nntrain.training.state import LoopState, TrainState
+from nntrain.training.step import Program
+
+if TYPE_CHECKING:
+    from nntrain.data.dataset import Split
+
+Judge = Callable[[int, float], str | None]  # epoch and monitored value -> why to stop, or None
+
+
+@dataclass(eq=False)
+class Member:
+    """What `Trainer` takes. loop: at the start of an epoch, not inside one. judge: may end it after any epoch.
+
+    Afterwards `best` is the model, or `error` says why there is none: the rest is then as `Trainer` would have left it.
+    """
+
+    program: Program
+    state: TrainState
+    loop: LoopState
+    train: Split
+    val: Split
+    course: Course
+    screen: Screen
+    keeper: Keeper
+    judge: Judge | None = None
+    best: Best = field(default_factory=Best)
+    error: NonFiniteError | None = None
+    saved_at: float = field(default_factory=perf_counter)
+
+    def save(self, losses: Tensor) -> None:
+        """Write the best model, if it is new, and then the state: one on disk never speaks of a better model than there
+        is. losses: of the steps done in the epoch under way."""
+        self.saved_at = perf_counter()
+        if self.save_best():
+            self.keeper.state(self.state, self.loop, losses)
+
+    def save_best(self) -> bool:
+        """Whether the best model is on disk."""
+        self.best.saved = self.best.saved or self.keeper.model(self.best)
+        return self.best.saved

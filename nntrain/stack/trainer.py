@@ -1,0 +1,329 @@
+"""The training loop of a stack: `training/trainer.py` for many members at once, each as it would be alone.
+
+Legend: M members.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nntrain.optim.optimizer import Hyper
+from nntrain.seeding import derive
+from nntrain.stack.batches import Orders, Samples
+from nntrain.stack.evaluate import Evaluation
+from nntrain.stack.losses import criterion_of
+from nntrain.stack.member import Member
+from nntrain.stack.stack import Part, Stack
+from nntrain.stack.step import gradients, train_step
+from nntrain.training.averaging import averaged_weights, refresh_norms
+from nntrain.training.batches import drawn_of, epoch_order, shuffled, take
+from nntrain.training.course import Best, Interrupted, Stop
+from nntrain.training.diagnose import SAMPLES, NonFiniteError, is_due, locate, size_problem
+from nntrain.training.state import Row
+from nntrain.training.trainer import PROBE
+
+Scores = list[dict[str, float]]  # one a member
+
+
+class StackedTrainer:
+    """Trains members that agree (see `agree.py`), each from the epoch that its `loop` stands before to its end.
+
+    Seconds are a member's share of those of the stack: its part in what all of them cost.
+    """
+
+    def __init__(self, members: Sequence[Member], stop: Stop) -> None:
+        assert all(member.loop.position == 0 for member in members), "a member inside an epoch is trained alone"
+        members = sorted(members, key=_kind)
+        splits = [member.train for member in members]
+        few = [drawn_of(m.train, min(len(m.val), PROBE), m.course.seed) for m in members]
+        self.stack = Stack(members)
+        self.stop = stop
+        self.samples = Samples(splits)
+        self.val = Evaluation([member.val for member in members], [None] * len(members))
+        self.probe = Evaluation(splits, few)
+        self.in_step = len({(member.loop.step, len(member.train)) for member in members}) == 1
+        self.orders: Orders
+        self.losses: Tensor  # float32 [steps of the epoch, M]
+        self.position = 0  # steps of the epoch that are done, of members that have so many
+        self.spent = 0.0  # seconds of the epoch, of each member
+        self.mark = perf_counter()
+        for member in members:
+            member.program.network.train()
+
+    @property
+    def members(self) -> list[Member]:
+        """Those that are still training."""
+        return self.stack.members
+
+    def fit(self, left: Callable[[Member], None]) -> None:
+        """`left` is called with each member as it ends: its epochs done, stopped early, pruned, out of time, or with
+        its `error` set. Raises Interrupted where asked to stop; what was learnt is saved."""
+        while self.members:
+            self.begin_epoch()
+            self.steps(left)
+            if self.members:
+                self.end_epoch(0, len(self.members))
+                self.dismiss(left)
+
+    def begin_epoch(self) -> None:
+        course = self.members[0].course
+        size = None if course.batch_size is None else course.batch_size * course.accumulate
+        self.orders = Orders([self.order(row) for row in range(len(self.members))], size)
+        steps = [self.orders.steps(row) for row in range(len(self.members))]
+        for member, count in zip(self.members, steps, strict=True):
+            member.screen.epoch_begin(member.loop.epoch, count)
+        self.losses = torch.zeros(max(steps), len(self.members), device=self.samples.targets.device)
+        self.begun = np.array([member.loop.step for member in self.members])
+        self.position, self.spent, self.mark = 0, 0.0, perf_counter()
+
+    def order(self, row: int) -> Tensor:
+        """The places in `samples` of a member's samples, as its epoch takes them."""
+        split, course, first = self.members[row].train, self.members[row].course, self.samples.first[row]
+        if course.batch_size is None:
+            return torch.arange(first, first + len(split), device=split.inputs.device)
+        return shuffled(split, course, self.members[row].loop.epoch) + first
+
+    def steps(self, left: Callable[[Member], None]) -> None:
+        """The steps of one epoch; of a member that ends within it, the end."""
+        limits, due = self.time_limits(), self.next_save()
+        for position in range(len(self.losses)):
+            for start, stop, places in self.orders.at(position):
+                self.step(self.stack.part(start, stop), places, position)
+            self.position = position + 1
+            self.tick()
+            if self.stop.signal is not None:
+                self.save(self.members)
+                raise Interrupted
+            if self.mark > due:
+                self.save([m for m in self.members if 0 < m.course.every_seconds < self.mark - m.saved_at])
+                due = self.next_save()
+            if any(self.spent > limit for limit in limits):
+                for row, limit in enumerate(limits):
+                    if self.spent > limit and self.members[row].error is None:
+                        self.end_epoch(row, row + 1)
+            if self.dismiss(left):
+                limits = self.time_limits()
+            if not self.members:
+                return
+        self.check_device()
+        self.dismiss(left)
+
+    def step(self, part: Part, places: Tensor, position: int) -> None:
+        """The next step of some neighbours; those whose loss or gradient is not finite fail and stand still."""
+        members, rows, first = part.members, slice(part.start, part.stop), part.members[0]
+        size = places.shape[1] if first.course.batch_size is None else first.course.batch_size
+        batches = [self.samples.take(some) for some in torch.split(places, size, 1)]
+        seeds = [derive(m.course.seed, "noise", m.loop.epoch, position) for m in members] if part.random else []
+        steps = self.begun[rows] + position + 1
+        shares = average_shares(members, steps)
+        losses, bad = train_step(part, batches, self.hyper(part, position), seeds, shares)
+        self.losses[position, rows] = losses
+        for row in bad:
+            self.fail(part.start + row, position)
+
+    def hyper(self, part: Part, position: int) -> Hyper:
+        """Steps, rates and momenta of a part. Members that go in step have one number for their step, all along: an
+        array of equal ones rounds otherwise."""
+        steps: Any = self.begun + position + 1
+        steps = int(steps[0]) if self.in_step else steps
+        lr, momentum = self.stack.rates(steps)
+        lr = lr * np.array([member.loop.rate_factor for member in self.members])
+        rows = slice(part.start, part.stop)
+        if isinstance(momentum, np.ndarray):
+            momentum = momentum[rows]
+        h: Any = (steps if self.in_step else steps[rows], lr[rows], momentum)
+        return Hyper(*h)
+
+    def end_epoch(self, start: int, stop: int) -> None:
+        """What follows the last step of some neighbours' epoch; sets their `stop_reason` where no other follows."""
+        members = self.members[start:stop]
+        for place in range(start, stop):
+            self.settle(place)
+        train_losses = self.train_losses(start, stop)
+        scores, better, seen = self.validate(start, stop)
+        self.look_at_gradients(start, stop)
+        self.tick()
+        for i, member in enumerate(members):
+            loop, course, sizes = member.loop, member.course, self.orders.sizes(start + i)[: member.loop.position]
+            lr = course.rates(loop.step)[0] * loop.rate_factor
+            row: Row = {"epoch": loop.epoch, "step": loop.step, "lr": lr, "train_loss": train_losses[i]}
+            row |= {f"train_{name}": value for name, value in seen[i].items() if name != "loss"}
+            row |= {f"val_{name}": value for name, value in scores[i].items()}
+            row |= {"seconds": self.spent, "samples_per_second": sum(sizes) / self.spent}
+            value = scores[i][course.stopping.monitor]
+            loop.history.append(row)
+            loop.seconds += self.spent
+            member.keeper.rows(loop.history)
+            member.screen.epoch_end(row, better[i])
+            if course.watch is not None:
+                loop.plateau = course.watch(loop.plateau, value)
+            loop.epoch, loop.position, loop.epoch_seconds = loop.epoch + 1, 0, 0.0
+            loop.stop_reason = course.reason_to_stop(loop)
+            if loop.stop_reason is None and member.judge is not None:
+                loop.stop_reason = member.judge(loop.epoch - 1, value)
+            if loop.stop_reason is not None or perf_counter() - member.saved_at > course.every_seconds:
+                member.save(torch.zeros(0))
+
+    def train_losses(self, start: int, stop: int) -> list[float]:
+        """Each member's mean training loss per sample, its steps having different sizes."""
+        rows, found = range(start, stop), self.losses[: self.position].double().cpu()
+        sizes = [torch.tensor(self.orders.sizes(row)[: self.position], dtype=torch.float64) for row in rows]
+        return [float(found[: len(n), row] @ n / n.sum()) for row, n in zip(rows, sizes, strict=True)]
+
+    def validate(self, start: int, stop: int) -> tuple[Scores, list[bool], Scores]:
+        """For each member: metrics of the validation split, by averaged weights where there are any; whether they are
+        the best; and the same metrics of as many training samples."""
+        members = self.members[start:stop]
+        averages = [averaged_weights(m.program, m.state, m.loop) for m in members]
+        own = None if all(a is None for a in averages) else self.stack.tensors["params"].clone()
+        for member, average in zip(members, averages, strict=True):
+            if average is not None:
+                member.state.params.flat.copy_(average)
+                refresh_norms(member.program, member.train.inputs)
+        scores = self.scores(self.val, start, stop)
+        better = [self.observe(member, found) for member, found in zip(members, scores, strict=True)]
+        seen = self.scores(self.probe, start, stop)
+        if own is not None:
+            self.stack.tensors["params"].copy_(own)
+        return scores, better, seen
+
+    def scores(self, evaluation: Evaluation, start: int, stop: int) -> Scores:
+        found: Scores = []
+        for first, last in neighbours([evaluation.count(row) for row in range(start, stop)]):
+            part = self.stack.part(start + first, start + last)
+            found += evaluation.scores(part, part.members[0].course.metrics)
+        return found
+
+    def observe(self, member: Member, scores: dict[str, float]) -> bool:
+        """Whether these are the best scores of a member so far, whose weights are then kept."""
+        stopping = member.course.stopping
+        better = stopping.observe(member.loop, scores[stopping.monitor])
+        if better or not stopping.restore_best or member.loop.best_value is None:
+            weights = {name: value.clone() for name, value in member.program.network.state_dict().items()}
+            member.best = Best(weights, member.loop.epoch, scores, saved=False)
+        return better
+
+    def look_at_gradients(self, start: int, stop: int) -> None:
+        """Warn, after epochs 1, 2, 4, 8 and so on, where gradients vanish or explode."""
+        counts = [min(SAMPLES, len(member.train)) for member in self.members[start:stop]]
+        due = [is_due(member.loop.epoch) for member in self.members[start:stop]]
+        for first, last in neighbours(list(zip(counts, due, strict=True))):
+            if not due[first]:
+                continue
+            part = self.stack.part(start + first, start + last)
+            places = torch.tensor(self.samples.first[part.start : part.stop]).unsqueeze(1) + torch.arange(counts[first])
+            batch = self.samples.take(places.to(self.samples.inputs.device))
+            part.network.eval()
+            _, grads = gradients(part, [batch], [0] * len(part.members))
+            part.network.train()
+            weights = part.params.weights
+            sizes = torch.stack([g.flatten(1).square().mean(1).sqrt() for g in part.params.split(grads)[:weights]], 1)
+            norms = grads.norm(dim=1)
+            for member, theirs, norm in zip(part.members, sizes.tolist(), norms.tolist(), strict=True):
+                if problem := size_problem(part.params.names[:weights], theirs, norm):
+                    member.screen.warn(f"epoch {member.loop.epoch}: {problem}")
+
+    def tick(self) -> None:
+        now = perf_counter()
+        self.spent += (now - self.mark) / len(self.members)
+        self.mark = now
+
+    def time_limits(self) -> list[float]:
+        """Seconds that each member may still spend on this epoch."""
+        limits = [(member.course.time_limit, member.loop.seconds) for member in self.members]
+        return [math.inf if limit is None else limit - seconds for limit, seconds in limits]
+
+    def next_save(self) -> float:
+        """When the state of a member is to be saved next, on the clock of `mark`."""
+        saved = [m.saved_at + m.course.every_seconds for m in self.members if m.course.every_seconds > 0]
+        return min(saved, default=math.inf)
+
+    def settle(self, row: int) -> None:
+        """Write into a member's loop how far it is in its epoch, which `position` says for all."""
+        member = self.members[row]
+        loop, start = member.loop, member.course.swa_start
+        loop.position = member.screen.done = min(self.position, self.orders.steps(row))
+        loop.step = int(self.begun[row]) + loop.position
+        loop.epoch_seconds = self.spent
+        if start is not None:
+            loop.averaged_steps = max(0, loop.step - start + 1)
+
+    def save(self, members: Sequence[Member]) -> None:
+        for row, member in enumerate(self.members):
+            if member in members and member.error is None:
+                self.settle(row)
+                member.save(self.losses[: member.loop.position, row].cpu())
+
+    def check_device(self) -> None:
+        """Ask, once an epoch, whether a member's step was not finite; its parameters stood still from that one on."""
+        if self.members[0].program.asks:
+            return
+        found = self.stack.tensors["found_inf"].tolist()
+        skipped = self.stack.tensors["skipped"].tolist()
+        for row, bad in enumerate(found):
+            if bad:
+                self.fail(row, self.orders.steps(row) - int(skipped[row]))
+
+    def fail(self, row: int, position: int) -> None:
+        """End a member at a step whose loss or gradient is not finite; its parameters are those before it."""
+        member = self.members[row]
+        self.settle(row)
+        member.save_best()
+        batches = take(member.train, epoch_order(member.train, member.course, member.loop.epoch)[position])
+        noise_seed = derive(member.course.seed, "noise", member.loop.epoch, position)
+        where = locate(member.program, member.state, batches, noise_seed)
+        member.error = NonFiniteError(f"epoch {member.loop.epoch}, step {position + 1}: {where}")
+
+    def dismiss(self, left: Callable[[Member], None]) -> bool:
+        """Compact the stack to those that go on; whether somebody left."""
+        gone = [m for m in self.members if m.error is not None or m.loop.stop_reason is not None]
+        if not gone:
+            return False
+        rows = [row for row, member in enumerate(self.members) if member not in gone]
+        self.stack.keep(rows)
+        self.samples.keep(rows)
+        self.val.keep(rows)
+        self.probe.keep(rows)
+        self.orders.keep(rows)
+        self.losses, self.begun = self.losses[:, rows], self.begun[rows]
+        for member in gone:
+            left(member)
+        self.mark = perf_counter()
+        return True
+
+
+def _kind(member: Member) -> tuple[Any, ...]:
+    """Members of one kind are to be neighbours: one call then does for all of them."""
+    objective: Any = member.program.objective
+    return len(member.train), len(member.val), repr((criterion_of(objective), objective.label_smoothing))
+
+
+def neighbours(kinds: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Start and end of each run of equal ones."""
+    start = 0
+    for i in range(1, len(kinds) + 1):
+        if i == len(kinds) or kinds[i] != kinds[start]:
+            yield start, i
+            start = i
+
+
+def average_shares(members: Sequence[Member], steps: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """What share in its running average the weights of each member have after so many steps [M]: see `follow_average`
+    and `average_in` in training/. None where nothing is averaged."""
+    if members[0].program.ema:
+        decays = np.array([member.program.ema for member in members])
+        own: NDArray[np.float64] = 1 - np.minimum(decays, (1 + steps) / (10 + steps))
+        return own
+    starts = [member.course.swa_start for member in members]
+    if starts[0] is None:
+        return None
+    counts = steps - np.array(starts, dtype=np.int64) + 1
+    return np.where(counts > 0, 1 / np.maximum(counts, 1), 0.0)
