@@ -48,11 +48,13 @@ def refused(path: Path, error: OSError, *, kept: str = "") -> WriteError:
 
 @dataclass
 class _Waiting:
-    """A file that is to appear with others. path: as it was asked for; mode: of the file before."""
+    """A file that is to appear with others. path: as it was asked for. mode: of the file before. kept: what is said
+    where the disk refuses it."""
 
     path: Path
     data: bytes
     mode: int | None
+    kept: str
 
 
 _WAITING: ContextVar[dict[Path, _Waiting] | None] = ContextVar("waiting", default=None)
@@ -82,23 +84,20 @@ def _write_all(waiting: Mapping[Path, _Waiting]) -> None:
     if not waiting:
         return
     temporaries: dict[Path, Path] = {}
-    path = Path()
+    file = next(iter(waiting.values()))
     try:
         temporaries = {target: _temporary(target) for target in waiting}
         # at the same time, because a file system flushes many files at once as fast as one
         with ThreadPoolExecutor(FLUSHED_AT_ONCE) as pool:
             written = [pool.submit(_write, temporaries[target], f.data, f.mode) for target, f in waiting.items()]
-        for file, done in zip(waiting.values(), written, strict=True):
-            path = file.path
-            done.result()
-        for target, file in waiting.items():
-            path = file.path
-            temporaries[target].replace(target)
-            del temporaries[target]
-        for folder in dict.fromkeys(target.parent for target in waiting):
-            _flush_folder(folder)
+            for file, done in zip(waiting.values(), written, strict=True):  # noqa: B007 (named where it fails)
+                done.result()
+            for target, file in waiting.items():  # noqa: B007
+                temporaries[target].replace(target)
+                del temporaries[target]
+            list(pool.map(_flush_folder, dict.fromkeys(target.parent for target in waiting)))
     except OSError as error:
-        raise refused(path, error, kept="what was there before is kept") from error
+        raise refused(file.path, error, kept=file.kept) from error
     finally:
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
@@ -128,7 +127,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         if waiting is None:
             _replace(target, data, mode)
         else:
-            waiting[target] = _Waiting(path, data, mode)
+            waiting[target] = _Waiting(path, data, mode, kept)
     except OSError as error:
         raise refused(path, error, kept=kept) from error
 

@@ -57,6 +57,9 @@ class FolderKeeper:
         """Make the file hold the epochs that a resumed run goes on from, and no others."""
         self._rows = len(history) if self.attempt(self._rewrite(history)) is None else -1
 
+    def settle(self) -> None:
+        """Write what waits, where anything does."""
+
     def _rewrite(self, history: Sequence[Row]) -> Callable[[], None]:
         return lambda: self._log.rewrite(history)
 
@@ -103,7 +106,6 @@ class MemberKeeper(FolderKeeper):
             self._write_rows()
 
     def settle(self) -> None:
-        """Write what waits: rows, best model, last state."""
         self._write_rows()
         if self._settle_model() and self._last is not None:
             self._last()

@@ -59,11 +59,13 @@ class Training:
         return self.finish(self.alone.best)
 
     def finish(self, best: Best) -> Run:
-        return finish(self.experiment, self.folder, self.alone.loop, best, self.session)
+        """Of a training whose last epoch is done, here or in a stack."""
+        return finish(self.experiment, self.folder, self.alone.loop, best, self.session, self.keeper.settle)
 
     def not_finite(self, error: NonFiniteError) -> NonFiniteError:
         """The same error, saying what is kept; `result.json` says it too."""
         loop, folder = self.alone.loop, self.folder
+        self.keeper.settle()
         loop.stop_reason = "a loss or gradient was not finite"
         self.keeper.attempt(lambda: write_json(folder / RESULT, result_of(self.experiment, folder, loop, {})))
         best = folder / BEST
@@ -72,6 +74,7 @@ class Training:
 
     def interrupted(self) -> WriteError | Interrupted:
         """What a training raises that was asked to stop."""
+        self.keeper.settle()
         if self.keeper.unsaved is not None and self.experiment.config["checkpoint"]["resumable"]:
             return WriteError(f"stopped, but the state could not be saved: {self.keeper.unsaved}")
         return Interrupted(self.folder)
@@ -103,7 +106,9 @@ def resume_training(experiment: Experiment, folder: Path, session: Session) -> R
     return found.run() if isinstance(found, Training) else found
 
 
-def go_on(experiment: Experiment, folder: Path, session: Session) -> Training | Run:
+def go_on(
+    experiment: Experiment, folder: Path, session: Session, keeping: type[FolderKeeper] = FolderKeeper
+) -> Training | Run:
     """The training in `folder`, ready to go on from where it was; its run, where it is finished."""
     check_unchanged(experiment, folder, session)
     grows, thawing = experiment.program.optimizer.needs_closure, experiment.course.thawing
@@ -121,10 +126,17 @@ def go_on(experiment: Experiment, folder: Path, session: Session) -> Training | 
             said = f"{shown(folder)} is finished: {loop.stop_reason}; nothing was trained"
             session.console.tell(lambda page: [Text(said)])
             return Run(folder, loop.history, result)
-    return prepare(experiment, folder, loop, list(losses.to(experiment.device).unbind()), session)
+    return prepare(experiment, folder, loop, list(losses.to(experiment.device).unbind()), session, keeping)
 
 
-def prepare(experiment: Experiment, folder: Path, loop: LoopState, losses: list[Tensor], session: Session) -> Training:
+def prepare(
+    experiment: Experiment,
+    folder: Path,
+    loop: LoopState,
+    losses: list[Tensor],
+    session: Session,
+    keeping: type[FolderKeeper] = FolderKeeper,
+) -> Training:
     """Say what comes before the first step. losses: of the steps already done in the epoch under way."""
     console, dataset = session.console, experiment.dataset
     console.log.open(folder / "log.txt")
@@ -139,7 +151,7 @@ def prepare(experiment: Experiment, folder: Path, loop: LoopState, losses: list[
     if loop.step:
         so_far = f", the best so far being epoch {loop.best_epoch}" if loop.best_epoch else ""
         console.note(f"resumed in epoch {loop.epoch}, after {loop.step} steps{so_far}")
-    keeper = FolderKeeper(folder, experiment, console)
+    keeper = keeping(folder, experiment, console)
     keeper.begin(loop.history)
     trainer = Trainer(
         experiment.program,
