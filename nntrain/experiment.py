@@ -77,6 +77,11 @@ class Experiment:
     beginning: Beginning = field(default_factory=Beginning)
 
     @property
+    def whole(self) -> bool:
+        """Whether it is a run of its own: no fold, and nothing that another training goes on from."""
+        return self.fold is None and not self.part
+
+    @property
     def task(self) -> Task:
         return self.dataset.task
 
