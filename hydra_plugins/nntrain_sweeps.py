@@ -1,6 +1,6 @@
 """Hydra takes plugins from this package alone: these are the launchers and sweepers of `nntrain.sweep`."""
 
-from nntrain.sweep.launchers import basic, parallel, stacked
+from nntrain.sweep.launchers import basic, parallel, ray, stacked, submitit
 from nntrain.sweep.sweepers import grid
 
 
@@ -13,6 +13,14 @@ class ParallelLauncher(parallel.Parallel):
 
 
 class StackedLauncher(stacked.Stacked):
+    pass
+
+
+class SubmititLauncher(submitit.Submitit):
+    pass
+
+
+class RayLauncher(ray.Ray):
     pass
 
 

@@ -6,7 +6,8 @@ beside it keeps its own `basic`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 
@@ -30,11 +31,46 @@ class Stacked(Parallel):
 
 
 @dataclass
+class Submitit:
+    """What is not for all clusters is for Slurm alone."""
+
+    _target_: str = f"{PLACE}.SubmititLauncher"
+    _convert_: str = "all"
+    cluster: str = "auto"  # auto (Slurm where there is one, else local), slurm, local, debug
+    workers: int | None = None  # of local: at the same time; null: as many as the cores are enough for
+    name: str = "nntrain"
+    timeout_min: int = 60  # minutes for one job; then it is queued again, and goes on from its saved state
+    cpus_per_task: int = 1
+    gpus_per_node: int = 0
+    mem_gb: float | None = None
+    partition: str | None = None
+    qos: str | None = None
+    account: str | None = None
+    constraint: str | None = None
+    exclude: str | None = None
+    gres: str | None = None
+    comment: str | None = None
+    array_parallelism: int = 256  # jobs at the same time
+    setup: list[str] = field(default_factory=list)  # commands before each job
+    additional_parameters: dict[str, Any] = field(default_factory=dict)  # more of sbatch
+
+
+@dataclass
+class Ray:
+    _target_: str = f"{PLACE}.RayLauncher"
+    _convert_: str = "all"
+    address: str | None = None  # of a cluster: auto, ray://HOST:10001; null: one is started on this machine
+    cpus: float = 1  # that a job takes
+    gpus: float = 0
+    init: dict[str, Any] = field(default_factory=dict)  # more settings of ray.init
+
+
+@dataclass
 class Grid:
     _target_: str = f"{PLACE}.GridSweeper"
 
 
-LAUNCHERS: dict[str, type] = {"basic": Basic, "parallel": Parallel, "stacked": Stacked}
+LAUNCHERS: dict[str, type] = {"basic": Basic, "parallel": Parallel, "stacked": Stacked, "submitit": Submitit, "ray": Ray}
 SWEEPERS: dict[str, type] = {"basic": Grid}
 DEFAULT_LAUNCHER = "stacked"
 

@@ -1,0 +1,83 @@
+"""`hydra/launcher=ray`: jobs as tasks of a Ray cluster (an extra), or of one that is started on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nntrain.errors import UserError
+from nntrain.record.words import plural
+from nntrain.sweep.launchers.base import Plan, Units
+from nntrain.sweep.launchers.remote import Answer, Remote, require, train_there
+
+if TYPE_CHECKING:
+    from nntrain.sweep.job import Job
+
+
+class Ray(Remote):
+    """address: of a cluster ("auto": the one on this machine, "ray://host:10001"); None: one is started for the sweep.
+    cpus, gpus: that a task takes; parts of one are allowed. init: more settings of ray.init."""
+
+    pause = 0.1
+
+    def __init__(
+        self, address: str | None = None, cpus: float = 1, gpus: float = 0, init: dict[str, Any] | None = None
+    ) -> None:
+        self._address, self._cpus, self._gpus = address, cpus, gpus
+        self._init = dict(init or {})
+        self._task: Any = None
+
+    def prepare(self) -> None:
+        for name, value in (("cpus", self._cpus), ("gpus", self._gpus)):
+            if value < 0:
+                raise UserError(f"hydra.launcher.{name}={value}: must be a number of at least 0")
+        require("ray", "ray")
+
+    def plan(self, jobs: Sequence[Job]) -> Plan:
+        where = "of this machine" if self._address is None else f"at {self._address}"
+        return Plan([[job] for job in jobs], [f"{plural(len(jobs), 'job')} by the Ray cluster {where}"])
+
+    def submit(self, units: Units) -> list[Any]:
+        task = self._made()
+        return [task.remote(list(unit), list(self.sweep.command), self.sweep.judges) for unit in units]
+
+    def ended(self, handles: Sequence[Any]) -> list[tuple[Any, Answer]]:
+        import ray
+
+        if not handles:
+            return []
+        done, _ = ray.wait(list(handles), num_returns=len(handles), timeout=0)
+        return [(handle, _answer(handle)) for handle in done]
+
+    def cancel(self, handles: Sequence[Any]) -> None:
+        import ray
+
+        for handle in handles:
+            ray.cancel(handle)
+
+    def at_once(self, units: int) -> int:
+        return units  # Ray has a queue of its own
+
+    def _made(self) -> Any:
+        if self._task is None:
+            import ray
+
+            if not ray.is_initialized():
+                try:
+                    ray.init(address=self._address, **{"log_to_driver": False, "logging_level": "error", **self._init})
+                except (ConnectionError, ValueError, RuntimeError, TypeError) as error:
+                    said = " ".join(str(error).split())
+                    raise UserError(f"hydra/launcher=ray: no cluster at {self._address}: {said}") from None
+                self.sweep.exits.callback(ray.shutdown)
+            self._task = ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=0)(train_there)
+        return self._task
+
+
+def _answer(handle: Any) -> Answer:
+    import ray
+
+    try:
+        found = ray.get(handle)
+    except ray.exceptions.RayError as error:
+        return error if isinstance(error, Exception) else RuntimeError(str(error))
+    return list(found)

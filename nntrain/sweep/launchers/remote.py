@@ -1,0 +1,171 @@
+"""What the launchers have in common that hand jobs to other machines.
+
+All machines share the sweep's folder: a job's results are in its own, and what comes back is small. How far a running
+job is, is read there too.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from nntrain.errors import UserError
+from nntrain.sweep.interrupted import Interrupted
+from nntrain.sweep.launchers.base import Launcher, Units
+from nntrain.sweep.outcome import INTERRUPTED, Outcome, find_outcome
+
+if TYPE_CHECKING:
+    from nntrain.sweep.job import Job
+    from nntrain.sweep.work import Judges
+
+LOOKS = 2.0  # seconds between looks at the curves of running jobs
+GRACE = 30.0  # seconds that a job has to save its state
+
+Answer = list[Outcome] | Exception
+
+
+class Remote(Launcher):
+    """Handles are what the other library calls a unit that it was given."""
+
+    pause = 0.5  # seconds between looks at what has ended
+
+    @abstractmethod
+    def submit(self, units: Units) -> list[Any]:
+        """Hand units over; a handle for each."""
+
+    @abstractmethod
+    def ended(self, handles: Sequence[Any]) -> list[tuple[Any, Answer]]:
+        """Those that have ended, with the outcomes of their jobs, or why there are none."""
+
+    @abstractmethod
+    def cancel(self, handles: Sequence[Any]) -> None:
+        """End them, so that they save their states."""
+
+    @abstractmethod
+    def at_once(self, units: int) -> int:
+        """How many units may be handed over before the first has ended."""
+
+    def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
+        waiting = deque(units)
+        given: dict[Any, Sequence[Job]] = {}
+        most, watch = self.at_once(len(units)), Watch(self.sweep.board.progress)
+        with signals_end_it():
+            try:
+                while waiting or given:
+                    batch = [waiting.popleft() for _ in range(min(len(waiting), most - len(given)))]
+                    given |= zip(self.submit(batch), batch, strict=True) if batch else ()
+                    self._record_ended(given, record)
+                    running = [job for jobs in given.values() for job in jobs if job.folder.is_dir()]
+                    self.sweep.board.running(job.number for job in running)
+                    watch.look(running)
+                    time.sleep(self.pause if given else 0.0)
+            except KeyboardInterrupt as interrupt:
+                status = getattr(interrupt, "status", INTERRUPTED + signal.SIGINT)
+                self._end_all(given, record, status)
+                raise Interrupted(status) from None
+
+    def _record_ended(self, given: dict[Any, Sequence[Job]], record: Callable[[Outcome], None]) -> None:
+        for handle, answer in self.ended(list(given)):
+            for outcome in outcomes_of(given.pop(handle), answer):
+                record(outcome)
+
+    def _end_all(self, given: dict[Any, Sequence[Job]], record: Callable[[Outcome], None], status: int) -> None:
+        """Jobs that cannot be asked any more are said to be interrupted."""
+        self.cancel(list(given))
+        until = time.monotonic() + GRACE
+        while given and time.monotonic() < until:
+            for handle, answer in self.ended(list(given)):
+                jobs = given.pop(handle)
+                for outcome in outcomes_of(jobs, answer):
+                    record(outcome if not outcome.status else Outcome(outcome.number, status, "interrupted"))
+            time.sleep(min(self.pause, 0.2))
+        for job in [job for jobs in given.values() for job in jobs]:
+            record(Outcome(job.number, status, "interrupted"))
+
+
+def train_there(jobs: Sequence[Job], command: Sequence[str], judges: Judges | None) -> list[Outcome]:
+    """What the other machine does."""
+    from nntrain.sweep.work import train_unit
+
+    outcomes: list[Outcome] = []
+    train_unit(jobs, command, outcomes.append, judges)
+    return outcomes
+
+
+def outcomes_of(jobs: Sequence[Job], answer: Answer) -> list[Outcome]:
+    """One for each job, whatever came back: where the machinery failed, jobs that had ended by then have their results
+    in their folders, and it is the failure of the others."""
+    told = {} if isinstance(answer, Exception) else {outcome.number: outcome for outcome in answer}
+    why = "it was not run: its unit ended before"
+    if isinstance(answer, Exception):
+        lines = [line.strip() for line in str(answer).splitlines() if line.strip(" -")]
+        why = f"{type(answer).__name__}: {lines[0] if lines else 'without a reason'}"
+    return [told.get(job.number) or find_outcome(job.number, job.folder) or Outcome(job.number, 1, why) for job in jobs]
+
+
+def require(package: str, launcher: str) -> None:
+    """UserError where a package that is an extra of ours is not installed."""
+    if find_spec(package) is None:
+        raise UserError(
+            f"hydra/launcher={launcher} needs {package}, which is not installed: pip install 'nntrain[{package}]'"
+        )
+
+
+class Watch:
+    """Tells the board how far jobs are, by their `metrics.csv`, every LOOKS seconds."""
+
+    def __init__(self, progress: Callable[[int, int, int, float | None], None]) -> None:
+        self._progress = progress
+        self._due = 0.0
+
+    def look(self, jobs: Sequence[Job]) -> None:
+        now = time.monotonic()
+        if now < self._due:
+            return
+        for job in jobs:
+            if (found := _last_epoch(job)) is not None:
+                self._progress(job.number, found[0], int(job.config["epochs"]), found[1])
+        self._due = now + LOOKS
+
+
+def _last_epoch(job: Job) -> tuple[int, float | None] | None:
+    """The last whole row of a job's `metrics.csv`: its epoch, and its value of the monitored metric."""
+    try:
+        text = (job.folder / "metrics.csv").read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    header, *rows = [line.split(",") for line in text[: text.rfind("\n") + 1].splitlines()] or [[]]
+    if not rows:
+        return None
+    last = dict(zip(header, rows[-1], strict=False))
+    value = last.get(f"val_{job.config['early_stopping']['monitor']}")
+    return int(last["epoch"]), float(value) if value else None
+
+
+@contextmanager
+def signals_end_it() -> Iterator[None]:
+    """SIGTERM ends what is done here as Ctrl-C does."""
+
+    def caught(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(INTERRUPTED + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    old = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
+    for number in old:
+        signal.signal(number, caught)
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
