@@ -59,6 +59,7 @@ class StackedOptimizer:
     def __init__(self, optimizers: Sequence[Optimizer], states: Sequence[State], params: Parameters) -> None:
         assert params.rates is None
         assert not any(state.since for state in states)
+        assert not optimizers[0].needs_closure
         self.members = len(optimizers)
         self.optimizer = merged(optimizers)
         self.weight_decay = np.array([optimizer.weight_decay for optimizer in optimizers])
@@ -92,9 +93,10 @@ class StackedOptimizer:
     def update(self, flat: Tensor, grads: Tensor, h: Hyper, found_inf: Tensor | None = None) -> None:
         """Advance the parameters `flat` [M, P] and the states by one step.
 
-        grads: [M, P], contiguous, zero in the gaps of the layout; they are changed. h: lr float64 [M]; step and
-        momentum each one number for all or an array [M]. What is one number must stay so through a run: an array of
-        equal ones rounds otherwise. found_inf: float32 [M]; where it is 1, not 0, the member stays as it is.
+        grads: [M, P], contiguous, zero in the gaps of the layout; they are changed. Rows may have a further gap at
+        their end, as those of the states then do. h: lr float64 [M]; step and momentum each one number for all or an
+        array [M]. What is one number must stay so through a run: an array of equal ones rounds otherwise. found_inf:
+        float32 [M]; where it is 1, not 0, the member stays as it is.
         """
         if found_inf is None:
             self._update(flat, grads, h)
