@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nntrain.record.plots import BLUE, GREEN, GREY, ORANGE, _axes, _figure, _plain_numbers, _save
+from nntrain.record.run_folder import safe_name
 from nntrain.record.words import clean, number, plural
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
@@ -30,14 +31,18 @@ MOST_CURVES = 400
 FAR = 8.0  # quartile ranges from the others
 
 
-def draw(contest: Contest, to: Path) -> None:
-    """All pictures of one contest, into the folder `to`. Raises WriteError when the disk refuses."""
-    pairs = contest.ranked
-    scales = [Scale.of(key, [job.varied.get(key, "") for job, _ in pairs]) for key in _varied(pairs)]
-    metric_by_setting(contest, scales, to / "metric_by_setting.png")
-    if len(scales) > 1:
-        parallel_coordinates(contest, scales, to / "parallel_coordinates.png")
-    learning_curves(contest, to / "learning_curves.png")
+def draw(found: Sequence[Contest], folder: Path) -> None:
+    """All pictures of a sweep, into `folder`; of several contests each into a folder of its own in there.
+
+    Raises WriteError when the disk refuses.
+    """
+    for contest in found:
+        pairs, to = contest.ranked, folder / safe_name(contest.title) if contest.title else folder
+        scales = [Scale.of(key, [job.varied.get(key, "") for job, _ in pairs]) for key in _varied(pairs)]
+        metric_by_setting(contest, scales, to / "metric_by_setting.png")
+        if len(scales) > 1:
+            parallel_coordinates(contest, scales, to / "parallel_coordinates.png")
+        learning_curves(contest, to / "learning_curves.png")
 
 
 def _varied(pairs: Sequence[tuple[Job, Outcome]]) -> list[str]:

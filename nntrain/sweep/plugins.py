@@ -70,7 +70,13 @@ class Grid:
     _target_: str = f"{PLACE}.GridSweeper"
 
 
-LAUNCHERS: dict[str, type] = {"basic": Basic, "parallel": Parallel, "stacked": Stacked, "submitit": Submitit, "ray": Ray}
+LAUNCHERS: dict[str, type] = {
+    "basic": Basic,
+    "parallel": Parallel,
+    "stacked": Stacked,
+    "submitit": Submitit,
+    "ray": Ray,
+}
 SWEEPERS: dict[str, type] = {"basic": Grid}
 DEFAULT_LAUNCHER = "stacked"
 
