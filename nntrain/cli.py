@@ -86,8 +86,8 @@ def _run(words: list[str]) -> int:
     if "help" in flags:
         print(VERBS[verb])
         return OK
-    if "multirun" in flags and verb != "fit":
-        raise UserError(f"-m: only fit can sweep, not {verb}")
+    if "multirun" in flags and verb not in ("fit", "check"):
+        raise UserError(f"-m: only fit can sweep, and check show what it would do, not {verb}")
     actions: dict[str, Callable[[list[str], set[str]], int]] = {
         "fit": _fit,
         "eval": _eval,
@@ -168,6 +168,10 @@ def _predict(words: list[str], flags: set[str]) -> int:
 
 
 def _check(words: list[str], flags: set[str]) -> int:
+    if "multirun" in flags:
+        from nntrain.sweep.preview import preview
+
+        return _answer(preview(words, _people(flags)), flags)
     from nntrain.verbs.check import check_words
 
     return _answer(check_words(words, _people(flags)), flags)

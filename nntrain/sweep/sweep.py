@@ -13,12 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nntrain.config.compose import Composed
-from nntrain.config.variants import Composer
 from nntrain.errors import UserError
-from nntrain.record.files import json_text, write_json
+from nntrain.record.files import write_json
 from nntrain.sweep.board import Board
 from nntrain.sweep.job import Job
+from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.leaderboard import summary
 from nntrain.sweep.manifest import Manifest, add_jobs
 from nntrain.sweep.outcome import Outcome, find_outcome
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 RESULTS = "sweep.json"
 MARK = "++"  # lets Hydra carry words whose keys it has no config for
 SHARE = 0.1  # of the time goes to writing what was done so far, at most
-UNTOLD = ("run_dir", "quiet")  # settings in which two jobs that are the same may differ
 
 
 class Sweep:
@@ -54,21 +52,21 @@ class Sweep:
         self.command = command
         self.board = board
         self.exits = exits
-        self.jobs: list[Job] = []
         self.outcomes: dict[int, Outcome] = {}
         self.judges: Judges | None = None
         self.expected: int | None = None
         self.on_cpu = False
-        self._fixed = fixed
         self._make_folder = make_folder
-        self._composer = Composer(Path(manifest.cwd))
-        self._numbers: dict[str, int] = {}  # by config: of the first job that has it
-        self._given: dict[int, Job] = {}  # by the number a sweeper gave
+        self._jobs = Jobs(Path(manifest.cwd), fixed, lambda: self.folder)
         self._due = 0.0  # when sweep.json is to be written again
 
     @cached_property
     def folder(self) -> Path:
         return self._make_folder()
+
+    @property
+    def jobs(self) -> list[Job]:
+        return self._jobs.all
 
     @property
     def varied(self) -> tuple[str, ...]:
@@ -95,36 +93,13 @@ class Sweep:
 
     def _add(self, given: Mapping[int, tuple[str, ...]]) -> list[Job]:
         self._check_same(given)
-        new = {number: words for number, words in given.items() if number not in self._given}
-        configs = self.compose(list(new.values()))
-        same: list[tuple[int, int]] = []
-        for (number, words), composed in zip(new.items(), configs, strict=True):
-            first = self._numbers.setdefault(_content(composed.config), number)
-            if first == number:
-                self._given[number] = self._job(number, words, composed)
-                self.jobs.append(self._given[number])
-            else:
-                self._given[number] = self._given[first]
-                same.append((number, first))
-        if unwritten := {number: words for number, words in new.items() if number not in self.manifest.jobs}:
+        notes = self._jobs.add(given)
+        if unwritten := {number: words for number, words in given.items() if number not in self.manifest.jobs}:
             add_jobs(self.folder, unwritten)
             self.manifest.jobs.update(unwritten)
-        if same:
-            self.board.note(_same_words(same))
-        return [self._given[number] for number in given]
-
-    def compose(self, lists: Sequence[Sequence[str]]) -> list[Composed]:
-        """The config of each list of words. UserError with the mistakes of all of them."""
-        configs: list[Composed] = []
-        problems: list[str] = []
-        for words in lists:
-            try:
-                configs.append(self._composer.compose(words))
-            except UserError as error:
-                problems += error.problems
-        if problems:
-            raise UserError(*dict.fromkeys(problems))
-        return configs
+        for note in notes:
+            self.board.note(note)
+        return [self._jobs[number] for number in given]
 
     def train(self, jobs: Sequence[Job], launcher: Launcher) -> list[Outcome]:
         """Train those that are not finished, and give the outcome of each, in order. Raises Interrupted where a signal
@@ -182,14 +157,6 @@ class Sweep:
             self.outcomes[job.number] = found
         return self.outcomes.get(job.number)
 
-    def _job(self, number: int, words: Sequence[str], composed: Composed) -> Job:
-        folder = self.folder / str(number)
-        varied: dict[str, str] = {}
-        for word in map(self._composer.word, words):
-            if word.key not in self._fixed:
-                varied[word.key] = word.value if isinstance(word.value, str) else word.text.partition("=")[2]
-        return Job(number, tuple(words), varied, folder, {**composed.config, "run_dir": str(folder)})
-
     def _check_same(self, given: Mapping[int, tuple[str, ...]]) -> None:
         """UserError where a number that is taken would come to stand for other words."""
         for number, words in given.items():
@@ -201,14 +168,3 @@ class Sweep:
                     f"resume: the search space has changed: job {number} was {old} and would now be {new}; start a new "
                     f"sweep for it"
                 )
-
-
-def _content(config: Mapping[str, Any]) -> str:
-    return json_text({key: value for key, value in config.items() if key not in UNTOLD}, indent=None)
-
-
-def _same_words(same: Sequence[tuple[int, int]]) -> str:
-    told = ", ".join(f"job {number} is job {first}" for number, first in same[:5])
-    more = f", and {len(same) - 5} more" if len(same) > 5 else ""
-    are = "job is identical to another" if len(same) == 1 else "jobs are identical to others"
-    return f"{len(same)} {are}, and not run twice: {told}{more}"

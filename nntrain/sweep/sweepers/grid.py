@@ -50,10 +50,9 @@ def combinations(words: Sequence[str]) -> list[list[str]]:
         elif word.is_discrete_sweep():
             axes.append([f"{key}={value}" for value in word.sweep_string_iterator()])
         else:
-            said = f"{key.lstrip('+')}={word.get_value_element_as_str()}"
             problems.append(
-                f"{said}: an interval is drawn from, a grid has no values of it; add hydra/sweeper=optuna, or write "
-                "the values: choice(...), range(...)"
+                f"{str(word.input_line).lstrip('+')}: is drawn from, and a grid has listed values; leave out "
+                "hydra/sweeper=basic, or write choice(...) or range(...)"
             )
     if problems:
         raise UserError(*problems)

@@ -1,0 +1,93 @@
+"""`nntrain check ... -m`: the jobs of a sweep, and which of them train as one program; nothing is run or written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.text import Text
+
+from nntrain.config.words import CommandLine, read_words
+from nntrain.record.layout import FAINT, Page, grid, heading
+from nntrain.record.screen import show
+from nntrain.record.words import count, plural, wrapped
+from nntrain.sweep.check import check_sweep
+from nntrain.sweep.groups import Group, partition, plan_words
+from nntrain.sweep.job import Job
+from nntrain.sweep.jobs import Jobs
+from nntrain.sweep.plugins import DEFAULT_LAUNCHER
+from nntrain.sweep.search import with_search
+from nntrain.sweep.sweep import MARK
+from nntrain.sweep.sweepers.grid import combinations
+
+SHOWN = 40  # jobs on the screen; --json has them all
+ONE_BY_ONE = "one by one"
+LAUNCHER, SWEEPER = "hydra/launcher=", "hydra/sweeper="
+
+
+def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
+    """What would be run, which is also shown; of a search that draws its jobs, what it draws from.
+
+    UserError where a word, a recipe or a value of any combination is wrong.
+    """
+    cwd = Path.cwd()
+    line = with_search(read_words(words, cwd), cwd)
+    recipes = check_sweep(line, cwd)
+    sweeper, launcher = _chosen(line, SWEEPER, "basic"), _chosen(line, LAUNCHER, DEFAULT_LAUNCHER)
+    if sweeper != "basic":
+        space = {word.key: word.text.partition("=")[2] for word in (line.recipes, *line.settings) if word.sweeps}
+        show(lambda page: _space_lines(space, sweeper, page), stream)
+        return {"sweeper": sweeper, "launcher": launcher, "space": space, "jobs": None}
+    fixed = {word.key for word in (line.recipes, *line.settings) if not word.sweeps}
+    jobs = Jobs(cwd, fixed, lambda: cwd / "runs" / recipes[0].name / "...")
+    lists = combinations([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
+    notes = jobs.add({i: tuple(word.removeprefix(MARK) for word in words) for i, words in enumerate(lists)})
+    groups = partition(jobs.all) if launcher == DEFAULT_LAUNCHER else []
+    plan = plan_words(groups) if groups else [f"{plural(len(jobs.all), 'job')}, hydra/launcher={launcher}"]
+    show(lambda page: _lines(jobs.all, groups, [*plan, *notes], page), stream)
+    return {
+        "sweeper": sweeper,
+        "launcher": launcher,
+        "plan": plan,
+        "notes": notes,
+        "jobs": [_about(job, groups) for job in jobs.all],
+    }
+
+
+def _chosen(line: CommandLine, start: str, default: str) -> str:
+    given = [word.removeprefix(start) for word in line.hydra if word.startswith(start)]
+    return given[-1] if given else default
+
+
+def _about(job: Job, groups: Sequence[Group]) -> dict[str, Any]:
+    place = next((i for i, group in enumerate(groups, 1) if job in group.jobs), None)
+    group = None if place is None else groups[place - 1]
+    return {
+        "job": job.number,
+        "varied": dict(job.varied),
+        "group": place if group is not None and group.stacked else None,
+        "alone_because": None if group is None else group.reason,
+    }
+
+
+def _lines(jobs: Sequence[Job], groups: Sequence[Group], plan: Sequence[str], page: Page) -> list[Text]:
+    shown = jobs[:SHOWN]
+    names = {job.number: _name(group, place) for place, group in enumerate(groups, 1) for job in group.jobs}
+    rows = [[str(job.number), job.said, names.get(job.number, "")] for job in shown]
+    header = ["job", "varied", "group" if groups else ""]
+    lines = [heading("jobs", page), *grid(header, rows, "rll", page, flexible=1)]
+    if more := len(jobs) - len(shown):
+        lines.append(Text(f"and {count(more)} more", FAINT))
+    told = [part for text in plan for part in wrapped(text, page.width)]
+    return [*lines, Text(""), heading("plan", page), *map(Text, told)]
+
+
+def _name(group: Group, place: int) -> str:
+    return str(place) if group.stacked else f"{ONE_BY_ONE}: {group.reason}"
+
+
+def _space_lines(space: dict[str, str], sweeper: str, page: Page) -> list[Text]:
+    rows = [[key, values] for key, values in space.items()]
+    title = f"drawn by hydra/sweeper={sweeper} while it runs, from"
+    return [heading(title, page), *grid(["setting", "values"], rows, "ll", page, flexible=1)]
