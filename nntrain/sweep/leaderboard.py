@@ -13,7 +13,7 @@ from rich.text import Text
 
 from nntrain.folder import shown
 from nntrain.record.files import write_atomic
-from nntrain.record.layout import FAINT, GOOD, STRONG, WARNING, Page, facts, grid, heading
+from nntrain.record.layout import FAINT, GOOD, STRONG, WARNING, Page, grid, heading
 from nntrain.record.words import clean, duration, number, plural, wrapped
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
@@ -284,14 +284,3 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 def _width(columns: Sequence[Column]) -> int:
     return sum(max(map(cell_len, (title, *cells))) + 2 for title, _, cells in columns) - 2
-
-
-def closing_facts(folder: Path, best: Path | None, page: Page) -> list[Text]:
-    """Where everything is. best: the sweep's model, where there is one."""
-    pairs = [
-        ("model", shown(best) if best else ""),
-        ("tables", f"{shown(folder)}/sweep.csv"),
-        ("plots", f"{shown(folder)}/plots" if (folder / "plots").is_dir() else ""),
-        ("sweep", shown(folder)),
-    ]
-    return [Text(""), *facts(pairs, page)]

@@ -2,30 +2,70 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
 from rich.text import Text
 
-from nntrain.record.layout import Page
+from nntrain.folder import shown
+from nntrain.record.files import WriteError
+from nntrain.record.layout import Page, facts
+from nntrain.record.result import next_commands
 from nntrain.record.screen import show
+from nntrain.record.words import number
 from nntrain.sweep.best import drop_best, link_best
-from nntrain.sweep.leaderboard import closing_facts, leaderboard, write_csv
+from nntrain.sweep.job import Job
+from nntrain.sweep.leaderboard import TABLES, leaderboard, status_word, write_csv
+from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.ranking import contests
 from nntrain.sweep.sweep import Sweep
 
 
 def report(sweep: Sweep, stream: TextIO) -> dict[str, Any]:
-    """`sweep.json`, `sweep.csv`, the best model, the plots; then the leaderboard. What `sweep.json` holds."""
+    """The leaderboard, `sweep.json`, `sweep.csv`, the best model, the plots. What `sweep.json` holds."""
     result = sweep.write()
-    write_csv(sweep.folder, sweep.jobs, sweep.outcomes)
+    show(lambda page: leaderboard(sweep.jobs, sweep.outcomes, page, seconds=sweep.board.seconds), stream)
     best = None
-    if result["best"] is None:
-        drop_best(sweep.folder)
-    else:
-        best = link_best(sweep.folder, sweep.folder / str(result["best"]))
+    try:
+        write_csv(sweep.folder, sweep.jobs, sweep.outcomes)
+        if result["best"] is None:
+            drop_best(sweep.folder)
+        else:
+            best = link_best(sweep.folder, sweep.folder / str(result["best"]))
+        if found := contests(sweep.jobs, sweep.outcomes):
+            from nntrain.sweep.plots import draw
 
-    def lines(page: Page) -> list[Text]:
-        table = leaderboard(sweep.jobs, sweep.outcomes, page, seconds=sweep.board.seconds)
-        return [*table, *closing_facts(sweep.folder, best, page)]
-
-    show(lines, stream)
+            draw(found, sweep.folder / "plots")
+    except WriteError as error:  # the jobs and their results are safe
+        sweep.board.note(str(error))
+    show(lambda page: _closing(sweep.folder, best, sweep.jobs, sweep.outcomes, page), stream)
     return result
+
+
+def _closing(
+    folder: Path, best: Path | None, jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page
+) -> list[Text]:
+    """Where everything is, and what to do next. best: the sweep's model, where there is one."""
+    found = contests(jobs, outcomes)
+    first = [contest.ranked[0] for contest in found]
+    named = [
+        (
+            "best",
+            f"#{job.number}  {job.said}: {contest.monitor.replace('_', ' ')} {number(outcome.result['best_value'])}",
+        )
+        for contest, (job, outcome) in zip(found[:TABLES], first, strict=False)
+    ]
+    pairs = [
+        *named,
+        ("model", shown(best) if best else ""),
+        ("tables", f"{shown(folder)}/sweep.csv"),
+        ("plots", f"{shown(folder)}/plots" if (folder / "plots").is_dir() else ""),
+        ("sweep", shown(folder)),
+    ]
+    commands = [["nntrain", "eval", shown(job.folder)] for job, _ in first[:TABLES]]
+    if best is not None:
+        commands.append(["nntrain", "predict", shown(folder), "input=FILE", "output=predictions.csv"])
+    if any(status_word(outcomes.get(job.number)) not in ("done", "pruned") for job in jobs):
+        commands.append(["nntrain", "fit", f"resume={shown(folder)}"])
+    return [Text(""), *facts(pairs, page), Text(""), *next_commands(commands, page)]
