@@ -10,8 +10,8 @@ from typing import Any
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import find_recipe, read_recipe
 from nntrain.config.schema.search import GRID, named
-from nntrain.config.search import SEARCH, Search, read_search, setting_problems, written
-from nntrain.config.words import CommandLine, Word
+from nntrain.config.search import Search, read_search, setting_problems, written
+from nntrain.config.words import SEARCH, CommandLine, Word
 from nntrain.errors import UserError
 
 SWEEPER = "hydra/sweeper="

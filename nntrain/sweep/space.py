@@ -14,7 +14,7 @@ from nntrain.config.fields import Kind
 from nntrain.errors import UserError
 
 WIDE = 2.0  # orders of magnitude that a number spans, from where on it is better drawn over these
-MARKS = "+"
+MARK = "++"  # lets Hydra carry words whose keys it has no config for
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,25 @@ class Axis:
             return len(set(self.choices))
         return None if self.step is None else round((self.high - self.low) / self.step) + 1
 
-    def word(self, value: object) -> str:
-        """The word that sets it."""
-        return f"{self.key}={value}"
+    @property
+    def example(self) -> str | float:
+        """One of its values."""
+        return self.choices[0] if self.choices else int(self.low) if self.whole else self.low
+
+    @property
+    def most(self) -> float:
+        """The greatest of its values, all of them numbers."""
+        return max(map(float, self.choices)) if self.choices else self.high
+
+    def word(self, value: str | float) -> str:
+        """The word that sets it, as Hydra takes it."""
+        return f"{MARK}{self.key}={value if isinstance(value, str) else self._rounded(value)}"
+
+    def _rounded(self, value: float) -> float:
+        """As people would write it: real numbers to four digits, a number of a range without the errors of adding up."""
+        if self.whole:
+            return value
+        return min(max(float(f"{value:.4g}" if self.step is None else f"{value:.10g}"), self.low), self.high)
 
     def value(self, written: str) -> str | float:
         """A value from a word."""
@@ -61,7 +77,7 @@ def read_space(arguments: Iterable[str]) -> tuple[list[Axis | str], list[Axis]]:
             words.append(f"{key}={override.get_value_element_as_str()}")
             continue
         try:
-            words.append(axis_of(key, override))
+            words.append(axis_of(key.removeprefix(MARK), override))
         except UserError as error:
             problems += error.problems
     axes = [word for word in words if isinstance(word, Axis)]
@@ -77,16 +93,16 @@ def read_space(arguments: Iterable[str]) -> tuple[list[Axis | str], list[Axis]]:
 
 def axis_of(key: str, override: Override) -> Axis:
     """The axis of a word that varies. UserError where its values are none to draw from."""
-    found, name = override.value(), key.lstrip(MARKS)
+    found = override.value()
     said = override.input_line.partition("=")[2] if override.input_line else ""
     if isinstance(found, IntervalSweep):
-        return _interval(key, found, schema.field(name), f"{name}: {said}")
+        return _interval(key, found, schema.field(key), f"{key}: {said}")
     written = tuple(dict.fromkeys(override.sweep_string_iterator()))
     if not isinstance(found, RangeSweep):
         if "log" in getattr(found, "tags", ()):
-            raise UserError(f"{name}: {said} lists values, which have no scale; log goes with interval() and range()")
+            raise UserError(f"{key}: {said} lists values, which have no scale; log goes with interval() and range()")
         return Axis(key, choices=written)
-    return _range(key, found, written, f"{name}: {said}")
+    return _range(key, found, written, f"{key}: {said}")
 
 
 def _interval(key: str, interval: IntervalSweep, kind: Kind | None, said: str) -> Axis:
@@ -103,10 +119,10 @@ def _range(key: str, found: RangeSweep, values: Sequence[str], said: str) -> Axi
     step, log = abs(found.step), "log" in found.tags
     if log and (step != 1 or not whole):
         raise UserError(f"{said}: what is drawn over orders of magnitude has no step; write tag(log, interval(...))")
-    ends = sorted((float(values[0]), float(values[-1])))
+    low, high = sorted((float(values[0]), float(values[-1])))
     if log:
-        _check_ends(*ends, log, said)
-    return Axis(key, ends[0], ends[1], step, log, whole)
+        _check_ends(low, high, log, said)
+    return Axis(key, low, high, step, log, whole)
 
 
 def _check_ends(low: float, high: float, log: bool, said: str) -> None:
@@ -135,7 +151,7 @@ def notes(axes: Sequence[Axis]) -> list[str]:
     """What is likely to be meant otherwise."""
     found = []
     for axis in axes:
-        if axis.key.lstrip(MARKS) == "seed":
+        if axis.key == "seed":
             found.append(
                 "seed: a search goes after the luckiest one; better leave it out, and train the best trial again with "
                 "several: seed=1,2,3 -m"
@@ -143,7 +159,7 @@ def notes(axes: Sequence[Axis]) -> list[str]:
         if not axis.log and not axis.choices and axis.low > 0 and log10(axis.high / axis.low) >= WIDE:
             share = (axis.high / 10 - axis.low) / (axis.high - axis.low)
             found.append(
-                f"{axis.key.lstrip(MARKS)}: only one draw in {1 / share:.0f} is below {axis.high / 10:g}; "
+                f"{axis.key}: only one draw in {1 / share:.0f} is below {axis.high / 10:g}; "
                 f"tag(log, interval({axis.low:g}, {axis.high:g})) draws evenly over orders of magnitude"
             )
     return found

@@ -39,7 +39,6 @@ SAMPLERS: dict[str, dict[str, Kind]] = {
         "multivariate": Boolean(),
         "group": Boolean(),
         "constant_liar": Boolean(),
-        "consider_endpoints": Boolean(),
     },
     "gp": STARTUP | {"deterministic_objective": Boolean()},
     "cmaes": STARTUP

@@ -1,0 +1,87 @@
+"""The file in which a search keeps its trials: Optuna's own SQLite, which its dashboard opens too."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from copy import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nntrain.errors import UserError
+from nntrain.folder import shown
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.trial import FrozenTrial
+
+FILE = "search.sqlite3"
+PATIENCE = 5.0  # seconds that another process may hold the file, as a dashboard does for a moment
+PICKLED = "cma"  # what CMA-ES notes of a trial is a pickle, and a stranger's file is not to run code
+
+
+class Storage:
+    """path: made where there is none. UserError where another process holds it, or it is damaged."""
+
+    def __init__(self, path: Path, name: str, directions: Sequence[Any], patience: float = PATIENCE) -> None:
+        import optuna
+
+        self._path = path
+        with self._refusing():
+            self._look(patience)
+            engine = {"connect_args": {"timeout": patience}}
+            kept = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs=engine)
+            self._study: Study = optuna.create_study(
+                storage=kept, study_name=name, directions=directions, load_if_exists=True
+            )
+
+    def trials(self) -> list[FrozenTrial]:
+        """Those that ended in earlier sessions."""
+        with self._refusing():
+            return [_plain(trial) for trial in self._study.trials]
+
+    def add(self, trial: FrozenTrial) -> None:
+        """One that has ended, with all that it reported."""
+        with self._refusing():
+            self._study.add_trial(_plain(trial))
+
+    def _look(self, patience: float) -> None:
+        """Whether the file can be written to."""
+        connection = sqlite3.connect(self._path, timeout=patience, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """What SQLite refuses is the user's to mend."""
+        try:
+            yield
+        except UserError:
+            raise
+        except Exception as error:
+            said = _reason(error)
+            if said is None:
+                raise
+            name = shown(self._path)
+            if "locked" in said:
+                raise UserError(f"search: {name} is locked by another process; end that one, or wait for it") from None
+            raise UserError(f"search: {name} cannot be used ({said}); without it the search starts anew") from None
+
+
+def _reason(error: BaseException | None) -> str | None:
+    """What SQLite says, behind all that was made of it; None where it is none of SQLite's."""
+    while error is not None:
+        if isinstance(error, sqlite3.Error):
+            return str(error)
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _plain(trial: FrozenTrial) -> FrozenTrial:
+    found = copy(trial)
+    found.system_attrs = {key: value for key, value in trial.system_attrs.items() if not key.startswith(PICKLED)}
+    return found

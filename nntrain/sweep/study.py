@@ -1,0 +1,202 @@
+"""The trials of a search, by Optuna's ask and tell: in memory while it runs, and in SQLite each trial as it ends.
+
+A commit to SQLite takes longer than an epoch of a small network, so what running trials report is only written when
+they end. What was running when a search was killed stands in the sweep's own list of jobs, and is tried again.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from nntrain.config.schema.search import named
+from nntrain.seeding import derive
+from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.space import Axis
+from nntrain.sweep.storage import Storage
+
+if TYPE_CHECKING:
+    from optuna import Study as OptunaStudy
+    from optuna import Trial
+    from optuna.distributions import BaseDistribution
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+NAME = "search"
+JOB, NUMBER = "job", "number"  # of a trial: its job; its place among the trials of all sessions
+Params = dict[str, Any]
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """metrics: one, or two, by name. lower: for each, whether less is better. epochs: of the longest run."""
+
+    metrics: tuple[str, ...]
+    lower: tuple[bool, ...]
+    epochs: int
+
+    @property
+    def directions(self) -> list[Direction]:
+        return ["minimize" if lower else "maximize" for lower in self.lower]
+
+
+class Study:
+    """storage: of the trials that ended. settings: those of the search, by name, all of them."""
+
+    def __init__(
+        self, axes: Sequence[Axis], goal: Goal, settings: Mapping[str, Any], storage: Callable[[], Storage]
+    ) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.axes = axes
+        self.goal = goal
+        self.distributions = {axis.key: distribution(axis) for axis in axes}
+        self._settings = settings
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._running: dict[int, Trial] = {}  # by job
+        self._no_pruner, self._pruner = optuna.pruners.NopPruner(), make_pruner(settings["pruner"], goal.epochs)
+        self._live: OptunaStudy = optuna.create_study(
+            study_name=NAME, directions=goal.directions, pruner=self._no_pruner
+        )
+        self._live.sampler = make_sampler(settings["sampler"], settings["seed"])
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """Those that ended, in the order in which they were drawn."""
+        return [trial for trial in self._live.trials if trial.state.is_finished() and JOB in trial.user_attrs]
+
+    @property
+    def optuna(self) -> OptunaStudy:
+        return self._live
+
+    def load(self) -> set[int]:
+        """Take in the trials of an earlier session; the jobs that need no other trial."""
+        import optuna
+
+        failed = optuna.trial.TrialState.FAIL
+        found = {trial.user_attrs[NUMBER]: trial for trial in self._storage().trials()}
+        for number in range(max(found, default=-1) + 1):  # brackets of Hyperband go by the number
+            self._live.add_trial(found.get(number) or optuna.trial.create_trial(state=failed))
+        sampler, seed = self._settings["sampler"], self._settings["seed"]
+        if named(sampler)[0] == "qmc":  # it knows by what it has drawn how far it has come
+            for _ in found:
+                self._live.tell(self._live.ask(self.distributions), state=failed)
+        else:
+            start = self.best_params() if named(sampler)[0] == "cmaes" else None
+            self._live.sampler = make_sampler(sampler, derive(seed, NAME, len(found)) % 2**32, start)
+        return {trial.user_attrs[JOB] for trial in found.values() if trial.state != failed}
+
+    def ask(self) -> Trial:
+        """A trial with a value for each axis."""
+        # with Hyperband as its pruner, a sampler would learn from one bracket's trials alone: too few of them
+        self._live.pruner = self._no_pruner
+        trial = self._live.ask(self.distributions)
+        self._live.pruner = self._pruner
+        return trial
+
+    def retry(self, params: Params) -> Trial:
+        """A trial with these values, whose job did not come to its end."""
+        self._live.enqueue_trial(params)
+        return self.ask()
+
+    def start(self, trial: Trial, job: int) -> None:
+        """The trial's job is about to run, or has run for another trial already."""
+        trial.set_user_attr(JOB, job)
+        trial.set_user_attr(NUMBER, trial.number)
+        self._running.setdefault(job, trial)
+
+    def judge(self, job: int, epoch: int, value: float) -> str | None:
+        """Take in the monitored value of an epoch; a text where the job should end there."""
+        with self._lock:
+            trial = self._running[job]
+            trial.report(value, epoch)
+            pruned = trial.should_prune()
+        return f"pruned after epoch {epoch} ({named(self._settings['pruner'])[0]})" if pruned else None
+
+    def tell(self, trial: Trial, outcome: Outcome, values: Sequence[float] | None) -> None:
+        """How the trial's job ended. values: of the metrics, None where it has none."""
+        from optuna.trial import TrialState
+
+        self._running.pop(outcome.number, None)
+        sound = values is not None and all(map(math.isfinite, values)) and not outcome.status
+        if outcome.error:
+            trial.set_user_attr("error", outcome.error)
+        if sound and outcome.pruned and self._reported(trial):
+            ended = self._live.tell(trial, state=TrialState.PRUNED)
+        elif sound:
+            ended = self._live.tell(trial, list(values or ()))
+        else:
+            ended = self._live.tell(trial, state=TrialState.FAIL)
+        self._storage().add(ended)
+
+    def best_params(self) -> Params | None:
+        """Of the best trial by the first metric; None before one is done."""
+        from optuna.trial import TrialState
+
+        done = self._live.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        if not done:
+            return None
+        return dict(min(done, key=lambda trial: trial.values[0] * (1 if self.goal.lower[0] else -1)).params)
+
+    def _reported(self, trial: Trial) -> bool:
+        return bool(self._live.trials[trial.number].intermediate_values)
+
+
+def distribution(axis: Axis) -> BaseDistribution:
+    """An axis as Optuna has it."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if axis.choices:
+        return CategoricalDistribution(axis.choices)
+    if axis.whole:
+        return IntDistribution(int(axis.low), int(axis.high), axis.log, int(axis.step or 1))
+    return FloatDistribution(axis.low, axis.high, log=axis.log, step=axis.step)
+
+
+def make_sampler(given: Any, seed: int, start: Params | None = None) -> BaseSampler:
+    """given: a name, or a mapping with it. start: where CMA-ES begins, in place of the middle."""
+    import optuna
+
+    name, settings = named(given)
+    table: dict[str, Callable[..., BaseSampler]] = {
+        "tpe": optuna.samplers.TPESampler,
+        "gp": optuna.samplers.GPSampler,
+        "cmaes": optuna.samplers.CmaEsSampler,
+        "qmc": optuna.samplers.QMCSampler,
+        "random": optuna.samplers.RandomSampler,
+        "nsga2": optuna.samplers.NSGAIISampler,
+    }
+    if name == "qmc":
+        settings = {"scramble": True, **settings}
+    if name == "cmaes" and start is not None:
+        settings = {**settings, "x0": {key: value for key, value in start.items() if not isinstance(value, str)}}
+    if name in ("gp", "cmaes", "qmc"):
+        settings = {**settings, "warn_independent_sampling": False}
+    return table["tpe" if name == "auto" else name](seed=seed % 2**32, **settings)
+
+
+def make_pruner(given: Any, epochs: int) -> BasePruner:
+    """given: a name, or a mapping with it. epochs: of the longest run."""
+    import optuna
+
+    name, settings = named(given)
+    table: dict[str, Callable[..., BasePruner]] = {
+        "none": optuna.pruners.NopPruner,
+        "median": optuna.pruners.MedianPruner,
+        "percentile": optuna.pruners.PercentilePruner,
+        "successive_halving": optuna.pruners.SuccessiveHalvingPruner,
+        "hyperband": optuna.pruners.HyperbandPruner,
+    }
+    defaults: dict[str, dict[str, Any]] = {
+        "percentile": {"percentile": 25.0},
+        "successive_halving": {"min_resource": 1},
+        "hyperband": {"max_resource": epochs},
+    }
+    return table[name](**{**defaults.get(name, {}), **settings})

@@ -1,0 +1,257 @@
+"""`hydra/sweeper=optuna`: trials drawn from a space, each by what those before it came to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from nntrain.config.origin import Origin
+from nntrain.config.schema.search import COSTS, named
+from nntrain.config.search import defaults, setting_problems
+from nntrain.config.variants import Composer
+from nntrain.errors import UserError
+from nntrain.record.words import number, plural
+from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.ranking import lower_is_better
+from nntrain.sweep.space import MARK, Axis, notes, read_space, size
+
+if TYPE_CHECKING:
+    from optuna import Trial
+
+    from nntrain.sweep.job import Job
+    from nntrain.sweep.study import Goal, Study
+    from nntrain.sweep.sweep import Sweep
+
+NEEDS = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}  # packages, by sampler
+FAILED = 3  # trials, at least, that a search takes to fail as a whole
+IN_PLACE = "hydra.sweeper."
+
+
+@dataclass
+class Asked:
+    """A trial with the number and the words of its job."""
+
+    trial: Trial
+    number: int
+    words: list[str]
+
+
+class Search(Sweeper):
+    """settings: those of `search`, without its space."""
+
+    sweeping: Sweep
+    launcher: Launcher
+
+    def __init__(self, **settings: Any) -> None:
+        given = {key: _plain(value) for key, value in settings.items()}
+        origin = Origin("command line", f"{IN_PLACE}...")
+        plain = defaults()
+        del plain["space"]
+        changed = {key: (value, origin) for key, value in given.items() if value != plain[key]}
+        if problems := list(setting_problems(changed)):
+            raise UserError(*problems)
+        if named(given["sampler"])[0] == "grid":
+            raise UserError("search.sampler: a grid is tried by hydra/sweeper=basic, the default; leave out optuna")
+        self.settings: dict[str, Any] = {**plain, **given}
+        check_installed(named(self.settings["sampler"])[0])
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.sweeping = task_function  # type: ignore[assignment]  # that it is a sweep, only we know
+        self.sweeping.expected = self.sweeping.board.total = self.settings["n_trials"]
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
+        from nntrain.sweep.judging import judging
+        from nntrain.sweep.storage import FILE, Storage
+        from nntrain.sweep.study import NAME, Study
+
+        words, axes = read_space(arguments)
+        goal = self._goal(words, axes)
+        kept: list[Storage] = []
+
+        def storage() -> Storage:
+            if not kept:
+                kept.append(Storage(self.sweeping.folder / FILE, NAME, goal.directions))
+            return kept[0]
+
+        study = Study(axes, goal, self.settings, storage)
+        for note in notes(axes):
+            self.sweeping.board.note(note)
+        prunes = named(self.settings["pruner"])[0] != "none"
+        with judging(study.judge) if prunes else nullcontext() as judges:
+            self.sweeping.judges = judges
+            self._search(study, words)
+        self._end(study)
+        return []
+
+    def _search(self, study: Study, words: Sequence[Axis | str]) -> None:
+        began, axes, jobs = time.monotonic(), study.axes, self.sweeping.manifest.jobs
+        done = study.load() if jobs else set()
+        again = [_again(study, job, jobs[job], words) for job in sorted(jobs) if job not in done]
+        if again:
+            self._run(study, again)
+        combinations, total, limit = size(axes), self.settings["n_trials"], self.settings["time_limit"]
+        while len(jobs) < total:
+            if limit is not None and time.monotonic() - began > 60 * limit:
+                self.sweeping.board.note(
+                    f"search: the time limit of {limit:g} minutes is over, {len(jobs)} trials done"
+                )
+                return
+            count, first = min(self._batch(), total - len(jobs)), max(jobs, default=-1) + 1
+            self._run(study, [_new(study, first + i, words) for i in range(count)])
+            if (
+                combinations is not None
+                and len({tuple(trial.params.values()) for trial in study.trials}) >= combinations
+            ):
+                said = "the only combination is" if combinations == 1 else f"all {combinations} combinations are"
+                self.sweeping.board.note(f"search: {said} tried, after {plural(len(jobs), 'trial')} of {total}")
+                return
+
+    def _run(self, study: Study, asked: Sequence[Asked]) -> None:
+        """Train the jobs of some trials, and tell the study how they ended."""
+        jobs = self._jobs(study, asked)
+        for one in asked:
+            if one.number in jobs:
+                study.start(one.trial, jobs[one.number].number)
+        for block in _blocks([one for one in asked if one.number in jobs]):
+            self.launcher.launch([one.words for one in block], block[0].number)
+        for one in asked:
+            if one.number in jobs:
+                outcome = self.sweeping.outcomes[jobs[one.number].number]
+                study.tell(one.trial, outcome, values_of(outcome, study.goal.metrics))
+        ended = study.trials
+        failed = [trial for trial in ended if trial.state.name == "FAIL"]
+        if len(failed) == len(ended) >= FAILED:
+            raise UserError(_all_failed(len(ended), str(failed[0].user_attrs.get("error", "no number came out"))))
+
+    def _jobs(self, study: Study, asked: Sequence[Asked]) -> dict[int, Job]:
+        """Of the numbers that were asked for. Values that clash with each other make a trial that failed."""
+        jobs: dict[int, Job] = {}
+        for block in _blocks(asked):
+            try:
+                found = self.sweeping.add([one.words for one in block], block[0].number)
+                jobs |= {one.number: job for one, job in zip(block, found, strict=True)}
+            except UserError as error:
+                if len(block) > 1:
+                    for one in block:
+                        jobs |= self._jobs(study, [one])
+                    continue
+                study.start(block[0].trial, block[0].number)
+                study.tell(block[0].trial, Outcome(block[0].number, 2, str(error)), None)
+                self.sweeping.board.note(f"search: {error.problems[0]}")
+        return jobs
+
+    def _batch(self) -> int:
+        """How many trials are drawn at a time."""
+        batch: int | None = self.settings["batch"]
+        return batch or int(getattr(self.launcher, "at_once", 1))
+
+    def _goal(self, words: Sequence[Axis | str], axes: Sequence[Axis]) -> Goal:
+        """What is looked for. UserError where trials could not be compared by it, or one of them is wrong in itself."""
+        from nntrain.sweep.study import Goal
+
+        example = [word if isinstance(word, str) else word.word(word.example) for word in words]
+        composer = Composer(Path(self.sweeping.manifest.cwd))
+        config = composer.compose([word.removeprefix(MARK) for word in example]).config
+        given, monitor = self.settings["metrics"], config["early_stopping"]["monitor"]
+        metrics = (monitor,) if given is None else (given,) if isinstance(given, str) else tuple(given)
+        varied = {axis.key for axis in axes}
+        if given is None and "early_stopping.monitor" in varied:
+            raise UserError(
+                "search: early_stopping.monitor cannot be searched, for trials are compared by it; name what they are "
+                "compared by in search.metrics"
+            )
+        clash = sorted(key for key in varied if key.partition(".")[0] in ("loss", "objective"))
+        if "loss" in metrics and clash:
+            raise UserError(
+                f"search: trials are compared by the validation loss, which means another thing for each {clash[0]}; "
+                "set early_stopping.monitor or search.metrics to a metric such as accuracy or rmse"
+            )
+        epochs = next((axis.most for axis in axes if axis.key == "epochs"), config["epochs"])
+        return Goal(metrics, tuple(metric in COSTS or lower_is_better(metric) for metric in metrics), int(epochs))
+
+    def _end(self, study: Study) -> None:
+        """What was learnt about the settings, in words and pictures."""
+        from nntrain.sweep.search_plots import draw, importances
+
+        ended = study.trials
+        pruned = sum(trial.state.name == "PRUNED" for trial in ended)
+        said = plural(len(ended), "trial") + (f", {pruned} of them pruned" if pruned else "")
+        if study.best_params() is None:
+            self.sweeping.board.note(f"search: {said}; none ran to its end, so nothing can be said of the settings")
+            return
+        found = importances(study)
+        shares = ", ".join(f"{key} {number(share)}" for key, share in found.items())
+        self.sweeping.board.note(f"search: {said}" + (f"; importance: {shares}" if shares else ""))
+        draw(study, found, self.sweeping.folder / "plots")
+
+
+def values_of(outcome: Outcome, metrics: Sequence[str]) -> list[float] | None:
+    """The metrics of a job that ended with a model; None where it did not. UserError for one that its task lacks."""
+    result = outcome.result
+    if outcome.status or result.get("best_value") is None:
+        return None
+    if metrics == (str(result["monitor"]).removeprefix("val_"),):
+        return [float(result["best_value"])]
+    known: Mapping[str, Any] = {**(result.get("val") or {}), **{cost: result.get(cost) for cost in COSTS}}
+    if missing := [metric for metric in metrics if metric not in known]:
+        raise UserError(f"search.metrics: {missing[0]} is no metric of this task (it has {', '.join(known)})")
+    values = [known[metric] for metric in metrics]
+    return None if None in values else [float(value) for value in values]
+
+
+def check_installed(sampler: str) -> None:
+    """UserError with the command that installs what is missing."""
+    for package in ("optuna", *NEEDS.get(sampler, ())):
+        try:
+            import_module(package)
+        except ImportError:
+            what = "hydra/sweeper=optuna" if package == "optuna" else f"search.sampler={sampler}"
+            raise UserError(f"{what}: needs {package}, which is not here; pip install 'nntrain[optuna]'") from None
+
+
+def _plain(value: Any) -> Any:
+    return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _new(study: Study, job: int, words: Sequence[Axis | str]) -> Asked:
+    trial = study.ask()
+    chosen = [word if isinstance(word, str) else word.word(trial.params[word.key]) for word in words]
+    return Asked(trial, job, chosen)
+
+
+def _again(study: Study, job: int, known: Sequence[str], words: Sequence[Axis | str]) -> Asked:
+    """A job that did not come to its end, with the values it had."""
+    written = dict(word.split("=", 1) for word in known)
+    params = {axis.key: axis.value(written[axis.key]) for axis in study.axes}
+    return Asked(study.retry(params), job, list(known))
+
+
+def _blocks(asked: Sequence[Asked]) -> Iterator[list[Asked]]:
+    """Those whose numbers follow each other, together: Hydra's launchers number their jobs by the first."""
+    block: list[Asked] = []
+    for one in asked:
+        if block and one.number != block[-1].number + 1:
+            yield block
+            block = []
+        block.append(one)
+    if block:
+        yield block
+
+
+def _all_failed(count: int, error: str) -> str:
+    return f"search: all of the first {count} trials failed, so there is nothing to learn from; the first: {error}"
