@@ -59,7 +59,7 @@ class Adafactor(Optimizer):
         if "row_var" in s:
             rows = s["row_var"].lerp_(square.mean(dim=-1, keepdim=True), rate)
             columns = s["col_var"].lerp_(square.mean(dim=-2, keepdim=True), rate)
-            v = rows @ columns / rows.mean(dim=-2, keepdim=True).clamp_(min=eps1)
+            v = rows * columns / rows.mean(dim=-2, keepdim=True).clamp_(min=eps1)
         else:
             v = s["variance"].lerp_(square, rate).clone()
         own, width = tuple(range(self.lead, p.ndim)), p.shape[self.lead :].numel() ** 0.5

@@ -89,17 +89,19 @@ class RAdam(Optimizer):
         known = length > 5
         longest, length = where(known, longest, 6.0), where(known, length, 6.0)  # arrays are computed with throughout
         rectified = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-        scale = where(known, (correction * rectified) ** 0.5, 0.0)
-        return 1 - beta1, 1 - self.beta2, h.lr / (1 - beta1**h.step), scale, self.eps
+        scale = where(known, (correction * rectified) ** 0.5, 1.0)
+        return 1 - beta1, 1 - self.beta2, h.lr / (1 - beta1**h.step), scale, where(known, 1.0, 0.0), self.eps
 
     def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
-        forget1, forget2, rate, scale, eps = c
+        forget1, forget2, rate, scale, known, eps = c
         m = s["exp_avg"].lerp_(g, forget1)
         v = s["exp_avg_sq"].lerp_(g * g, forget2)
-        step = m * rate
-        if isinstance(scale, Tensor):
-            return torch.where(scale > 0, step * scale / v.sqrt().add_(eps), step)
-        return step * scale / v.sqrt().add_(eps) if scale else step
+        step, root = m * rate, v.sqrt().add_(eps)
+        if isinstance(known, Tensor):
+            root.mul_(known).add_(1 - known)  # 1 where it is left out
+        elif not known:
+            return step
+        return step * scale / root
 
 
 class Adamax(Optimizer):
