@@ -29,6 +29,7 @@ NUMBERS_MAY_DIFFER = ("optimizer", "loss")
 FIXED_NUMBERS = frozenset({"ns_coefficients", "ns_steps", "eps"})  # of muon
 MOMENTUM = ("sgd", "rmsprop")  # which keep no state for a momentum of 0
 MOST = 64  # members: of small networks more no longer fit the processor's cache
+MOST_ON_GPU = 1024
 FEWEST = 8  # members that are worth a program of their own, for the sake of an idle worker
 NAMED = 3  # reasons and settings that a plan names
 
@@ -127,12 +128,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def units(groups: Sequence[Group], workers: int) -> list[list[Job]]:
-    """What the workers take one after another: groups in parts, none larger than MOST, so that none is idle for long;
-    the largest first."""
+def units(groups: Sequence[Group], workers: int, most: int = MOST) -> list[list[Job]]:
+    """What the workers take one after another: groups in parts of `most` jobs at most, so that no worker is idle for
+    long; the largest first."""
     parts: list[list[Job]] = []
     for group in groups:
-        parts += _cut(group.jobs, -(-len(group.jobs) // MOST))
+        parts += _cut(group.jobs, -(-len(group.jobs) // most))
     parts.sort(key=len, reverse=True)
     while len(parts) % workers and len(parts[0]) >= 2 * FEWEST:
         parts[:1] = _cut(parts[0], 2)

@@ -30,6 +30,7 @@ from nntrain.sweep.manifest import Manifest, is_sweep, new_manifest, write_manif
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, register
 from nntrain.sweep.report import report
 from nntrain.sweep.resume import read_sweep
+from nntrain.sweep.search import with_search
 from nntrain.sweep.sweep import Sweep
 
 FOLDER = "run_dir"  # the word that says where the sweep goes; its jobs are the folders 0, 1, ... in there
@@ -49,7 +50,7 @@ def multirun(words: Sequence[str], command: Sequence[str], stream: TextIO) -> tu
     UserError where a word, a recipe or a value of any combination is wrong, before anything runs.
     """
     cwd = Path.cwd()
-    line = read_words(words, cwd)
+    line = with_search(read_words(words, cwd), cwd)
     recipes = check_sweep(line, cwd)
     given = _given_folder(line, cwd)
     manifest = new_manifest([word for word in words if not word.startswith(f"{FOLDER}=")], cwd, recipes)
@@ -93,10 +94,12 @@ def _run(
 
         board = exits.enter_context(Board(stream, quiet=bool(quiet)))
         sweep = Sweep(manifest, fixed, locked_folder, command, board, exits)
-        sweep.expected, sweep.on_cpu = _expected(line), _devices(line, recipes) == {"cpu"}
+        sweep.expected, sweep.devices = _expected(line), _devices(line, recipes)
         if manifest.jobs:
             sweep.folder  # noqa: B018  # locked before anything is read of it
             sweep.restore()
+            if len(sweep.outcomes) == len(sweep.jobs):
+                board.note(f"{shown(sweep.folder)} is finished")
         try:
             _by_hydra(line, sweep)
         except KeyboardInterrupt as interrupted:
@@ -115,12 +118,12 @@ def _run(
 def _by_hydra(line: CommandLine, sweep: Sweep) -> None:
     words = [word.for_hydra for word in (line.recipes, *line.settings) if word.key != FOLDER]
     where = QuotedString(str(Path.cwd()), Quote.single).with_quotes()  # written to by sweepers of others alone
-    launcher = [] if any(word.startswith("hydra/launcher=") for word in line.hydra) else [DEFAULT_LAUNCHER]
-    settings = [f"hydra.sweep.dir={where}", *QUIET, *(f"hydra/launcher={name}" for name in launcher), *line.hydra]
+    chosen = {word.partition("=")[0]: word for word in (f"hydra/launcher={DEFAULT_LAUNCHER}", *line.hydra)}
+    settings = [f"hydra.sweep.dir={where}", *QUIET, *chosen.values()]
     try:
         with hydra_over(None) as hydra:
             register()
-            hydra.multirun(None, sweep, [*words, *settings], with_log_configuration=False)  # type: ignore[arg-type]
+            hydra.multirun(None, sweep, [*words, *settings], with_log_configuration=False)
     except HydraException as error:
         raise UserError(" ".join(str(error).split("\n")[:2])) from None
 
@@ -143,9 +146,9 @@ def _expected(line: CommandLine) -> int | None:
     return total
 
 
-def _devices(line: CommandLine, recipes: Sequence[Recipe]) -> set[Any]:
+def _devices(line: CommandLine, recipes: Sequence[Recipe]) -> set[str]:
     given = next((word.values for word in line.settings if word.key == "device"), ())
-    return set(given) or {recipe.values.get("device", "auto") for recipe in recipes}
+    return set(map(str, given or [recipe.values.get("device", "auto") for recipe in recipes]))
 
 
 def _given_folder(line: CommandLine, cwd: Path) -> Path | None:

@@ -12,8 +12,9 @@ from nntrain.errors import UserError
 from nntrain.folder import shown
 from nntrain.sweep.check import check_sweep
 from nntrain.sweep.manifest import MANIFEST, Manifest, fingerprint, read_manifest
+from nntrain.sweep.search import with_search
 
-MAY_CHANGE = ("quiet",)  # besides how it is launched
+MAY_CHANGE = ("quiet", "search.n_trials", "search.time_limit", "search.batch")  # besides how it is launched
 
 
 def read_sweep(folder: Path, changes: Sequence[str]) -> tuple[Manifest, CommandLine, list[Recipe]]:
@@ -29,7 +30,7 @@ def read_sweep(folder: Path, changes: Sequence[str]) -> tuple[Manifest, CommandL
         if not (_may_change(word) or word in manifest.words)
     ]
     cwd = Path(manifest.cwd)
-    line = read_words([*manifest.words, *changes], cwd)
+    line = with_search(read_words([*manifest.words, *changes], cwd), cwd)
     recipes = check_sweep(line, cwd)
     for recipe in recipes:
         if manifest.recipes.get(str(recipe.path)) != fingerprint(recipe):

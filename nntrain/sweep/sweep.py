@@ -37,7 +37,7 @@ class Sweep:
     """fixed: the keys that are the same in all jobs; varied: those that differ. folder: made when it is first asked
     for. jobs: all that are known. outcomes: by number, of those that ended. judges: what ends a running job early, set
     by a sweeper. exits: closed when the sweep ends. expected: how many jobs there will be at most, where that is known
-    before. on_cpu: whether all ask for the CPU."""
+    before. devices: as the jobs ask for them."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Sweep:
         self.outcomes: dict[int, Outcome] = {}
         self.judges: Judges | None = None
         self.expected: int | None = None
-        self.on_cpu = False
+        self.devices: Set[str] = {"auto"}
         self._make_folder = make_folder
         self._jobs = Jobs(Path(manifest.cwd), fixed, lambda: self.folder)
         self._due = 0.0  # when sweep.json is to be written again
@@ -156,6 +156,13 @@ class Sweep:
         if job.number not in self.outcomes and (found := find_outcome(job.number, job.folder)) is not None:
             self.outcomes[job.number] = found
         return self.outcomes.get(job.number)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """UserError: it lives in one process."""
+        raise UserError(
+            "hydra/launcher: this one takes the sweep itself to other processes, which only nntrain's own launchers "
+            "can do; choose one of them (see: nntrain fit --help)"
+        )
 
     def _check_same(self, given: Mapping[int, tuple[str, ...]]) -> None:
         """UserError where a number that is taken would come to stand for other words."""

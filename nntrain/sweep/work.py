@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from nntrain.config.compose import Composed
 from nntrain.errors import UserError
 from nntrain.folder import CONFIG
+from nntrain.record.lock import locked
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import INTERRUPTED, Outcome, finished
 
@@ -34,13 +35,26 @@ def train_unit(
     """Train what belongs together, and say how each job ended, when it does. After one that a signal ended no other
     begins, and its exit status comes back; else 0."""
     if len(jobs) > 1:
-        return train_together(jobs, command, ended, judges)
+        ready = _ready(jobs, ended)
+        return train_together(ready, command, ended, judges) if ready else 0
     for job in jobs:
         outcome = train_alone(job, command, None if judges is None else judges(job))
         ended(outcome)
         if outcome.interrupted:
             return outcome.status
     return 0
+
+
+def _ready(jobs: Sequence[Job], ended: Callable[[Outcome], None]) -> list[Job]:
+    """Those whose folders are ours to train in."""
+    ready = []
+    for job in jobs:
+        try:
+            begun(job.folder)
+            ready.append(job)
+        except UserError as error:
+            ended(Outcome(job.number, 2, str(error)))
+    return ready
 
 
 def train_together(
@@ -57,15 +71,20 @@ def train_together(
         consoles = [held.enter_context(RunConsole(nobody)) for _ in jobs]
         entries = []
         for job, console in zip(jobs, consoles, strict=True):
-            begun(job.folder)
             judge = None if judges is None else judges(job)
             entries.append(Entry(job.config, job.folder, Session(console, stop, command, judge=judge)))
 
-        def left(place: int, how: Run | Exception) -> None:
-            ended(_outcome(jobs[place], how, stop.signal))
+        left = dict(enumerate(jobs))
+
+        def end(place: int, how: Run | Exception) -> None:
+            ended(_outcome(left.pop(place), how, stop.signal))
             consoles[place].close()
 
-        fit_stacked(entries, stop, left)
+        try:
+            fit_stacked(entries, stop, end)
+        except Exception as error:  # it broke for all that were left
+            for place in list(left):
+                end(place, error)
         return 0 if stop.signal is None else INTERRUPTED + stop.signal
 
 
@@ -87,8 +106,8 @@ def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None) ->
     traceback in its folder."""
     from nntrain.launch import train_composed
 
-    resumed = begun(job.folder)
     try:
+        resumed = begun(job.folder)
         composed = Composed(dict(job.config), {})
         run, status = train_composed(composed, command, resumed=resumed, silent=True, judge=judge)
     except UserError as error:
@@ -111,11 +130,15 @@ def failed(job: Job, error: Exception) -> Outcome:
 
 
 def begun(folder: Path) -> Path | None:
-    """The folder of a job that has a state to go on from; None for one that begins anew, in an empty folder."""
+    """The folder of a job that has a state to go on from; None for one that begins anew, in an empty folder.
+
+    UserError where another process trains in it, as one of a sweep that was killed may for a moment.
+    """
     if not folder.is_dir():
         return None
-    (folder / TRACEBACK).unlink(missing_ok=True)
-    if (folder / CONFIG).is_file() and next(folder.rglob(STATES), None) is not None:
-        return folder
-    shutil.rmtree(folder)
+    with locked(folder):
+        (folder / TRACEBACK).unlink(missing_ok=True)
+        if (folder / CONFIG).is_file() and next(folder.rglob(STATES), None) is not None:
+            return folder
+        shutil.rmtree(folder)
     return None

@@ -27,13 +27,13 @@ class Parallel(Launcher):
     """workers: how many at the same time; None: as many as there are GPUs, or cores."""
 
     def __init__(self, workers: int | None = None) -> None:
-        if workers is not None and workers < 1:
-            raise UserError(f"hydra.launcher.workers={workers}: must be a whole number of at least 1, or null")
         self._asked = workers
         self._workers: Workers | None = None
 
     def prepare(self) -> None:
-        """The workers import torch while the jobs are composed."""
+        """The workers import torch while the jobs are composed. UserError where there can be none."""
+        if self._asked is not None and self._asked < 1:
+            raise UserError(f"hydra.launcher.workers={self._asked}: must be a whole number of at least 1, or null")
         self._start(self.sweep.expected)
 
     def plan(self, jobs: Sequence[Job]) -> Plan:
@@ -78,11 +78,16 @@ class Parallel(Launcher):
         return self._workers
 
     def _settings(self) -> list[Setting]:
-        """Of every worker that there can be."""
-        found = [] if self.sweep.on_cpu else gpus()
-        count = self._asked or len(found) or cores()
+        """Of every worker that there can be. Jobs that name their GPU see all of them."""
+        named = {device for device in self.sweep.devices if ":" in device}
+        found = gpus() if self.on_gpus else []
+        count = self._asked or len(named) or len(found) or cores()
         threads = max(1, cores() // count)
-        return [Setting(threads, found[i % len(found)] if found else None) for i in range(count)]
+        return [Setting(threads, found[i % len(found)] if found and not named else None) for i in range(count)]
+
+    @property
+    def on_gpus(self) -> bool:
+        return not self.sweep.devices <= {"cpu", "mps"} and bool(gpus())
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nntrain.sweep.groups import partition, plan_words, units
+from nntrain.sweep.groups import MOST, MOST_ON_GPU, partition, plan_words, units
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Plan
 from nntrain.sweep.launchers.parallel import Parallel
@@ -15,4 +15,5 @@ class Stacked(Parallel):
 
     def plan(self, jobs: Sequence[Job]) -> Plan:
         groups = partition(jobs)
-        return Plan(units(groups, len(self._settings())), plan_words(groups))
+        most = MOST_ON_GPU if self.on_gpus else MOST
+        return Plan(units(groups, len(self._settings()), most), plan_words(groups))
