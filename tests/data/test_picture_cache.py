@@ -17,8 +17,11 @@ import torch
 from picture_lab import DIVIDED, fill, load, packed, picture, said, tree
 
 from nntrain.data.pictures import cache as picture_cache
+from nntrain.data.pictures import pool as picture_pool
 from nntrain.data.pictures import reading as picture_reading
+from nntrain.data.pictures import source as picture_source
 from nntrain.data.pictures.cache import HEADER, PIXELS, UNFINISHED
+from nntrain.data.pictures.layout import lay_out
 from nntrain.data.progress import watched
 
 
@@ -32,6 +35,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes decode, however few pictures there are, in chunks of three."""
     monkeypatch.setattr(picture_reading, "FEW_BYTES", 0)
+    monkeypatch.setattr("nntrain.data.pictures.files.FEW_BYTES", 0)
     monkeypatch.setattr(picture_reading, "cores", lambda: 2)
     monkeypatch.setattr("nntrain.data.pictures.files.CHUNK", 3)
 
@@ -102,6 +106,40 @@ def test_processes_decode_what_one_does(tmp_path: Path, kind: str, monkeypatch: 
     alone = load(path)
     assert together.fingerprint == alone.fingerprint
     assert torch.equal(together.train.inputs, alone.train.inputs)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The processes that were started."""
+    processes: list[subprocess.Popen[bytes]] = []
+    real = picture_pool.subprocess.Popen
+
+    def noted(*args: object, **settings: object) -> subprocess.Popen[bytes]:
+        processes.append(real(*args, **settings))  # type: ignore[call-overload]
+        return processes[-1]
+
+    monkeypatch.setattr(picture_pool.subprocess, "Popen", noted)
+    return processes
+
+
+@pytest.mark.usefixtures("in_processes")
+def test_processes_start_while_the_files_are_listed(
+    tmp_path: Path, started: list[subprocess.Popen[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = fill(tmp_path / "tree", tree("a", "b"))
+    before: list[int] = []
+    monkeypatch.setattr(picture_source, "lay_out", lambda *told: (before.append(len(started)), lay_out(*told))[1])
+    load(root)
+    load(root)
+    assert before == [2, 2]  # the second time there are pictures of that name, and none is started for nothing
+    assert len(started) == 2
+
+
+@pytest.mark.usefixtures("in_processes")
+def test_processes_that_have_nothing_to_do_are_ended(tmp_path: Path, started: list[subprocess.Popen[bytes]]) -> None:
+    root = fill(tmp_path / "tree", ["a/0.png", "1.png"])
+    assert "lies in no class folder" in said(root)
+    assert [process.returncode for process in started] == [-signal.SIGKILL] * 2
 
 
 @pytest.mark.usefixtures("in_processes")

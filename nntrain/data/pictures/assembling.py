@@ -16,7 +16,7 @@ from nntrain.data.splitting import Index, Shares, by_chance, check_class_sizes, 
 from nntrain.errors import UserError
 from nntrain.task import Task
 
-BLOCK = 64 << 20  # bytes of pixels that are looked at at once
+BLOCK = 8 << 20  # bytes of pixels that are looked at at once
 
 
 def picture_dataset(
@@ -148,23 +148,33 @@ def labels_note(kept: int, rows: int) -> str:
 
 def pixel_features(pixels: NDArray[np.uint8], rows: Index) -> PixelFeatures:
     """Size, and mean and standard deviation of each channel over the training pictures, on the pixels' scale."""
+    return features_of(count_levels(pixels, rows), pixels.shape[2], pixels.shape[3])
+
+
+def count_levels(pixels: NDArray[np.uint8], rows: Index | None = None) -> NDArray[np.int64]:
+    """How often each channel has each of the 256 levels, [C, 256], in some of the pictures or all."""
     _, channels, height, width = pixels.shape
-    histograms = np.zeros((channels, 256), dtype=np.int64)
+    counts = np.zeros((channels, 256), dtype=np.int64)
     most = max(1, BLOCK // (channels * height * width))
-    for start in range(0, len(rows), most):  # in blocks: no second copy of the pictures
-        block = pixels[rows[start : start + most]]
+    for start in range(0, len(pixels) if rows is None else len(rows), most):  # in blocks: no second copy of all
+        some = slice(start, start + most)
+        block = pixels[some if rows is None else rows[some]]
         for channel in range(channels):
             values = torch.from_numpy(np.ascontiguousarray(block[:, channel]).ravel())
             # NumPy's bincount would first widen every pixel to 8 bytes
-            histograms[channel] += torch.bincount(values, minlength=256).numpy()
-    mean, std = [], []
-    for histogram in histograms:
-        levels = np.arange(256)
-        center = float((histogram * levels).sum() / histogram.sum())
-        variance = float((histogram * (levels - center) ** 2).sum() / histogram.sum())
+            counts[channel] += torch.bincount(values, minlength=256).numpy()
+    return counts
+
+
+def features_of(counts: NDArray[np.int64], height: int, width: int) -> PixelFeatures:
+    """counts: see `count_levels`."""
+    mean, std, levels = [], [], np.arange(256)
+    for count in counts:
+        center = float((count * levels).sum() / count.sum())
+        variance = float((count * (levels - center) ** 2).sum() / count.sum())
         mean.append(center)
         std.append(variance**0.5 or 1.0)
-    return PixelFeatures(channels, height, width, tuple(mean), tuple(std))
+    return PixelFeatures(len(counts), height, width, tuple(mean), tuple(std))
 
 
 def check_labels(labels: NDArray[Any], classes: int, where: str) -> NDArray[np.int64]:

@@ -106,8 +106,20 @@ def key_of(*parts: Any) -> str:
 
 def folder_name(label: str, key: str) -> str:
     """What an entry is called: a word a person recognises, and its key."""
-    word = re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")[:60]
-    return f"{word or 'pictures'}-{key}"
+    return f"{_word(label)}-{key}"
+
+
+def has_any(label: str) -> bool:
+    """Whether anything is kept that is called so, whatever its key."""
+    named = re.compile(f"{re.escape(_word(label))}-[0-9a-f]+")
+    try:
+        return any(named.fullmatch(folder.name) for folder in pictures_dir().iterdir())
+    except OSError:
+        return False
+
+
+def _word(label: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", label).strip("-.")[:60] or "pictures"
 
 
 def find(name: str) -> Entry | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from nntrain.data.pictures.decoding import IMAGE_ENDINGS, Look, UnreadableError
-from nntrain.data.pictures.pool import CHUNK, CHUNK_BYTES, Chunk
+from nntrain.data.pictures.pool import CHUNK, CHUNK_BYTES, FEW_BYTES, Chunk
 from nntrain.data.pictures.worker import read_file, refuse_large
 from nntrain.errors import UserError
 
@@ -54,19 +54,24 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(ARCHIVE_ENDINGS)
 
 
-def list_folder(root: Path) -> Listing:
-    """Everything below a folder, in order of the names. A link to a folder that it lies in is not followed."""
-    listing = Listing()
+def list_folder(root: Path, many: Callable[[], None] | None = None) -> Listing:
+    """Everything below a folder, in order of the names. A link to a folder that it lies in is not followed.
+
+    many: called once, as soon as the pictures found take more bytes than one process had better decode.
+    """
+    listing, gathered = Listing(), 0
 
     def walk(folder: Path, prefix: str, above: tuple[tuple[int, int], ...]) -> None:
+        nonlocal many, gathered
         try:
             entries = list(os.scandir(folder))
         except OSError as error:
             raise UserError(f"{folder}: cannot be opened: {error.strerror or error}") from None
         for entry in entries:
-            name = prefix + entry.name
-            if entry.name.startswith("."):
+            own = entry.name
+            if own[0] == ".":
                 continue
+            name = prefix + own
             try:
                 if entry.is_dir():
                     about = entry.stat()
@@ -74,11 +79,15 @@ def list_folder(root: Path) -> Listing:
                     if place not in above:
                         listing.folders.append(name)
                         walk(folder / entry.name, f"{name}/", (*above, place))
-                elif is_picture(name):
+                elif is_picture(own):
                     about = entry.stat()
                     listing.names.append(name)
                     listing.sizes.append(about.st_size)
                     listing.times.append(about.st_mtime_ns)
+                    gathered += about.st_size
+                    if many is not None and gathered >= FEW_BYTES:
+                        many()
+                        many = None
                 else:
                     listing.others.append(name)
             except FileNotFoundError:

@@ -18,7 +18,10 @@ from nntrain.data.pictures.worker import decode_chunk
 from nntrain.data.progress import Progress
 from nntrain.errors import UserError
 
-CHUNK, CHUNK_BYTES = 512, 4 << 20  # pictures in one message, and the bytes of their files
+CHUNK, CHUNK_BYTES = (
+    256,
+    1 << 20,
+)  # pictures in one message, and the bytes of their files: at the end others wait for it
 FEW_BYTES = 2 << 20  # what is decoded sooner than a process starts
 MOST_WORKERS = 16
 REFRESH = 0.1  # seconds between two looks at how far it is
@@ -84,16 +87,65 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+class Crew:
+    """Processes that decode. They can be started before it is known what; none is left at the end of the `with`."""
+
+    def __init__(self) -> None:
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self, count: int) -> None:
+        """Have `count` of them."""
+        package = Path(__file__).resolve().parents[2]
+        path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
+        command = [sys.executable, "-P", "-m", "nntrain.data.pictures.worker"]
+        while len(self._processes) < count:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            )
+            self._processes.append(process)
+
+    @contextmanager
+    def at_work(self, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+        """`count` of them, each good for one task: they are ended after it."""
+        self.start(count)
+        try:
+            yield self._processes
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """Wherever they are."""
+        processes, self._processes = self._processes, []
+        for process in processes:
+            process.kill()
+        for process in processes:
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.end()
+
+
 def decode_all(
     chunks: Iterable[Chunk],
     target: Target,
     *,
     total: int | None,
+    crew: Crew,
     workers: int,
     patient: bool,
     progress: Progress | None = None,
 ) -> Decoded:
-    """Decode all chunks into the file, which is there; `workers` 0: in this process.
+    """Decode all chunks into the file, which is there, by `workers` processes of the crew; 0: in this process.
 
     patient: go on where a picture is broken; else stop soon after the first. What is no picture's own fault (another
     size than the first, colour where all were grey) always ends it. Raises UserError where a process dies.
@@ -115,7 +167,7 @@ def decode_all(
         return found
 
     waiting: queue.Queue[Chunk | None] = queue.Queue(2 * workers)
-    with _processes(target, workers) as processes:
+    with crew.at_work(workers) as processes:
         threads = [threading.Thread(target=_feed, args=(p, target, waiting, found), daemon=True) for p in processes]
         for thread in threads:
             thread.start()
@@ -185,31 +237,3 @@ def _feed(process: subprocess.Popen[bytes], target: Target, waiting: queue.Queue
             if chunk.contents is not None and isinstance(error := chunk.contents[problem[0]], UnreadableError):
                 problem[1:] = [error.kind, str(error)]
         found.add(chunk, problems, told["sums"])
-
-
-@contextmanager
-def _processes(target: Target, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Processes that wait for chunks; none of them is left at the end."""
-    package = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
-    command = [sys.executable, "-P", "-m", "nntrain.data.pictures.worker"]
-    processes: list[subprocess.Popen[bytes]] = []
-    try:
-        for _ in range(count):
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            )
-            processes.append(process)
-        yield processes
-    finally:
-        for process in processes:
-            process.kill()
-        for process in processes:
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    with suppress(BrokenPipeError):
-                        pipe.close()

@@ -16,7 +16,7 @@ from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.cache import Entry
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit, Look, UnreadableError, facts, pillow
 from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, Listing
-from nntrain.data.pictures.pool import FEW_BYTES, MOST_WORKERS, Decoded, Target, cores, decode_all
+from nntrain.data.pictures.pool import FEW_BYTES, MOST_WORKERS, Crew, Decoded, Target, cores, decode_all
 from nntrain.data.progress import watcher
 from nntrain.errors import UserError
 
@@ -51,10 +51,17 @@ class Pictures:
     entry: Entry
 
 
-def read_pictures(supply: Supply, wanted: Wanted, what: Path, key: str) -> Pictures:
+def start_early(crew: Crew, wanted: Wanted, what: Path) -> None:
+    """Start the processes that will decode, unless the cache may have the pictures: it has some by the same name."""
+    if not picture_cache.has_any(_label(what, wanted)):
+        crew.start(_workers())
+
+
+def read_pictures(supply: Supply, wanted: Wanted, what: Path, key: str, crew: Crew | None = None) -> Pictures:
     """The pictures of a supply, decoded if the cache does not have them.
 
     what: the folder or file that people know them by. key: tells their files from all others; the look is added to it.
+    crew: processes that were started ahead (see `start_early`), which the caller ends.
     Raises UserError for a picture that cannot be read, unless patient, and where sizes differ and none was asked for.
     """
     asked = asdict(wanted)
@@ -65,7 +72,8 @@ def read_pictures(supply: Supply, wanted: Wanted, what: Path, key: str) -> Pictu
     def build(file: Path) -> dict[str, Any]:
         nonlocal seconds
         began = time.monotonic()
-        about = _decoded(supply, wanted, what, file)
+        with crew or Crew() as ready:
+            about = _decoded(supply, wanted, what, file, ready)
         seconds = time.monotonic() - began
         return about
 
@@ -86,10 +94,14 @@ def _label(what: Path, wanted: Wanted) -> str:
     return f"{what.name.partition('.')[0]}{size}" + ("" if wanted.colour == "auto" else f"-{wanted.colour}")
 
 
-def _decoded(supply: Supply, wanted: Wanted, what: Path, file: Path) -> dict[str, Any]:
+def _workers() -> int:
+    return min(cores(), MOST_WORKERS)
+
+
+def _decoded(supply: Supply, wanted: Wanted, what: Path, file: Path, crew: Crew) -> dict[str, Any]:
     """Decode into the file; what the cache is to remember."""
     look, progress = _first_look(supply, wanted, what), watcher()
-    workers = 0 if supply.size < FEW_BYTES else min(cores(), MOST_WORKERS)
+    workers = 0 if supply.size < FEW_BYTES else _workers()
 
     def run(look: Look) -> Decoded:
         root = supply.root if isinstance(supply, FolderSupply) else what
@@ -97,6 +109,7 @@ def _decoded(supply: Supply, wanted: Wanted, what: Path, file: Path) -> dict[str
             supply.chunks(look),
             Target(file, picture_cache.HEADER, root, look),
             total=supply.total,
+            crew=crew,
             workers=workers,
             patient=wanted.patient,
             progress=progress,

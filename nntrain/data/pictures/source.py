@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,8 @@ from nntrain.data.pictures.copies import copies_notes, one_of_each, with_copies
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
 from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, is_archive, list_folder
 from nntrain.data.pictures.layout import SPLIT_OF_WORD, SPLITS, Layout, lay_out
-from nntrain.data.pictures.reading import Colour, Pictures, Wanted, read_pictures
+from nntrain.data.pictures.pool import Crew
+from nntrain.data.pictures.reading import Colour, Pictures, Wanted, read_pictures, start_early
 from nntrain.data.pictures.splits import GIB, in_memory, machine_memory, on_disk, statistics, streaming_note
 from nntrain.data.pictures.table import (
     PictureTable,
@@ -141,11 +143,12 @@ class FolderSource:
         if self.task not in ("auto", "classification"):
             raise UserError(f"data.task: folders are classes; {self.task} takes a CSV of path,label")
         if path.is_dir():
-            listing = list_folder(path)
-            layout = lay_out(listing.names, listing.folders, path, self.classes)
-            some = listing.chosen(layout.kept.tolist())
-            key = picture_cache.key_of("folder", str(path.resolve()), some.names, some.sizes, some.times)
-            pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key)
+            with Crew() as crew:
+                listing = list_folder(path, partial(start_early, crew, self.wanted, path))
+                layout = lay_out(listing.names, listing.folders, path, self.classes)
+                some = listing.chosen(layout.kept.tolist())
+                key = picture_cache.key_of("folder", str(path.resolve()), some.names, some.sizes, some.times)
+                pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key, crew)
             pictures.listing.others[:] = listing.others
             stored = np.arange(len(some.names))
         else:
@@ -250,12 +253,13 @@ class FolderSource:
             return Split(inputs[name], targets[torch.from_numpy(of)], streamed=streamed)
 
         seen = np.concatenate([train, parts["unlabelled"]]) if len(unlabelled) else train
+        held = [] if streamed else [inputs["train"], inputs["unlabelled"]]
         return assembled(
             split("train", rows.train),
             split("val", rows.val),
             split("test", rows.test) if len(rows.test) else None,
             task,
-            statistics(pictures, seen),
+            statistics(pictures, seen, held),
             _fingerprint(pictures, samples, targets),
             unlabelled=inputs["unlabelled"] if len(unlabelled) else None,
             fit=self.wanted.fit,

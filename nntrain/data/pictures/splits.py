@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from numpy.typing import NDArray
 
 from nntrain.data.dataset import PixelFeatures
 from nntrain.data.pictures import cache as picture_cache
-from nntrain.data.pictures.assembling import BLOCK, pixel_features
+from nntrain.data.pictures.assembling import BLOCK, count_levels, features_of
 from nntrain.data.pictures.reading import Pictures
 from nntrain.data.splitting import Index
 
@@ -22,7 +24,9 @@ GIB = 1 << 30
 
 def in_memory(pictures: Pictures, rows: Index) -> torch.Tensor:
     """uint8 [N, C, H, W] in memory."""
-    return torch.from_numpy(np.ascontiguousarray(pictures.pixels[rows]))
+    _, *shape = pictures.pixels.shape
+    flat = pictures.pixels.reshape(-1, math.prod(shape))  # of which `take` copies a row at once
+    return torch.from_numpy(np.take(flat, rows, axis=0).reshape(-1, *shape))
 
 
 def on_disk(pictures: Pictures, parts: dict[str, Index]) -> dict[str, torch.Tensor]:
@@ -60,12 +64,14 @@ def _in_order(pictures: Pictures, rows: Index) -> NDArray[np.uint8]:
     return picture_cache.opened(f"{entry.name}-{digest}", build)[1]
 
 
-def statistics(pictures: Pictures, rows: Index) -> PixelFeatures:
-    """Mean and standard deviation over some of the pictures, computed once."""
+def statistics(pictures: Pictures, rows: Index, held: Sequence[torch.Tensor] = ()) -> PixelFeatures:
+    """Mean and standard deviation over some of the pictures, computed once. held: these in memory, if they are."""
     digest = hashlib.blake2b(rows.tobytes(), digest_size=6).hexdigest()
+    _, _, *size = pictures.pixels.shape
 
     def compute() -> dict[str, Any]:
-        found = pixel_features(pictures.pixels, rows)
+        parts = [count_levels(part.numpy()) for part in held] or [count_levels(pictures.pixels, rows)]
+        found = features_of(np.sum(parts, axis=0), *size)
         return {"mean": found.mean, "std": found.std}
 
     known = pictures.entry.remember(f"statistics-{digest}", compute)

@@ -24,14 +24,22 @@ import numpy as np
 from nntrain.data.pictures.decoding import Look, UnreadableError, decode, pillow
 
 Problem = tuple[int, str, str]
+READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 def read_file(path: str | Path, look: Look) -> bytes:
     """The bytes of a picture's file. Raises UnreadableError; one that no allowed picture can fill is not read."""
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 (a Path each takes its time)
-            refuse_large(os.fstat(file.fileno()).st_size, look)
-            return file.read()
+        file = os.open(path, READ)  # half the time of a file object's, which is a tenth of what a small picture takes
+        try:
+            size = os.fstat(file).st_size
+            refuse_large(size, look)
+            content = os.read(file, size + 1)
+            while len(content) < size and (more := os.read(file, size - len(content))):
+                content += more
+            return content
+        finally:
+            os.close(file)
     except OSError as error:
         raise UnreadableError(f"cannot be opened: {error.strerror or error}") from None
 
@@ -57,9 +65,10 @@ def decode_chunk(
     pixels = np.zeros((len(names), look.channels, look.height, look.width), dtype=np.uint8)
     problems: list[Problem] = []
     given = iter(contents) if contents is not None else None
+    above = str(root)  # a Path would be made a text for every name
     for i, name in enumerate(names):
         try:
-            content = read_file(os.path.join(root, name), look) if given is None else next(given)  # noqa: PTH118
+            content = read_file(os.path.join(above, name), look) if given is None else next(given)  # noqa: PTH118
             if isinstance(content, UnreadableError):
                 raise content
             pixels[i] = decode(content, look, name)

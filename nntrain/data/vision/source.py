@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import zlib
 from collections.abc import Sequence
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 from tarfile import TarError
@@ -20,7 +21,8 @@ from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.assembling import picture_dataset
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
 from nntrain.data.pictures.files import FolderSupply, Listing, list_folder
-from nntrain.data.pictures.reading import Colour, Pictures, read_pictures
+from nntrain.data.pictures.pool import Crew
+from nntrain.data.pictures.reading import Colour, Pictures, read_pictures, start_early
 from nntrain.data.pictures.source import FolderSource, Samples
 from nntrain.data.pictures.table import PictureTable
 from nntrain.data.splitting import Shares
@@ -194,7 +196,10 @@ class _Listed(FolderSource):
         self.known = known
 
     def _from_tree(self, path: Path) -> tuple[Pictures, Samples]:
-        there = list_folder(path)
+        with Crew() as crew:
+            return self._listed(path, list_folder(path, partial(start_early, crew, self.wanted, path)), crew)
+
+    def _listed(self, path: Path, there: Listing, crew: Crew) -> tuple[Pictures, Samples]:
         listed = self.known.read(path, there.names)
         if not listed.names:
             raise UserError(f"data.root: '{path}' holds none of the data set's pictures")
@@ -213,7 +218,7 @@ class _Listed(FolderSource):
         rows = sorted({place[name] for name in names})
         some = Listing(*([of[i] for i in rows] for of in (there.names, there.sizes, there.times)))  # type: ignore[arg-type]
         key = picture_cache.key_of("files", str(path.resolve()), some.names, some.sizes, some.times)
-        pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key)
+        pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key, crew)
         stored = np.searchsorted(rows, [place[name] for name in names])
         splits = np.array(listed.splits)[kept]
         published = set(splits.tolist())
