@@ -20,7 +20,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     out]."""
     if weight.ndim == 2:
         return F.linear(x, weight, bias)
-    return torch.bmm(x, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), x, weight.mT)
+    # the transposed product: its gradient for the weights comes as they lie in memory
+    return (torch.bmm(weight, x.mT) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, x.mT)).mT
 
 
 def dropout(x: Tensor, rate: float | Drop, training: bool) -> Tensor:

@@ -37,12 +37,12 @@ class LabelLoss(Loss):
         raise NotImplementedError
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        return self.elements(outputs, targets, smoothing).mean(1)
+        return self.elements(outputs, targets, smoothing).mean(-1)
 
     def weighted(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
-        if weights is None or weights.ndim == 1:
+        if weights is None or weights.shape == targets.shape[:-1]:
             return super().weighted(outputs, targets, weights, smoothing)
-        return (self.elements(outputs, targets, smoothing) * weights).mean(1)
+        return (self.elements(outputs, targets, smoothing) * weights).mean(-1)
 
     def predictions(self, outputs: Tensor, task: Task) -> Tensor:
         return torch.sigmoid(outputs)

@@ -52,7 +52,7 @@ class Loss:
         """UserError where a target is outside what the loss is defined for."""
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        """[B, outputs], targets -> [B]."""
+        """[B, outputs], targets -> [B]; with a leading axis of members, all of them have it."""
         raise NotImplementedError
 
     def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
@@ -67,7 +67,7 @@ class Loss:
         return self.weighted(outputs, targets, weights, smoothing).mean()
 
     def weighted(self, outputs: Tensor, targets: Tensor, weights: Tensor | None, smoothing: float) -> Tensor:
-        """Every sample's loss times its weight, [B]."""
+        """Every sample's loss times its weight: [B] as `per_sample` gives it."""
         losses = self.per_sample(outputs, targets, smoothing)
         return losses if weights is None else losses * weights
 

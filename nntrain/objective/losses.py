@@ -28,9 +28,9 @@ class ClassificationLoss(Loss):
         return 1 if self.single_output and len(task.classes) == 2 else len(task.classes)
 
     def predictions(self, outputs: Tensor, task: Task) -> Tensor:
-        if outputs.shape[1] == 1:
-            return torch.sigmoid(torch.cat((-outputs, outputs), 1))
-        return torch.softmax(outputs, 1)
+        if outputs.shape[-1] == 1:
+            return torch.sigmoid(torch.cat((-outputs, outputs), -1))
+        return torch.softmax(outputs.mT, 1).mT if outputs.ndim == 3 else torch.softmax(outputs, 1)
 
     def link(self, predictions: Tensor, task: Task) -> Tensor:
         logs = predictions.float().clamp_min(torch.finfo(torch.float32).tiny).log()
@@ -44,7 +44,8 @@ class CrossEntropy(ClassificationLoss):
     single_output = False
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        return F.cross_entropy(outputs, targets, reduction="none", label_smoothing=smoothing)
+        by_class = outputs.mT if outputs.ndim == 3 else outputs  # torch wants the classes in axis 1
+        return F.cross_entropy(by_class, targets, reduction="none", label_smoothing=smoothing)
 
     def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         return F.cross_entropy(outputs, targets, label_smoothing=smoothing)
@@ -67,7 +68,7 @@ class BinaryCrossEntropy(ClassificationLoss):
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         y = soft_binary(targets, smoothing, outputs.dtype)
-        return F.binary_cross_entropy_with_logits(outputs.squeeze(1), y, reduction="none")
+        return F.binary_cross_entropy_with_logits(outputs.squeeze(-1), y, reduction="none")
 
     def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         return F.binary_cross_entropy_with_logits(outputs.squeeze(1), soft_binary(targets, smoothing, outputs.dtype))
@@ -89,16 +90,16 @@ class Focal(ClassificationLoss):
         return LabelFocal(self.gamma, self.class_weights) if task.is_multilabel else super().resolve(task)
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        logits = torch.cat((torch.zeros_like(outputs), outputs), 1) if outputs.shape[1] == 1 else outputs
-        log_p = F.log_softmax(logits, 1)
+        logits = torch.cat((torch.zeros_like(outputs), outputs), -1) if outputs.shape[-1] == 1 else outputs
+        log_p, own = F.log_softmax(logits, -1), targets.unsqueeze(-1)
         if not smoothing:
-            log_p = log_p.gather(1, targets.unsqueeze(1))
+            log_p = log_p.gather(-1, own)
         # Below the smallest step of float32 the power has no finite slope for gamma < 1.
         terms = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).eps) ** self.gamma * -log_p
         if not smoothing:
-            return terms.squeeze(1)
-        classes = logits.shape[1]
-        return ((1 - smoothing) * terms.gather(1, targets.unsqueeze(1)).squeeze(1)) + smoothing / classes * terms.sum(1)
+            return terms.squeeze(-1)
+        classes = logits.shape[-1]
+        return (1 - smoothing) * terms.gather(-1, own).squeeze(-1) + smoothing / classes * terms.sum(-1)
 
 
 class Hinge(ClassificationLoss):
@@ -110,11 +111,11 @@ class Hinge(ClassificationLoss):
     """
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        if outputs.shape[1] == 1:
-            return F.relu(1 - outputs.squeeze(1) * (2 * targets - 1))
-        own = targets.unsqueeze(1)
-        others = outputs.scatter(1, own, -math.inf).amax(1)
-        return F.relu(1 + others - outputs.gather(1, own).squeeze(1))
+        if outputs.shape[-1] == 1:
+            return F.relu(1 - outputs.squeeze(-1) * (2 * targets - 1))
+        own = targets.unsqueeze(-1)
+        others = outputs.scatter(-1, own, -math.inf).amax(-1)
+        return F.relu(1 + others - outputs.gather(-1, own).squeeze(-1))
 
 
 class RegressionLoss(Loss):
@@ -130,7 +131,7 @@ class RegressionLoss(Loss):
         raise NotImplementedError
 
     def per_sample(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        return self.elements(outputs, targets).mean(1)
+        return self.elements(outputs, targets).mean(-1)
 
     def mean(self, outputs: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         return self.elements(outputs, targets).mean()

@@ -6,7 +6,8 @@ Legend: M members, B samples in a batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,9 @@ from nntrain.training.step import Batch
 
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
+    from nntrain.models.network import Network
+
+ENTERED_BYTES = 2**28  # of inputs that are kept as the networks take them, at most; pictures are four times as large
 
 
 class Samples:
@@ -65,6 +69,23 @@ def _joined(tensors: Sequence[Tensor]) -> Tensor:
 
 def _alike(rows: Tensor, members: int) -> Tensor:
     return rows.unsqueeze(0).expand(members, *rows.shape)
+
+
+def entered(networks: Sequence[Network], splits: Sequence[Split]) -> list[Split] | None:
+    """The splits with what the networks' bodies take in place of the inputs, computed once, where that is always the
+    same (no embeddings) and small; else None. Splits that were the same still are."""
+    values = sum({id(split.inputs): split.inputs.numel() for split in splits}.values())
+    if any(True for network in networks for _ in network.input.parameters()) or 4 * values > ENTERED_BYTES:
+        return None
+    made: dict[Any, Tensor] = {}
+    found = []
+    for network, split in zip(networks, splits, strict=True):
+        constants = [buffer.cpu().numpy().tobytes() for buffer in network.input.buffers()]
+        key = (id(split.inputs), *constants)
+        if key not in made:
+            made[key] = network.enter(split.inputs)
+        found.append(replace(split, inputs=made[key]))
+    return found
 
 
 class Orders:

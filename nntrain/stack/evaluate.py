@@ -44,7 +44,7 @@ class Evaluation:
     def scores(self, part: Part, names: Sequence[str]) -> list[dict[str, float]]:
         """`loss` and the named metrics of every member of a part, whose samples are equally many; one sync."""
         parts = list(self._batches(part))
-        outputs = torch.cat(_outputs(part, parts), 1).float()
+        outputs = torch.cat([some.mT for some in _outputs(part, parts)], 2).mT.float()  # as the network lays them out
         targets = torch.cat([batch.targets for batch in parts], 1)
         weights = [batch.weights for batch in parts if batch.weights is not None]
         return scores_of(part, outputs, targets, torch.cat(weights, 1) if weights else None, names)

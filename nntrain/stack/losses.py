@@ -44,10 +44,9 @@ class StackedObjective:
         found = []
         for start, stop, objective in members:
             smoothing = objective.label_smoothing if smoothed else 0.0
-            flat, theirs = outputs[start:stop].flatten(0, 1), targets[start:stop].flatten(0, 1)
-            own = None if weights is None else weights[start:stop].flatten(0, 1)
-            losses = objective.criterion.weighted(flat, theirs, own, smoothing)
-            found.append(losses.view(stop - start, -1).mean(1))
+            own = None if weights is None else weights[start:stop]
+            losses = objective.criterion.weighted(outputs[start:stop], targets[start:stop], own, smoothing)
+            found.append(losses.mean(1))
         return found[0] if len(found) == 1 else torch.cat(found)
 
     def _weights(self, of_class: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
@@ -67,10 +66,7 @@ class StackedObjective:
         return self._in_units(targets, lambda o, rows: o.own_unit(rows))
 
     def _in_units(self, values: Tensor, convert: Callable[[Objective, Tensor], Tensor]) -> Tensor:
-        parts = []
-        for start, stop, objective in self.units:
-            found = convert(objective, values[start:stop].flatten(0, 1))
-            parts.append(found.view(stop - start, -1, *found.shape[1:]))
+        parts = [convert(objective, values[start:stop]) for start, stop, objective in self.units]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

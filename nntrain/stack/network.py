@@ -16,14 +16,21 @@ RATES = ("dropout", "input_dropout")  # attributes of modules that may differ be
 
 
 def stacked_network(
-    networks: Sequence[Network], params: StackedParameters, buffers: Mapping[str, Tensor], draws: Draws
+    networks: Sequence[Network],
+    params: StackedParameters,
+    buffers: Mapping[str, Tensor],
+    draws: Draws,
+    entered: bool,
 ) -> Network:
     """[M, B, ...] -> [M, B, outputs]: a copy of the first network that computes with the parameters of all.
 
     buffers: by name [M, ...], those that training moves. The others are constants of the data: one for all where all
-    members have the same, else stacked.
+    members have the same, else stacked. entered: whether it is given what the body takes.
     """
     network = deepcopy(networks[0])
+    if entered:
+        network.input = nn.Identity()
+        networks = [Network(network.input, other.body) for other in networks]
     for name, view in zip(params.names, params.views, strict=True):
         put(network, name, view)
     constants = [dict(other.named_buffers()) for other in networks]

@@ -28,11 +28,12 @@ class Stack:
     """Every member's own network, parameters, buffers and states are views of its row, so that whatever works on one
     training (saving, evaluating, locating a fault) works on a member at any time.
 
-    members: in the order of the rows. tensors: by name as in `TrainState.tensors`, [M, W] or [M, ...], those of the
+    members: in the order of the rows. entered: whether batches are what the networks' bodies take. tensors: by name as in `TrainState.tensors`, [M, W] or [M, ...], those of the
     optimizer left to `optimizer`.
     """
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[Member], entered: bool = False) -> None:
+        self.entered = entered
         self.members = list(members)
         self.layout = members[0].state.params
         states = [_tensors(member) for member in members]
@@ -107,7 +108,8 @@ class Part:
             for name, tensor in self.tensors.items()
             if name.startswith("buffers.")
         }
-        self.network = stacked_network([p.network for p in programs], self.params, buffers, self.draws)
+        networks = [program.network for program in programs]
+        self.network = stacked_network(networks, self.params, buffers, self.draws, stack.entered)
         noises = [program.input_noise for program in programs]
         self.noise = Noise(noises, self.draws, self.program.device) if any(noises) else None
         self.random = any(program.random for program in programs)

@@ -72,8 +72,7 @@ def train_step(
             bad = not_finite(losses, grads)
         else:
             found_inf.copy_(torch.maximum(found_inf, (~_finite(losses, grads)).float()))
-        kept = _set_aside(part, bad)
-        grads[bad] = 0.0
+        kept = _set_aside(part, bad, grads) if bad else []
         part.limits.on_gradients(flat, grads)
         part.optimizer.update(flat, grads, h, None if part.program.asks else found_inf)
         if not part.program.asks:
@@ -84,7 +83,6 @@ def train_step(
             part.tensors["average"].lerp_(flat, weights.unsqueeze(1))
         for tensor, rows in kept:
             tensor[bad] = rows
-        found_inf[bad] = 1.0
     return losses, bad
 
 
@@ -100,10 +98,10 @@ def _finite(losses: Tensor, grads: Tensor) -> Tensor:
     return grads.isfinite().all(1) & losses.isfinite()
 
 
-def _set_aside(part: Part, rows: list[int]) -> list[tuple[Tensor, Tensor]]:
-    """What an update would change of these members, to be put back."""
-    if not rows:
-        return []
+def _set_aside(part: Part, rows: list[int], grads: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """What an update would change of these members, to be put back; their gradients become 0."""
+    grads[rows] = 0.0
+    part.tensors["found_inf"][rows] = 1.0
     moved = [part.params.flat, *part.optimizer.tensors.values()]
     moved += [part.tensors["average"]] if "average" in part.tensors else []
     return [(tensor, tensor[rows]) for tensor in moved]

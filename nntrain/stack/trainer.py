@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
-from nntrain.stack.batches import Orders, Samples
+from nntrain.stack.batches import Orders, Samples, entered
 from nntrain.stack.evaluate import Evaluation
 from nntrain.stack.losses import criterion_of
 from nntrain.stack.member import Member
@@ -42,13 +42,17 @@ class StackedTrainer:
     def __init__(self, members: Sequence[Member], stop: Stop) -> None:
         assert all(member.loop.position == 0 for member in members), "a member inside an epoch is trained alone"
         members = sorted(members, key=_kind)
-        splits = [member.train for member in members]
+        networks = [member.program.network for member in members]
+        train = entered(networks, [member.train for member in members])
+        val = entered(networks, [member.val for member in members]) if train is not None else None
         few = [drawn_of(m.train, min(len(m.val), PROBE), m.course.seed) for m in members]
-        self.stack = Stack(members)
+        self.stack = Stack(members, val is not None)
         self.stop = stop
-        self.samples = Samples(splits)
-        self.val = Evaluation([member.val for member in members], [None] * len(members))
-        self.probe = Evaluation(splits, few)
+        if train is None or val is None:
+            train, val = [member.train for member in members], [member.val for member in members]
+        self.samples = Samples(train)
+        self.val = Evaluation(val, [None] * len(members))
+        self.probe = Evaluation(train, few)
         self.in_step = len({(member.loop.step, len(member.train)) for member in members}) == 1
         self.orders: Orders
         self.losses: Tensor  # float32 [steps of the epoch, M]
