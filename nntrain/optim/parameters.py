@@ -27,6 +27,7 @@ class Parameters:
         self.names = tuple(name for name, _ in ordered)
         self.views = [p for _, p in ordered]
         self.shapes = [p.shape for p in self.views]
+        self._strides = [tuple(shape[i + 1 :].numel() for i in range(len(shape))) for shape in self.shapes]
         self.weights = sum(p.ndim >= 2 for p in self.views)
         self.offsets: list[int] = []
         end = 0
@@ -57,8 +58,9 @@ class Parameters:
     def split(self, vector: Tensor) -> list[Tensor]:
         """Views of another vector (a moment, an average) of the same layout, one per parameter; of vectors [..., P],
         views [..., *shape]."""
-        spans, lead = zip(self.offsets, self.shapes, strict=True), vector.shape[:-1]
-        return [vector.narrow(-1, start, shape.numel()).view(lead + shape) for start, shape in spans]
+        lead, across, begin = vector.shape[:-1], vector.stride()[:-1], vector.storage_offset()
+        spans = zip(self.offsets, self.shapes, self._strides, strict=True)
+        return [vector.as_strided(lead + shape, across + stride, begin + at) for at, shape, stride in spans]
 
     def rebind(self, flat: Tensor) -> None:
         """Let another vector [P] that holds the same be the storage."""
