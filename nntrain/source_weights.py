@@ -23,6 +23,7 @@ from nntrain.training.checkpoint import BEST, load_model
 from nntrain.training.thaw import Stage, Thawing
 
 WHERE = "model.init_from"
+SWEEP = "sweep.json"  # in the folder of a sweep
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,8 @@ def _published(name: str, network: Network) -> Source:
 
 
 def model_path(path: Path) -> Path:
-    """The model file that a path stands for: itself, the best model of a run folder, or of the best fold of one."""
+    """The model file that a path stands for: itself, the best model of a run folder, of the best fold of one, or of a
+    sweep."""
     if not path.is_dir():
         return path
     if (path / BEST).is_file():
@@ -218,4 +220,6 @@ def model_path(path: Path) -> Path:
     inner = sorted(path.rglob(BEST), key=lambda found: found.stat().st_mtime)
     guess = inner[-1].parent if inner else nearest(path.name, [p.name for p in path.parent.iterdir() if p != path])
     hint = f"; did you mean '{guess}'?" if guess else ""
+    if (path / SWEEP).is_file():
+        hint = f" (it is a sweep whose jobs do not compete, or none of them has a model{hint})"
     raise UserError(f"checkpoint: {path} has no {BEST}{hint}")

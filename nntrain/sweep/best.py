@@ -22,6 +22,7 @@ def link_best(folder: Path, run: Path) -> Path:
     source, target = run / BEST, folder / BEST
     temporary = folder / f".{BEST}.{secrets.token_hex(4)}.tmp"
     try:
+        source.stat()  # a symbolic link to nothing would be made without a word
         if not (_linked(_hard, source, temporary) or _linked(_symbolic, source, temporary)):
             shutil.copyfile(source, temporary)
         temporary.replace(target)
