@@ -152,7 +152,8 @@ class StackedOptimizer:
         table = np.empty((len(numbers), self.members), dtype=np.float32)
         for row, number in zip(table, numbers, strict=True):
             row[:] = number
-        return torch.from_numpy(table).to(self.params.flat.device)
+        device = self.params.flat.device
+        return torch.from_numpy(table).to(device, non_blocking=device.type == "cuda")  # staged: nothing is waited for
 
 
 def _is_number(value: object) -> bool:
