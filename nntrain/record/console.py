@@ -101,7 +101,7 @@ class RunConsole:
         self._say(lambda page: [heading(name, page), *facts(pairs, page)])
 
     def epoch_begin(self, epoch: int, steps: int) -> None:
-        """epoch: 1, 2, ... steps: how many this epoch has."""
+        """epoch: 1, 2, ... steps: how many this epoch has; 0 where nobody counts them."""
         now = time.perf_counter()
         if not self._first_epoch:
             self._first_epoch, self._started = epoch, now
@@ -218,11 +218,8 @@ class RunConsole:
             left = f"{duration(self._seconds_left(part))} left" if part or self._epoch > self._first_epoch else ""
             total = (self._epoch - 1 + part) / self._epochs if self._epochs else 0.0
             width = len(f"{max(self._epochs, self._steps):,}")
-            lines += [
-                Text(""),
-                self._bar("epoch", self._epoch, self._epochs, total, left, width),
-                self._bar("batch", self.done, self._steps, part, "", width),
-            ]
+            lines += [Text(""), self._bar("epoch", self._epoch, self._epochs, total, left, width)]
+            lines += [self._bar("batch", self.done, self._steps, part, "", width)] if self._steps else []
         return Text("\n", no_wrap=True, overflow="crop").join(lines)
 
     def _seconds_left(self, part: float) -> float:

@@ -7,10 +7,9 @@ share data and splits; weights, order of samples, dropout, noise and augmentatio
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from math import nan
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from rich.text import Text
 
 from nntrain.checks import check_link
 from nntrain.data.dataset import Dataset
+from nntrain.errors import UserError
 from nntrain.experiment import Experiment, build_experiment, load_data
 from nntrain.folder import (
     CONFIG,
@@ -30,6 +30,7 @@ from nntrain.folder import (
     write_config,
     write_setup,
 )
+from nntrain.objective.metrics import METRICS
 from nntrain.objective.objective import Objective
 from nntrain.predictor import build_predictor
 from nntrain.record.files import WriteError, write_json
@@ -37,15 +38,20 @@ from nntrain.record.layout import Page, facts, grid, heading
 from nntrain.record.lock import locked
 from nntrain.record.metrics_log import MetricsLog, read_metrics
 from nntrain.record.result import next_commands as next_lines
+from nntrain.record.side_by_side import SideBySide, mean_row
 from nntrain.record.words import duration, number, plural
 from nntrain.seeding import derive
+from nntrain.sweep.groups import alone_because
 from nntrain.training.checkpoint import BEST, ENSEMBLE, LAST, load_model, save_model
 from nntrain.training.course import Interrupted
+from nntrain.training.diagnose import NonFiniteError
+from nntrain.training.state import LoopState
 from nntrain.verbs.finish import draw_predictions, next_commands
 from nntrain.verbs.folds import means
 from nntrain.verbs.pretrain import build_pretraining, finished, fit_parts, has_parts, pretrains
 from nntrain.verbs.run import SPLITS, Run, Session
-from nntrain.verbs.training import check_unchanged, resume_training, train
+from nntrain.verbs.stacked import Entry, fit_stacked
+from nntrain.verbs.training import check_unchanged, header, resume_training, train
 
 Config = Mapping[str, Any]
 Result = dict[str, Any]
@@ -74,7 +80,7 @@ def fit_ensemble(config: Config, folder: Path | None, session: Session) -> Run:
             write_config(folder, config)
         session.console.log.open(folder / "log.txt")
         try:
-            results, trained = _members(config, dataset, folder, session)
+            results, trained = _members(whole, dataset, folder, session)
         except Interrupted:
             raise Interrupted(folder) from None
         if not trained and (folder / RESULT).is_file() and (result := read_json(folder / RESULT)).get("val"):
@@ -91,19 +97,73 @@ def member_config(config: Config, i: int) -> dict[str, Any]:
     return {**config, "name": named, "seed": derive(config["seed"], "member", i), "ensemble": 1, "run_dir": None}
 
 
-def _members(config: Config, dataset: Dataset, folder: Path, session: Session) -> tuple[list[Result], bool]:
+def _members(whole: Experiment, dataset: Dataset, folder: Path, session: Session) -> tuple[list[Result], bool]:
     """The results of all members, and whether any of them was trained now."""
-    results, trained = [], False
-    for i in range(config["ensemble"]):
-        own, part = member_config(config, i), folder / f"{MEMBER}{i}"
+    results: dict[int, Result] = {}
+    wanted: dict[int, Config] = {}
+    for i in range(whole.config["ensemble"]):
+        own, part = member_config(whole.config, i), folder / f"{MEMBER}{i}"
         if (done := finished(part)) and not _asks_for_more(own, part):
-            results.append(done)
-            continue
+            results[i] = done
+        else:
+            wanted[i] = own
+    together = len(wanted) > 1 and alone_because(member_config(whole.config, 0)) is None
+    ended = _side_by_side if together else _one_by_one
+    results |= ended(wanted, whole, dataset, folder, session)
+    return [results[i] for i in sorted(results)], bool(wanted)
+
+
+def _side_by_side(
+    wanted: Mapping[int, Config], whole: Experiment, dataset: Dataset, folder: Path, session: Session
+) -> dict[int, Result]:
+    """Members trained as one program; the screen shows their mean. One that fails does not stop the others."""
+    console, monitor, numbers = session.console, whole.course.stopping.monitor, list(wanted)
+    said = header(whole, folder, LoopState())
+    model, parameters = f"{len(numbers)} x {said['model']}", said["parameters"] * len(numbers)
+    console.start(**{**said, "model": model, "parameters": parameters})
+    for note in whole.notes:
+        console.note(note)
+    screen = SideBySide(console, f"val_{monitor}", METRICS[monitor].direction == "min")
+    names = {i: f"member {i + 1}" for i in numbers}
+    found: dict[int, Run | Exception] = {}
+
+    def ended(place: int, how: Run | Exception) -> None:
+        found[numbers[place]] = how
+        screen.left(names[numbers[place]])
+
+    fit_stacked(
+        [
+            Entry(own, folder / f"{MEMBER}{i}", replace(session, console=screen.screen(names[i])), None, dataset, True)
+            for i, own in wanted.items()
+        ],
+        session.stop,
+        ended,
+    )
+    for i, how in found.items():
+        if isinstance(how, Exception) and not isinstance(how, Interrupted):
+            raise _of_member(i, how)
+    if session.stop.signal is not None:
+        raise Interrupted(folder)
+    return {i: how.result for i, how in found.items() if isinstance(how, Run)}
+
+
+def _one_by_one(
+    wanted: Mapping[int, Config], whole: Experiment, dataset: Dataset, folder: Path, session: Session
+) -> dict[int, Result]:
+    results = {}
+    for i, own in wanted.items():
         if session.stop.signal is not None:
             raise Interrupted(folder)
-        results.append(_one(own, dataset, part, session).result)
-        trained = True
-    return results, trained
+        try:
+            results[i] = _one(own, dataset, folder / f"{MEMBER}{i}", session).result
+        except NonFiniteError as error:
+            raise _of_member(i, error) from None
+    return results
+
+
+def _of_member(i: int, error: Exception) -> Exception:
+    """The same error, saying which member's it is."""
+    return type(error)(f"member {i + 1}: {error}") if isinstance(error, UserError) else error
 
 
 def _asks_for_more(config: Config, part: Path) -> bool:
@@ -187,17 +247,10 @@ def combine(results: Sequence[Result], scores: Mapping[str, Mapping[str, float]]
 
 
 def mean_history(folder: Path, count: int) -> list[dict[str, float]]:
-    """A row per epoch with the mean over the `members` that were still training in it; `step` is the furthest,
-    `seconds` are of all."""
+    """A row per epoch: the mean over the `members` that were still training in it."""
     logs = [read_metrics(folder / f"{MEMBER}{i}" / "metrics.csv") for i in range(count)]
-    rows = []
-    for epoch in range(max(map(len, logs))):
-        here = [log[epoch] for log in logs if len(log) > epoch]
-        values = {name: [nan if (v := row[name]) is None else float(v) for row in here] for name in here[0]}
-        row = {name: fmean(numbers) for name, numbers in values.items()}
-        row |= {"epoch": epoch + 1, "step": int(max(values["step"])), "seconds": sum(values["seconds"])}
-        rows.append({**row, "members": len(here)})
-    return rows
+    epochs = max(map(len, logs))
+    return [mean_row([log[epoch] for log in logs if len(log) > epoch]) for epoch in range(epochs)]
 
 
 def _plot(history: Sequence[Mapping[str, float]], monitor: str, draw: Callable[[Path], None], to: Path) -> None:

@@ -87,7 +87,8 @@ class _Stacking:
             stacked = {place: one for place, one in begun.items() if place not in alone}
             if len(stacked) < 2:
                 alone, stacked = begun, {}
-            self.train_stacked(stacked)
+            if stacked:
+                self.train_stacked(stacked)
             for place, training in alone.items():
                 with self.failing(place):
                     self.ended(place, training.run())

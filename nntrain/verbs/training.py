@@ -140,7 +140,7 @@ def prepare(
     """Say what comes before the first step. losses: of the steps already done in the epoch under way."""
     console, dataset = session.console, experiment.dataset
     console.log.open(folder / "log.txt")
-    console.start(**_header(experiment, folder, loop))
+    console.start(**header(experiment, folder, loop))
     for note in experiment.notes:
         console.note(note)
     console.tell(lambda page: beginning_table(experiment.beginning.table, page))
@@ -191,7 +191,7 @@ def cache_features(experiment: Experiment, folder: Path) -> str:
     return f"only the head trains: features of {plural(count, 'sample')} computed once, in {took}"
 
 
-def _header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, Any]:
+def header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, Any]:
     """What is said before the first step."""
     config, dataset, course, task = experiment.config, experiment.dataset, experiment.course, experiment.task
     splits = {"train": dataset.train, "val": dataset.val, "test": dataset.test}

@@ -47,6 +47,13 @@ def test_sample_weights_weigh_all_labels_of_a_sample():
     torch.testing.assert_close(Objective(TASK, LOSSES["auto"]()).loss(OUTPUTS, Y, WEIGHTS), (each * WEIGHTS).mean())
 
 
+@pytest.mark.parametrize("name", ["binary_cross_entropy", "focal"])
+def test_the_link_gives_outputs_that_predict_the_same(name):
+    objective = Objective(TASK, LOSSES[name]())
+    torch.testing.assert_close(objective.link(objective.predictions(OUTPUTS)), OUTPUTS, rtol=1e-4, atol=1e-5)
+    assert objective.loss(objective.link(1 - Y), Y).isfinite()
+
+
 def test_smoothed_labels_are_drawn_towards_one_half_in_training_alone():
     objective = Objective(TASK, LOSSES["auto"](), label_smoothing=0.2)
     soft = Y * 0.8 + 0.1

@@ -74,6 +74,26 @@ def test_predictions_are_probabilities_of_all_classes_or_values(name, task):
 
 
 @pytest.mark.parametrize(("name", "task"), SERVED)
+def test_the_link_gives_outputs_that_predict_the_same_at_the_same_loss(name, task):
+    loss = LOSSES[name]().resolve(TASKS[task])
+    outputs, targets = batch(loss, TASKS[task])
+    predictions = loss.predictions(outputs, TASKS[task])
+    linked = loss.link(predictions, TASKS[task])
+    assert (linked.shape, linked.dtype) == (outputs.shape, torch.float32)
+    torch.testing.assert_close(loss.predictions(linked, TASKS[task]), predictions, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(loss(linked, targets), loss(outputs, targets), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "task"), SERVED)
+def test_the_loss_of_a_certain_mistake_is_finite(name, task):
+    loss = LOSSES[name]().resolve(TASKS[task])
+    predictions = torch.zeros(4, len(TASKS[task].classes) or 2)
+    predictions[:, 0] = 1.0
+    targets = torch.ones(4, dtype=torch.int64) if TASKS[task].is_classification else torch.ones(4, 2)
+    assert loss(loss.link(predictions, TASKS[task]), targets).isfinite()
+
+
+@pytest.mark.parametrize(("name", "task"), SERVED)
 def test_half_a_thousand_steps_on_the_outputs_themselves_reach_the_targets(name, task):
     loss = LOSSES[name]().resolve(TASKS[task])
     outputs, targets = batch(loss, TASKS[task])

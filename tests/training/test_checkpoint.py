@@ -132,6 +132,11 @@ def rewritten(model: Path, name: str, **metadata: str) -> Path:
     return path
 
 
+def test_a_single_number_out_of_a_larger_tensor_is_saved(tmp_path: Path) -> None:
+    save_model(tmp_path / "one.safetensors", {"w": torch.arange(6.0).view(2, 3)[:1, 1]}, {})
+    assert load_model(tmp_path / "one.safetensors")[0]["w"].tolist() == [1.0]
+
+
 def test_a_newer_format_is_refused(model: Path) -> None:
     said = refusal(rewritten(model, "newer.safetensors", format="3"))
     assert "has format 3, written by a newer nntrain; this one reads up to format 2: upgrade nntrain" in said

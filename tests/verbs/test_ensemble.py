@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -14,14 +15,16 @@ import polars as pl
 import pytest
 import torch
 import yaml
-from lab import Lab
+from lab import TINY, Lab
 from numpy.typing import NDArray
 from safetensors import safe_open
 
 from nntrain.cli import main
 from nntrain.errors import UserError
 from nntrain.predictor import Predictor, load
+from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.checkpoint import ENSEMBLE, load_model, save_model
+from nntrain.training.diagnose import NonFiniteError
 from nntrain.verbs.check import check_words
 from nntrain.verbs.evaluate import evaluate_words
 from nntrain.verbs.predict import predict_words
@@ -30,9 +33,24 @@ from nntrain.verbs.run import Run
 INPUTS = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
 
 
+THREE = ("ensemble=3", "epochs=2")
+ALONE = ("augment=table", "augment.noise=0.1")  # by which members train one after another
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lab, Run]:
+    """An ensemble of three, for tests that change nothing of it, and what was said as it trained."""
+    folder = tmp_path_factory.mktemp("three")
+    (folder / "tiny.yaml").write_text(TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        lab = Lab(folder)
+        return lab, lab.fit(*THREE)
+
+
 @pytest.fixture
-def three(lab: Lab) -> Run:
-    return lab.fit("ensemble=3", "epochs=2")
+def three(shared: tuple[Lab, Run]) -> Run:
+    return shared[1]
 
 
 def members(run: Run) -> list[Predictor]:
@@ -53,8 +71,9 @@ def test_each_member_is_the_run_that_its_own_config_repeats(lab: Lab, three: Run
     assert len({result["val"]["loss"] for result in own}) == 3
     names = {path.name for path in (three.dir / "member_1").iterdir()}
     assert {"best.safetensors", "config.yaml", "environment.json", "last", "log.txt", "metrics.csv"} < names
-    alone = lab.fit(f"seed={yaml.safe_load((three.dir / 'member_1/config.yaml').read_text())['seed']}", "epochs=2")
-    assert alone.result["test"] == own[1]["test"]
+    saved = yaml.safe_load((three.dir / "member_1/config.yaml").read_text())
+    alone = lab.fit(f"seed={saved['seed']}", f"epochs={saved['epochs']}")
+    assert alone.result["test"] == pytest.approx(own[1]["test"], rel=1e-4)
     assert {load(three.dir / f"member_{i}").fingerprint for i in range(3)} == {load(three.dir).fingerprint}
 
 
@@ -126,12 +145,18 @@ def test_the_result_is_that_of_the_mean_beside_that_of_the_mean_member(three: Ru
         assert result["members"]["test_std"][name] == pytest.approx(stdev(values))
 
 
-def test_the_screen_shows_both(lab: Lab, three: Run) -> None:
-    table = lab.said.getvalue().partition("ensemble of 3 networks")[2].splitlines()
+def test_the_screen_shows_both(shared: tuple[Lab, Run]) -> None:
+    lab, run = shared
+    said = lab.said.getvalue()
+    assert "3 x mlp 2-8-3, 153 parameters" in said
+    table = said.partition("ensemble of 3 networks")[2].splitlines()
     assert table[1].split() == ["val", "mean", "member", "test", "mean", "member"]
     assert [table[2].split()[i] for i in (0, 3, 7)] == ["loss", "±", "±"]
-    assert f"nntrain eval {three.dir.relative_to(lab.folder)}" in lab.said.getvalue()
-    assert lab.said.getvalue().count("nntrain eval") == 1, "what to do next is said once, of the whole"
+    assert f"nntrain eval {run.dir.relative_to(lab.folder)}" in said
+    assert said.count("nntrain eval") == 1, "what to do next is said once, of the whole"
+    epochs = said.partition("samples/s")[2].splitlines()[1:3]
+    losses = [row["train_loss"] for row in run.metrics]
+    assert [float(line.split()[1]) for line in epochs] == pytest.approx(losses, abs=1e-4)
 
 
 def table(folder: Path) -> list[dict[str, str]]:
@@ -169,42 +194,63 @@ def test_eval_gives_the_very_figures_of_fit(lab: Lab, words: list[str]) -> None:
         assert said["members"] == 2
 
 
-def test_eval_says_what_it_is_of(lab: Lab, three: Run) -> None:
+def test_eval_says_what_it_is_of(three: Run) -> None:
     said = io.StringIO()
     evaluate_words({"checkpoint": str(three.dir)}, said)
     assert "ensemble of 3 networks: the metrics are those of their mean prediction" in " ".join(said.getvalue().split())
 
 
-def test_stopped_and_resumed_it_is_what_it_would_have_been(lab: Lab, three: Run) -> None:
-    stopped = lab.fit("ensemble=3", "epochs=2", stop_at=3)  # in the first member
+def test_stopped_and_resumed_it_is_what_it_would_have_been(lab: Lab) -> None:
+    through = lab.fit(*THREE, *ALONE)
+    stopped = lab.fit(*THREE, *ALONE, stop_at=3)  # in the first member
     again = lab.resume(stopped.dir, stop_at=2)  # which goes on after its step 3, so in the second
     assert (stopped.stopped, again.stopped) == ("stopped", "stopped")
     assert [folder.name for folder in sorted(stopped.dir.glob("member_*"))] == ["member_0", "member_1"]
     resumed = lab.resume(stopped.dir)
-    assert all(resumed.result[key] == three.result[key] for key in ("train", "val", "test", "members"))
-    (a, _), (b, _) = load_model(resumed.best), load_model(three.best)
+    assert all(resumed.result[key] == through.result[key] for key in ("train", "val", "test", "members"))
+    (a, _), (b, _) = load_model(resumed.best), load_model(through.best)
     assert all(torch.equal(a[name], b[name]) for name in a)
 
 
-def test_finished_members_are_left_and_one_that_is_missing_is_trained(lab: Lab, three: Run) -> None:
-    kept = (three.dir / "member_0" / "best.safetensors").stat().st_mtime_ns
-    for path in sorted((three.dir / "member_2").rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
-    before = three.result["test"]
-    assert lab.resume(three.dir).result["test"] == before
-    assert (three.dir / "member_0" / "best.safetensors").stat().st_mtime_ns == kept
+def test_stopped_side_by_side_all_members_go_on(lab: Lab, three: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = StackedTrainer.begin_epoch
+
+    def stopping(self: StackedTrainer) -> None:
+        self.stop.signal = 2 if self.members[0].loop.epoch == 2 else None
+        begin(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StackedTrainer, "begin_epoch", stopping)
+        stopped = lab.fit(*THREE)
+    assert stopped.stopped
+    assert not (stopped.dir / "best.safetensors").exists()
+    assert lab.resume(stopped.dir).result["test"] == pytest.approx(three.result["test"], rel=1e-4)
+
+
+def test_finished_members_are_left_and_one_that_is_missing_is_trained(lab: Lab) -> None:
+    run = lab.fit(*THREE)
+    kept = (run.dir / "member_0" / "best.safetensors").stat().st_mtime_ns
+    shutil.rmtree(run.dir / "member_2")
+    assert lab.resume(run.dir).result["test"] == pytest.approx(run.result["test"], rel=1e-4)
+    assert (run.dir / "member_0" / "best.safetensors").stat().st_mtime_ns == kept
     lab.said.truncate(0)
-    assert lab.resume(three.dir).result["test"] == before
+    assert lab.resume(run.dir).result["test"] == pytest.approx(run.result["test"], rel=1e-4)
     assert "is finished: all 3 members done; nothing was trained" in " ".join(lab.said.getvalue().split())
 
 
-def test_more_epochs_are_for_every_member(lab: Lab, three: Run) -> None:
-    longer = lab.resume(three.dir, "epochs=3")
+def test_more_epochs_are_for_every_member(lab: Lab) -> None:
+    longer = lab.resume(lab.fit(*THREE).dir, "epochs=3")
     assert longer.result["epochs_run"] == 9
-    assert longer.result["test"] == lab.fit("ensemble=3", "epochs=3").result["test"]
+    assert longer.result["test"] == pytest.approx(lab.fit("ensemble=3", "epochs=3").result["test"], rel=1e-4)
 
 
-def test_a_member_is_no_run_to_go_on_with(lab: Lab, three: Run, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("words", [(), ALONE], ids=["side by side", "one by one"])
+def test_a_member_that_is_not_finite_is_named(lab: Lab, words: tuple[str, ...]) -> None:
+    with pytest.raises(NonFiniteError, match=r"^member 1: epoch 1, step \d"):
+        lab.fit("ensemble=2", "optimizer=sgd", "optimizer.lr=1e30", *words)
+
+
+def test_a_member_is_no_run_to_go_on_with(three: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", f"resume={three.dir}/member_1"]) == 2
     assert f"member_1 is one member of a run; go on with all of it: nntrain fit resume={three.dir}" in (
         capsys.readouterr().err
@@ -231,11 +277,11 @@ def test_the_file_holds_every_member_along_the_first_axis(three: Run) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 2, 4])
-def test_a_file_that_lists_other_members_than_it_has_is_damaged(three: Run, count: int) -> None:
+def test_a_file_that_lists_other_members_than_it_has_is_damaged(three: Run, tmp_path: Path, count: int) -> None:
     tensors, about = load_model(three.best)
-    save_model(three.best, tensors, {**about, "members": [{}] * count}, ENSEMBLE)
+    save_model(tmp_path / "odd.safetensors", tensors, {**about, "members": [{}] * count}, ENSEMBLE)
     with pytest.raises(UserError, match=f"is damaged: it lists {count} members, and its weights are not of so many"):
-        load(three.dir)
+        load(tmp_path / "odd.safetensors")
 
 
 @pytest.fixture

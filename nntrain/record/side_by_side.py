@@ -1,0 +1,81 @@
+"""The screen of runs that train side by side: a line per epoch with the mean over those that are still training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from nntrain.record.console import RunConsole
+
+
+class SideBySide:
+    """console: of all of them, whose header is said. monitor: the column of their rows that says which epoch is best;
+    low: whether its lowest value is."""
+
+    def __init__(self, console: RunConsole, monitor: str, low: bool) -> None:
+        self.console = console
+        self.monitor = monitor
+        self.sign = 1 if low else -1
+        self._at: dict[str, int] = {}  # the last epoch of each that still trains
+        self._rows: dict[int, list[Mapping[str, Any]]] = {}  # by epoch
+        self._begun = 0
+        self._best = math.inf
+
+    def screen(self, name: str) -> RunConsole:
+        """The display of one of them, which itself only writes its log. name: before its warnings."""
+        return _One(self, name)
+
+    def begin(self, name: str, epoch: int) -> None:
+        self._at[name] = epoch - 1
+        if epoch > self._begun:
+            self._begun = epoch
+            self.console.epoch_begin(epoch, 0)
+
+    def end(self, name: str, row: Mapping[str, Any]) -> None:
+        self._at[name] = int(row["epoch"])
+        self._rows.setdefault(self._at[name], []).append(row)
+        self._show()
+
+    def left(self, name: str) -> None:
+        """It trains no more, whatever the reason."""
+        self._at.pop(name, None)
+        self._show()
+
+    def _show(self) -> None:
+        """The epochs that all have ended which still train."""
+        ended = min(self._at.values(), default=self._begun)
+        for epoch in sorted(epoch for epoch in self._rows if epoch <= ended):
+            row = mean_row(self._rows.pop(epoch))
+            value = self.sign * row[self.monitor]
+            self.console.epoch_end(row, value < self._best)
+            self._best = value if value < self._best else self._best
+
+
+class _One(RunConsole):
+    def __init__(self, all_of_them: SideBySide, name: str) -> None:
+        super().__init__(silent=True)
+        self.all_of_them = all_of_them
+        self.name = name
+
+    def epoch_begin(self, epoch: int, steps: int) -> None:
+        super().epoch_begin(epoch, steps)
+        self.all_of_them.begin(self.name, epoch)
+
+    def epoch_end(self, row: Mapping[str, Any], best: bool) -> None:
+        super().epoch_end(row, best)
+        self.all_of_them.end(self.name, row)
+
+    def warn(self, text: str) -> None:
+        super().warn(text)
+        self.all_of_them.console.warn(f"{self.name}: {text}")
+
+
+def mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Of rows of `metrics.csv` of the same epoch the mean of each column, and how many they are as `members`; but the
+    furthest `step`, and the `seconds` of all."""
+    values = {name: [math.nan if row[name] is None else row[name] for row in rows] for name in rows[0]}
+    row: dict[str, float] = {name: fmean(numbers) for name, numbers in values.items()}
+    row |= {"epoch": rows[0]["epoch"], "step": max(values["step"]), "seconds": sum(values["seconds"])}
+    return {**row, "members": len(rows)}

@@ -1,0 +1,73 @@
+"""The screen of runs that train side by side."""
+
+from __future__ import annotations
+
+import io
+
+from nntrain.record.console import RunConsole
+from nntrain.record.side_by_side import SideBySide, mean_row
+
+
+def row(epoch: int, loss: float) -> dict[str, float]:
+    return {"epoch": epoch, "step": epoch * 10, "val_loss": loss, "seconds": 1.0}
+
+
+class Recorder(RunConsole):
+    def __init__(self) -> None:
+        super().__init__(io.StringIO())
+        self.begun: list[int] = []
+        self.rows: list[tuple[float, float, float, bool]] = []
+        self.warnings: list[str] = []
+
+    def epoch_begin(self, epoch: int, steps: int) -> None:
+        self.begun.append(epoch)
+
+    def epoch_end(self, row: dict[str, float], best: bool) -> None:  # type: ignore[override]
+        self.rows.append((row["epoch"], row["val_loss"], row["members"], best))
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def started(low: bool = True) -> tuple[Recorder, SideBySide, list[RunConsole]]:
+    console = Recorder()
+    both = SideBySide(console, "val_loss", low)
+    screens = [both.screen(name) for name in ("member 1", "member 2")]
+    for screen in screens:
+        header = {"data": "", "rows": {}, "task": "", "model": "", "parameters": 1, "training": "", "device": ""}
+        screen.start(name="x", folder="", epochs=3, metrics=["rmse"], **header)  # type: ignore[arg-type]
+    return console, both, screens
+
+
+def test_an_epoch_is_shown_once_all_that_train_have_ended_it() -> None:
+    console, _, (a, b) = started()
+    for epoch, losses in ((1, (4.0, 2.0)), (2, (1.0, 3.0))):
+        a.epoch_begin(epoch, 10)
+        b.epoch_begin(epoch, 10)
+        a.epoch_end(row(epoch, losses[0]), True)
+        assert len(console.rows) == epoch - 1
+        b.epoch_end(row(epoch, losses[1]), True)
+    assert console.begun == [1, 2]
+    assert console.rows == [(1, 3.0, 2, True), (2, 2.0, 2, True)]
+
+
+def test_one_that_leaves_is_not_waited_for() -> None:
+    console, both, (a, b) = started(low=False)
+    a.epoch_begin(1, 10)
+    b.epoch_begin(1, 10)
+    b.epoch_end(row(1, 5.0), True)
+    both.left("member 1")
+    b.epoch_begin(2, 10)
+    b.epoch_end(row(2, 1.0), False)
+    assert console.rows == [(1, 5.0, 1, True), (2, 1.0, 1, False)]
+
+
+def test_warnings_say_whose_they_are() -> None:
+    console, _, (_, b) = started()
+    b.warn("gradients vanish")
+    assert console.warnings == ["member 2: gradients vanish"]
+
+
+def test_the_mean_of_rows() -> None:
+    found = mean_row([row(2, 1.0), {**row(2, 2.0), "step": 25}])
+    assert found == {"epoch": 2, "step": 25, "val_loss": 1.5, "seconds": 2.0, "members": 2}
