@@ -57,10 +57,12 @@ class StackedRates:
                 courses.append([row])
             else:
                 same.append(row)
-        self._groups = [(self._joined(rows), np.array(rows)) for rows in courses]
+        self._groups = [self._joined(rows) for rows in courses]
         self._own = np.array([plan.base_momentum or 0.0 for plan in self.plans])
 
-    def _joined(self, rows: list[int]) -> Plan:
+    def _joined(self, rows: list[int]) -> tuple[Plan, Any]:
         first = self.plans[rows[0]]
+        if len(rows) == 1:
+            return first, rows[0]
         base: Any = np.array([self.plans[row].base_lr for row in rows])
-        return first.schedule.plan(first.total_steps, first.steps_per_epoch, base, first.base_momentum)
+        return first.schedule.plan(first.total_steps, first.steps_per_epoch, base, first.base_momentum), np.array(rows)
