@@ -46,3 +46,13 @@ def test_gather_and_split_undo_each_other() -> None:
     tensors = [torch.randn(5, 3), torch.randn(5)]
     for given, found in zip(tensors, params.split(params.gather(tensors)), strict=True):
         assert torch.equal(given, found)
+
+
+def test_vectors_of_many_networks_split_into_views_with_a_leading_axis() -> None:
+    params = Parameters(nn.Sequential(nn.Linear(3, 5), nn.LayerNorm(5)).named_parameters())
+    many = torch.arange(4.0 * len(params.flat)).view(4, -1)
+    for views, shape in zip(zip(params.split(many), params.split(many[2]), strict=True), params.shapes, strict=True):
+        assert views[0].shape == (4, *shape)
+        assert torch.equal(views[0][2], views[1])
+    params.split(many)[-1].zero_()
+    assert not params.split(many[3])[-1].any()

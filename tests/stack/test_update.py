@@ -253,3 +253,8 @@ def test_numbers_of_a_step_are_computed_in_double_precision_as_alone(name: str, 
         alone = [optimizer.coefficients(Hyper(step, optimizer.lr)) for optimizer in optimizers]
         for found, expected in zip(together, zip(*alone, strict=True), strict=True):
             np.testing.assert_allclose(np.broadcast_to(found, MEMBERS), expected, rtol=1e-10)
+
+
+def test_lbfgs_cannot_be_stacked() -> None:
+    with pytest.raises(AssertionError):
+        Stack([Run(OPTIMIZERS["lbfgs"](), seed=0)])
