@@ -87,6 +87,8 @@ def train_composed(
         watched(bar),
     ):
         session = Session(console, stop, command, source, judge)
+        if composed.searches:
+            console.note("the search of the recipe is left alone: this is one run; -m searches")
         try:
             return (fit(config, session) if resumed is None else resume(resumed, config, session)), 0
         except Interrupted as interrupted:

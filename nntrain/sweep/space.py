@@ -52,7 +52,7 @@ class Axis:
         return f"{MARK}{self.key}={value if isinstance(value, str) else self._rounded(value)}"
 
     def _rounded(self, value: float) -> float:
-        """As people would write it: real numbers to four digits, a number of a range without the errors of adding up."""
+        """As people would write it: four digits of a number between two ends, no errors of adding up in a range."""
         if self.whole:
             return value
         return min(max(float(f"{value:.4g}" if self.step is None else f"{value:.10g}"), self.low), self.high)

@@ -34,11 +34,13 @@ Direction = Literal["minimize", "maximize"]
 
 @dataclass(frozen=True)
 class Goal:
-    """metrics: one, or two, by name. lower: for each, whether less is better. epochs: of the longest run."""
+    """metrics: one, or two, by name. lower: for each, whether less is better. epochs: of the longest run. stacks:
+    whether jobs can train as one program."""
 
     metrics: tuple[str, ...]
     lower: tuple[bool, ...]
     epochs: int
+    stacks: bool = False
 
     @property
     def directions(self) -> list[Direction]:
@@ -61,6 +63,7 @@ class Study:
         self._storage = storage
         self._lock = threading.Lock()
         self._running: dict[int, Trial] = {}  # by job
+        self._best: dict[int, float] = {}  # value so far, by job
         self._no_pruner, self._pruner = optuna.pruners.NopPruner(), make_pruner(settings["pruner"], goal.epochs)
         self._live: OptunaStudy = optuna.create_study(
             study_name=NAME, directions=goal.directions, pruner=self._no_pruner
@@ -113,10 +116,12 @@ class Study:
         self._running.setdefault(job, trial)
 
     def judge(self, job: int, epoch: int, value: float) -> str | None:
-        """Take in the monitored value of an epoch; a text where the job should end there."""
+        """Take in the monitored value of an epoch; a text where the job should end there. Trials are compared by their
+        best value so far, which is that of the model they would leave: a noisy epoch ends none."""
         with self._lock:
             trial = self._running[job]
-            trial.report(value, epoch)
+            self._best[job] = _better(self._best.get(job, value), value, lower=self.goal.lower[0])
+            trial.report(self._best[job], epoch)
             pruned = trial.should_prune()
         return f"pruned after epoch {epoch} ({named(self._settings['pruner'])[0]})" if pruned else None
 
@@ -125,6 +130,7 @@ class Study:
         from optuna.trial import TrialState
 
         self._running.pop(outcome.number, None)
+        self._best.pop(outcome.number, None)
         sound = values is not None and all(map(math.isfinite, values)) and not outcome.status
         if outcome.error:
             trial.set_user_attr("error", outcome.error)
@@ -147,6 +153,13 @@ class Study:
 
     def _reported(self, trial: Trial) -> bool:
         return bool(self._live.trials[trial.number].intermediate_values)
+
+
+def _better(one: float, other: float, *, lower: bool) -> float:
+    """Of two values; NaN is never better."""
+    if math.isnan(one) or math.isnan(other):
+        return other if math.isnan(one) else one
+    return min(one, other) if lower else max(one, other)
 
 
 def distribution(axis: Axis) -> BaseDistribution:

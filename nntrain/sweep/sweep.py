@@ -58,6 +58,7 @@ class Sweep:
         self.devices: Set[str] = {"auto"}
         self._make_folder = make_folder
         self._jobs = Jobs(Path(manifest.cwd), fixed, lambda: self.folder)
+        self._said: Sequence[str] = ()
         self._due = 0.0  # when sweep.json is to be written again
 
     @cached_property
@@ -109,7 +110,8 @@ class Sweep:
         left = [job for job in once if job.number not in self.outcomes]
         if left:
             plan = launcher.plan(left)
-            self.board.begin(once, plan.words, finished=done)
+            said, self._said = self._said, plan.words  # a search comes with the same again and again
+            self.board.begin(once, [] if plan.words == said else plan.words, finished=done)
             launcher.run(plan.units, self.record)
         else:
             self.board.begin(once, [], finished=done)

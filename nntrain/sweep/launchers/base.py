@@ -29,9 +29,16 @@ class Plan:
 
 
 class Launcher(HydraLauncher):
-    """A subclass says how jobs are put together, and trains them. sweep: whose jobs they are."""
+    """A subclass says how jobs are put together, and trains them. sweep: whose jobs they are. stacks: whether it trains
+    several as one program."""
 
     sweep: Sweep
+    stacks = False
+
+    @property
+    def at_once(self) -> int:
+        """How many jobs, or stacks of them, train at the same time."""
+        return 1
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.sweep = task_function  # type: ignore[assignment]  # that it is a sweep, only we know

@@ -30,6 +30,10 @@ class Parallel(Launcher):
         self._asked = workers
         self._workers: Workers | None = None
 
+    @property
+    def at_once(self) -> int:
+        return len(self._settings())
+
     def prepare(self) -> None:
         """The workers import torch while the jobs are composed. UserError where there can be none."""
         if self._asked is not None and self._asked < 1:

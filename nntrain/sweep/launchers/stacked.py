@@ -13,6 +13,8 @@ from nntrain.sweep.launchers.parallel import Parallel
 class Stacked(Parallel):
     """A stack runs in one worker, several beside each other; the other jobs go one by one to the same workers."""
 
+    stacks = True
+
     def plan(self, jobs: Sequence[Job]) -> Plan:
         groups = partition(jobs)
         most = MOST_ON_GPU if self.on_gpus else MOST

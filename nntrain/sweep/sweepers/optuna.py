@@ -23,6 +23,7 @@ from nntrain.config.search import defaults, setting_problems
 from nntrain.config.variants import Composer
 from nntrain.errors import UserError
 from nntrain.record.words import number, plural
+from nntrain.sweep.groups import MOST, alone_because
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.ranking import lower_is_better
 from nntrain.sweep.space import MARK, Axis, notes, read_space, size
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from nntrain.sweep.sweep import Sweep
 
 NEEDS = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}  # packages, by sampler
+GENERATIONS = 6  # at least, of trials that learn from those before
 FAILED = 3  # trials, at least, that a search takes to fail as a whole
 IN_PLACE = "hydra.sweeper."
 
@@ -105,13 +107,14 @@ class Search(Sweeper):
         if again:
             self._run(study, again)
         combinations, total, limit = size(axes), self.settings["n_trials"], self.settings["time_limit"]
+        batch = self._batch(getattr(self.launcher, "stacks", False) and study.goal.stacks)
         while len(jobs) < total:
             if limit is not None and time.monotonic() - began > 60 * limit:
                 self.sweeping.board.note(
                     f"search: the time limit of {limit:g} minutes is over, {len(jobs)} trials done"
                 )
                 return
-            count, first = min(self._batch(), total - len(jobs)), max(jobs, default=-1) + 1
+            count, first = min(batch, total - len(jobs)), max(jobs, default=-1) + 1
             self._run(study, [_new(study, first + i, words) for i in range(count)])
             if (
                 combinations is not None
@@ -155,10 +158,15 @@ class Search(Sweeper):
                 self.sweeping.board.note(f"search: {error.problems[0]}")
         return jobs
 
-    def _batch(self) -> int:
-        """How many trials are drawn at a time."""
-        batch: int | None = self.settings["batch"]
-        return batch or int(getattr(self.launcher, "at_once", 1))
+    def _batch(self, stacks: bool) -> int:
+        """How many trials are drawn at a time: one for each worker, or so many that stacks fill them, but for samplers
+        that learn no more than a sixth of all. stacks: whether these jobs can train as one program."""
+        if self.settings["batch"] is not None:
+            return int(self.settings["batch"])
+        workers = int(getattr(self.launcher, "at_once", 1))
+        learns = named(self.settings["sampler"])[0] not in ("random", "qmc")
+        members = self.settings["n_trials"] // (workers * (GENERATIONS if learns else 1))
+        return workers * (max(1, min(members, MOST)) if stacks else 1)
 
     def _goal(self, words: Sequence[Axis | str], axes: Sequence[Axis]) -> Goal:
         """What is looked for. UserError where trials could not be compared by it, or one of them is wrong in itself."""
@@ -182,7 +190,8 @@ class Search(Sweeper):
                 "set early_stopping.monitor or search.metrics to a metric such as accuracy or rmse"
             )
         epochs = next((axis.most for axis in axes if axis.key == "epochs"), config["epochs"])
-        return Goal(metrics, tuple(metric in COSTS or lower_is_better(metric) for metric in metrics), int(epochs))
+        lower = tuple(metric in COSTS or lower_is_better(metric) for metric in metrics)
+        return Goal(metrics, lower, int(epochs), alone_because(config) is None)
 
     def _end(self, study: Study) -> None:
         """What was learnt about the settings, in words and pictures."""
