@@ -6,8 +6,8 @@
 Random search trains all its trials to their end: that is its budget of epochs, and its best validation loss the mark.
 The other search draws from the same space, with the same seed for networks and split, and is read up to the epoch in
 which a trial of its reaches the mark. Trials of a batch train beside each other, so all epochs count that the batch had
-done by then. Bar: at most half the budget, as the median over the seeds. Epochs are counted, not seconds: a busy machine
-is fine. Housing is looked for in the folder that NNTRAIN_DATA names, or in ../shared/data.
+done by then. Bar: at most half the budget, as the median over the seeds. Epochs are counted, not seconds, so a busy
+machine is fine. Housing is looked for in the folder that NNTRAIN_DATA names, or in ../shared/data.
 """
 
 from __future__ import annotations

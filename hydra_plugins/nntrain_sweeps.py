@@ -1,7 +1,7 @@
 """Hydra takes plugins from this package alone: these are the launchers and sweepers of `nntrain.sweep`."""
 
 from nntrain.sweep.launchers import basic, parallel, ray, stacked, submitit
-from nntrain.sweep.sweepers import grid
+from nntrain.sweep.sweepers import grid, optuna
 
 
 class BasicLauncher(basic.Basic):
@@ -25,4 +25,8 @@ class RayLauncher(ray.Ray):
 
 
 class GridSweeper(grid.Grid):
+    pass
+
+
+class OptunaSweeper(optuna.Search):
     pass

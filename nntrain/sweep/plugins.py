@@ -70,6 +70,20 @@ class Grid:
     _target_: str = f"{PLACE}.GridSweeper"
 
 
+@dataclass
+class Optuna:
+    """See `nntrain configs search`."""
+
+    _target_: str = f"{PLACE}.OptunaSweeper"
+    sampler: Any = "auto"
+    pruner: Any = "none"
+    n_trials: int = 30
+    time_limit: float | None = None
+    metrics: Any = None
+    batch: int | None = None
+    seed: int = 0
+
+
 LAUNCHERS: dict[str, type] = {
     "basic": Basic,
     "parallel": Parallel,
@@ -77,7 +91,7 @@ LAUNCHERS: dict[str, type] = {
     "submitit": Submitit,
     "ray": Ray,
 }
-SWEEPERS: dict[str, type] = {"basic": Grid}
+SWEEPERS: dict[str, type] = {"basic": Grid, "optuna": Optuna}
 DEFAULT_LAUNCHER = "stacked"
 
 
