@@ -153,7 +153,7 @@ def plan_words(groups: Sequence[Group]) -> list[str]:
     single = [group for group in groups if not group.stacked]
     total = sum(len(group.jobs) for group in groups)
     parts = _sizes(stacks) + ([f"{len(single)} one by one"] if single else [])
-    lines = [f"{plural(total, 'job')}: {', '.join(parts)}"]
+    lines = [f"{plural(total, 'job')}: {', '.join(parts)}" if stacks else f"{plural(total, 'job')}, one by one"]
     if keys := _differing(stacks):
         lines.append(f"the groups differ in {_some(keys)}")
     reasons: dict[str, int] = {}

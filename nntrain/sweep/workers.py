@@ -24,6 +24,7 @@ from nntrain.sweep.interrupted import Interrupted
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
 GRACE = 30.0  # seconds that a worker has to save the state of its run
+IDLE_GRACE = 1.0  # and to end where it has nothing to save
 
 
 class Train(Protocol):
@@ -76,7 +77,7 @@ class Workers:
     def start(self, settings: Sequence[Setting]) -> None:
         """One more worker for each."""
         for setting in settings:
-            self._workers.append(self._started(setting, fork="torch" not in sys.modules))
+            self._workers.append(self._started(setting, fork=can_fork()))
 
     def run(
         self,
@@ -102,7 +103,7 @@ class Workers:
         for worker in self._workers:
             worker.process.terminate()
         for worker in self._workers:
-            worker.process.join(GRACE)
+            worker.process.join(GRACE if worker.unit is not None else IDLE_GRACE)
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
@@ -149,12 +150,10 @@ class Workers:
             self._workers.append(self._started(worker.setting, fork=False))
 
     def _started(self, setting: Setting, *, fork: bool) -> _Worker:
-        """Forking is quick, and safe only while this process has no threads that hold locks."""
-        method = "fork" if fork and sys.platform == "linux" and threading.active_count() == 1 else "spawn"
-        context: Any = multiprocessing.get_context(method)
+        context: Any = multiprocessing.get_context("fork" if fork else "spawn")
         ours, theirs = context.Pipe()
-        others = [worker.pipe for worker in self._workers] if method == "fork" else []
-        arguments = (theirs, setting, self._train, self._prepare, [*others, ours] if method == "fork" else [])
+        inherited = [ours, *(worker.pipe for worker in self._workers)] if fork else []
+        arguments = (theirs, setting, self._train, self._prepare, inherited)
         process = context.Process(target=_serve, args=arguments, daemon=True)
         process.start()
         theirs.close()
@@ -184,6 +183,11 @@ class Workers:
         finally:
             for number, handler in old.items():
                 signal.signal(number, handler)
+
+
+def can_fork() -> bool:
+    """Forking is quick, and safe only while this process has no threads that hold locks, nor torch, which has some."""
+    return sys.platform == "linux" and "torch" not in sys.modules and threading.active_count() == 1
 
 
 def _serve(

@@ -1,0 +1,199 @@
+"""Which jobs train as one program, and how the workers share them."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nntrain.components import OWN_GROUPS
+from nntrain.config.options import option_names, read_option
+from nntrain.config.variants import Composer
+from nntrain.optim.table import OPTIMIZERS
+from nntrain.sweep.groups import FIXED_NUMBERS, MOST, Group, alone_because, partition, plan_words, shared, units
+from nntrain.sweep.job import Job
+
+
+@cache
+def config_of(*words: str) -> dict[str, Any]:
+    return Composer(Path.cwd()).compose(["config=digits", *words]).config
+
+
+def job(*words: str, number: int = 0) -> Job:
+    return Job(number, words, {}, Path(str(number)), config_of(*words))
+
+
+def groups_of(*lists: str) -> list[list[int]]:
+    """The jobs of each group, of jobs that are given by their words."""
+    jobs = [job(*words.split(), number=i) for i, words in enumerate(lists)]
+    return [[member.number for member in group.jobs] for group in partition(jobs)]
+
+
+MAY_DIFFER = [
+    *(
+        "seed=1",
+        "name=other",
+        "quiet=true",
+        "epochs=3",
+        "time_limit=5",
+        "data.split_seed=4",
+        "checkpoint.every_seconds=3",
+    ),
+    *("init=he_normal", "init=normal init.std=0.2", "schedule=step", "schedule.warmup_epochs=3", "early_stopping=none"),
+    *("early_stopping.patience=3", "early_stopping.monitor=accuracy", "model.dropout=0", "model.input_dropout=0.1"),
+    *(
+        "model.dropout=[0.1,0.2]",
+        "optimizer.lr=1",
+        "optimizer.betas=[0.8,0.9]",
+        "optimizer.eps=1",
+        "optimizer.weight_decay=0",
+    ),
+    *("regularization.l1=0.1", "regularization.l2=0.1", "regularization.max_norm=3", "regularization.grad_clip_norm=1"),
+    *("regularization.grad_clip_value=1", "regularization.label_smoothing=0.1", "regularization.input_noise=0.1"),
+]
+MUST_AGREE = [
+    *(
+        "model.depth=1",
+        "model.width=8",
+        "model.activation=tanh",
+        "model.norm=batch",
+        "model.residual=true",
+        "model=linear",
+    ),
+    *(
+        "batch_size=64",
+        "gradient_accumulation=2",
+        "precision=bf16",
+        "deterministic=true",
+        "data.dataset=iris",
+        "data.val=0.2",
+    ),
+    *("optimizer=sgd", "optimizer.amsgrad=true", "optimizer.decoupled_weight_decay=false", "loss=focal", "device=cpu"),
+    *("regularization.ema=0.9", "regularization.swa_start_epochs=3", "checkpoint.resumable=false"),
+]
+
+
+@pytest.mark.parametrize("words", MAY_DIFFER)
+def test_members_may_differ_in(words: str) -> None:
+    assert groups_of("", words) == [[0, 1]]
+
+
+@pytest.mark.parametrize("words", MUST_AGREE)
+def test_members_agree_in(words: str) -> None:
+    assert groups_of("", words) == [[0], [1]]
+
+
+def test_a_momentum_of_0_keeps_no_state_and_is_another_program() -> None:
+    sgd = ["optimizer=sgd optimizer.momentum=0", "optimizer=sgd optimizer.momentum=0.5", "optimizer=sgd"]
+    assert groups_of(*sgd) == [[0], [1, 2]]
+
+
+def test_losses_within_a_kind_go_together() -> None:
+    assert groups_of("loss=focal", "loss=focal loss.gamma=1", "loss=hinge") == [[0, 1], [2]]
+
+
+def test_averages_of_weights_go_together_whatever_their_decay() -> None:
+    assert groups_of("regularization.ema=0.9", "regularization.ema=0.5", "") == [[0, 1], [2]]
+
+
+def test_the_numbers_that_an_optimizer_fixes_are_those_of_its_class() -> None:
+    assert {name for cls in OPTIMIZERS.values() for name in cls.fixed} == FIXED_NUMBERS
+    assert {name for name, cls in OPTIMIZERS.items() if cls.fixed} == {"muon"}
+
+
+@pytest.mark.parametrize("name", [name for name in option_names("optimizer") if name != "lbfgs"])
+def test_every_number_of_every_optimizer_may_differ_unless_it_is_fixed(name: str) -> None:
+    base = job(f"optimizer={name}").config
+    for key, _, _ in read_option("optimizer", name).settings:
+        value = base["optimizer"][key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or key == "momentum":
+            continue
+        other = {**base, "optimizer": {**base["optimizer"], key: value + 1}}
+        assert (shared(base) == shared(other)) == (name != "muon" or key not in FIXED_NUMBERS), key
+
+
+ALONE = {
+    "model=cnn": "model cnn is faster one by one",
+    "optimizer=lbfgs batch_size=full": "optimizer lbfgs",
+    "precision=fp16": "precision fp16",
+    "data.folds=3": "its folds are stacked by themselves",
+    "ensemble=3": "an ensemble's members are stacked by themselves",
+    "pretrain=denoising": "it is pre-trained",
+    "objective=autoencoder": "objective autoencoder",
+    "augment=table": "augment table",
+    "model.init_from=mine.safetensors": "it starts from another network",
+    "model.lr_decay=0.5": "its layers have learning rates of their own",
+    "model.lr_multipliers={hidden.0:0.1}": "its layers have learning rates of their own",
+}
+
+
+@pytest.mark.parametrize("words", ALONE)
+def test_what_trains_by_itself_says_why(words: str) -> None:
+    assert alone_because(job(*words.split()).config) == ALONE[words]
+    assert [group.reason for group in partition([job(*words.split()), job(*words.split(), "seed=1", number=1)])] == [
+        ALONE[words]
+    ] * 2
+
+
+@pytest.mark.parametrize("group", OWN_GROUPS)
+def test_a_class_of_ones_own_trains_by_itself(group: str) -> None:
+    config = job().config
+    own = {**config, group: {**config[group], "name": "mine:Own"}}
+    assert alone_because(own) == f"{group} mine:Own is a class of one's own"
+
+
+def test_a_job_that_is_like_no_other_says_so() -> None:
+    assert [group.reason for group in partition([job(), job("model.width=9", number=1), job("seed=1", number=2)])] == [
+        None,
+        "no other job has its shapes",
+    ]
+
+
+def group(size: int, reason: str | None = None, *words: str) -> Group:
+    return Group(tuple(job(*words, number=i) for i in range(size)), reason)
+
+
+def sizes(*groups: int, workers: int, most: int = MOST) -> list[int]:
+    one = job()
+    return [len(unit) for unit in units([Group((one,) * size) for size in groups], workers, most)]
+
+
+def test_groups_are_cut_so_that_no_worker_is_idle() -> None:
+    assert sizes(32, workers=2) == [16, 16]
+    assert sizes(16, 16, 16, workers=2) == [16, 16, 8, 8]
+    assert sizes(256, workers=2) == [64] * 4
+    assert sizes(256, workers=1, most=1024) == [256]
+    assert sizes(100, workers=1) == [50, 50]
+    assert sizes(8, workers=2) == [8]  # too few to share
+    assert sizes(1, 20, 1, workers=2) == [10, 10, 1, 1]
+
+
+def test_every_job_is_in_one_unit() -> None:
+    jobs = [job(number=i) for i in range(37)]
+    parts = units([Group(tuple(jobs))], 4)
+    assert sorted(member.number for part in parts for member in part) == list(range(37))
+
+
+def test_the_plan_in_words() -> None:
+    wide, cnn = (job("model.width=9"),) * 16, job("model=cnn")
+    assert plan_words([Group((job(),) * 16), Group(wide)]) == [
+        "32 jobs: 2 groups of 16 stacked",
+        "the groups differ in model.width",
+    ]
+    assert plan_words(
+        [Group(wide), Group((cnn,), "model cnn is faster one by one"), Group((job(),), "precision fp16")]
+    ) == [
+        "18 jobs: 1 group of 16 stacked, 2 one by one",
+        "one by one: model cnn is faster one by one (1 job); precision fp16 (1 job)",
+    ]
+    assert plan_words([Group((job(),), "precision fp16")])[0] == "1 job, one by one"
+
+
+def test_groups_that_differ_in_a_choice_are_not_told_by_its_settings() -> None:
+    adam, sgd = Group((job(),) * 3), Group((job("optimizer=sgd"),) * 2)
+    assert plan_words([adam, sgd]) == [
+        "5 jobs: 1 group of 3 stacked, 1 group of 2 stacked",
+        "the groups differ in optimizer",
+    ]
