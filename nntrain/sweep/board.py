@@ -54,16 +54,18 @@ class Board:
         self._outcomes: dict[int, Outcome] = {}
         self._best: dict[str, tuple[float, Job, Outcome]] = {}  # by metric: of recipes each may have its own
         self._pace = Pace()
+        self._began: float | None = None
         self._said, self._failures_said = 0.0, 0
 
     @property
     def seconds(self) -> float:
-        """Since the first job was started."""
-        return 0.0 if self._pace.began is None else time.perf_counter() - self._pace.began
+        """Since the beginning."""
+        return 0.0 if self._began is None else time.perf_counter() - self._began
 
     def begin(self, jobs: Sequence[Job], plan: Sequence[str], *, finished: Iterable[Outcome] = ()) -> None:
         """jobs: all that are known now. plan: what will happen, a sentence each. finished: what an earlier session of
         this sweep has done already."""
+        self._began = self._began or time.perf_counter()
         with self._lock:
             for job in jobs:
                 self._jobs[job.number] = job

@@ -37,7 +37,7 @@ class Submitit:
     _target_: str = f"{PLACE}.SubmititLauncher"
     _convert_: str = "all"
     cluster: str = "auto"  # auto (Slurm where there is one, else local), slurm, local, debug
-    workers: int | None = None  # of local: at the same time; null: as many as the cores are enough for
+    workers: int | None = None  # at the same time; null: as many as the cores here are enough for; on Slurm for searches
     name: str = "nntrain"
     timeout_min: int = 60  # minutes for one job; then it is queued again, and goes on from its saved state
     cpus_per_task: int = 1
@@ -84,6 +84,17 @@ class Optuna:
     seed: int = 0
 
 
+@dataclass
+class Grow:
+    """See `nntrain configs grow`, which chooses it."""
+
+    _target_: str = f"{PLACE}.GrowSweeper"
+    name: str = "depth"
+    model: str = "mlp"
+    patience: int = 2
+    min_delta: float = 0.0
+
+
 LAUNCHERS: dict[str, type] = {
     "basic": Basic,
     "parallel": Parallel,
@@ -91,7 +102,7 @@ LAUNCHERS: dict[str, type] = {
     "submitit": Submitit,
     "ray": Ray,
 }
-SWEEPERS: dict[str, type] = {"basic": Grid, "optuna": Optuna}
+SWEEPERS: dict[str, type] = {"basic": Grid, "optuna": Optuna, "grow": Grow}
 DEFAULT_LAUNCHER = "stacked"
 
 

@@ -15,8 +15,9 @@ from nntrain.record.result import next_commands
 from nntrain.record.screen import show
 from nntrain.record.words import number
 from nntrain.sweep.best import drop_best, link_best
+from nntrain.sweep.grow_report import growth_lines
 from nntrain.sweep.job import Job
-from nntrain.sweep.leaderboard import TABLES, leaderboard, status_word, write_csv
+from nntrain.sweep.leaderboard import TABLES, leaderboard, write_csv
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.ranking import contests
 from nntrain.sweep.sweep import Sweep
@@ -25,7 +26,11 @@ from nntrain.sweep.sweep import Sweep
 def report(sweep: Sweep, stream: TextIO) -> dict[str, Any]:
     """The leaderboard, `sweep.json`, `sweep.csv`, the best model, the plots. What `sweep.json` holds."""
     result = sweep.write()
-    show(lambda page: leaderboard(sweep.jobs, sweep.outcomes, page, seconds=sweep.board.seconds), stream)
+    growth, seconds = sweep.growth, sweep.board.seconds
+    if growth is None:
+        show(lambda page: leaderboard(sweep.jobs, sweep.outcomes, page, seconds=seconds), stream)
+    else:
+        show(lambda page: growth_lines(growth, sweep.jobs, sweep.outcomes, page, seconds=seconds), stream)
     best = None
     try:
         write_csv(sweep.folder, sweep.jobs, sweep.outcomes)
@@ -37,6 +42,10 @@ def report(sweep: Sweep, stream: TextIO) -> dict[str, Any]:
             from nntrain.sweep.plots import draw
 
             draw(found, sweep.folder / "plots")
+        if growth is not None:
+            from nntrain.sweep.grow_plot import growth_curves
+
+            growth_curves(growth, sweep.folder / "plots" / "growth.png")
     except WriteError as error:  # the jobs and their results are safe
         sweep.board.note(str(error))
     show(lambda page: _closing(sweep.folder, best, sweep.jobs, sweep.outcomes, page), stream)
@@ -66,6 +75,4 @@ def _closing(
     commands = [["nntrain", "eval", shown(job.folder)] for job, _ in first[:TABLES]]
     if best is not None:
         commands.append(["nntrain", "predict", shown(folder), "input=FILE", "output=predictions.csv"])
-    if any(status_word(outcomes.get(job.number)) not in ("done", "pruned") for job in jobs):
-        commands.append(["nntrain", "fit", f"resume={shown(folder)}"])
     return [Text(""), *facts(pairs, page), Text(""), *next_commands(commands, page)]

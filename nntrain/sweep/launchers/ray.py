@@ -25,20 +25,31 @@ class Ray(Remote):
     ) -> None:
         self._address, self._cpus, self._gpus = address, cpus, gpus
         self._init = dict(init or {})
-        self._task: Any = None
 
     def prepare(self) -> None:
         for name, value in (("cpus", self._cpus), ("gpus", self._gpus)):
             if value < 0:
                 raise UserError(f"hydra.launcher.{name}={value}: must be a number of at least 0")
         require("ray", "ray")
+        import ray
+
+        if not ray.is_initialized():
+            here = {"include_dashboard": False} if self._address is None else {}
+            try:
+                ray.init(self._address, **{"log_to_driver": False, "logging_level": "error", **here, **self._init})
+            except (ConnectionError, ValueError, RuntimeError, TypeError) as error:
+                where = "one cannot be started here" if self._address is None else f"none at {self._address}"
+                raise UserError(f"hydra/launcher=ray: no cluster: {where} ({' '.join(str(error).split())})") from None
+            self.sweep.exits.callback(ray.shutdown)
 
     def plan(self, jobs: Sequence[Job]) -> Plan:
         where = "of this machine" if self._address is None else f"at {self._address}"
         return Plan([[job] for job in jobs], [f"{plural(len(jobs), 'job')} by the Ray cluster {where}"])
 
     def submit(self, units: Units) -> list[Any]:
-        task = self._made()
+        import ray
+
+        task = ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=0)(train_there)
         return [task.remote(list(unit), list(self.sweep.command), self.sweep.judges) for unit in units]
 
     def ended(self, handles: Sequence[Any]) -> list[tuple[Any, Answer]]:
@@ -55,22 +66,18 @@ class Ray(Remote):
         for handle in handles:
             ray.cancel(handle)
 
-    def at_once(self, units: int) -> int:
-        return units  # Ray has a queue of its own
+    @property
+    def queues(self) -> bool:
+        return True
 
-    def _made(self) -> Any:
-        if self._task is None:
-            import ray
+    @property
+    def at_once(self) -> int:
+        """As far as the cluster's processors and GPUs go, as it is now."""
+        import ray
 
-            if not ray.is_initialized():
-                try:
-                    ray.init(address=self._address, **{"log_to_driver": False, "logging_level": "error", **self._init})
-                except (ConnectionError, ValueError, RuntimeError, TypeError) as error:
-                    said = " ".join(str(error).split())
-                    raise UserError(f"hydra/launcher=ray: no cluster at {self._address}: {said}") from None
-                self.sweep.exits.callback(ray.shutdown)
-            self._task = ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=0)(train_there)
-        return self._task
+        have = ray.cluster_resources()
+        needed = {"CPU": self._cpus, "GPU": self._gpus}
+        return max(1, min((int(have.get(what, 0) / much) for what, much in needed.items() if much), default=1))
 
 
 def _answer(handle: Any) -> Answer:

@@ -33,9 +33,14 @@ Answer = list[Outcome] | Exception
 
 
 class Remote(Launcher):
-    """Handles are what the other library calls a unit that it was given."""
+    """Handles are what the other library calls a unit that it was given. pause: seconds between looks at what has
+    ended. queues: whether all units can be handed over at once, and wait there; else as many as can train."""
 
-    pause = 0.5  # seconds between looks at what has ended
+    pause = 0.5
+
+    @property
+    @abstractmethod
+    def queues(self) -> bool: ...
 
     @abstractmethod
     def submit(self, units: Units) -> list[Any]:
@@ -49,14 +54,10 @@ class Remote(Launcher):
     def cancel(self, handles: Sequence[Any]) -> None:
         """End them, so that they save their states."""
 
-    @abstractmethod
-    def at_once(self, units: int) -> int:
-        """How many units may be handed over before the first has ended."""
-
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
         waiting = deque(units)
         given: dict[Any, Sequence[Job]] = {}
-        most, watch = self.at_once(len(units)), Watch(self.sweep.board.progress)
+        most, watch = len(units) if self.queues else self.at_once, Watch(self.sweep.board.progress)
         with signals_end_it():
             try:
                 while waiting or given:

@@ -6,6 +6,7 @@ limit is queued again, and goes on from its saved state.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 
 CLUSTERS = ("auto", "slurm", "local", "debug")
 WHERE = {"slurm": "on Slurm", "debug": "in this process"}
+AT_ONCE = 16  # jobs on Slurm, as a search takes it that draws trials by those that have ended
 LOGS = ".submitit"
 COMMON = ("name", "timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb", "stderr_to_stdout")  # to all clusters
 
 
 class Submitit(Remote):
     """cluster: auto (Slurm where there is one, else local), slurm, local (processes here), debug (in this process).
-    workers: of a local one, how many at the same time; None: as many as the cores are enough for. settings: as
+    workers: how many at the same time; None: as many as the cores here are enough for, or AT_ONCE on Slurm, where it
+    is for searches alone. settings: as
     submitit.AutoExecutor takes them; those that are not COMMON are Slurm's."""
 
     def __init__(self, cluster: str = "auto", workers: int | None = None, **settings: Any) -> None:
@@ -44,6 +47,8 @@ class Submitit(Remote):
         if self._workers is not None and self._workers < 1:
             raise UserError(f"hydra.launcher.workers={self._workers}: must be a whole number of at least 1, or null")
         require("submitit", "submitit")
+        if self._cluster == "slurm" and shutil.which("srun") is None:
+            raise UserError("hydra.launcher.cluster=slurm: there is no Slurm on this machine (srun is not found)")
 
     def plan(self, jobs: Sequence[Job]) -> Plan:
         where = {"slurm": "on Slurm", "debug": "in this process"}.get(
@@ -64,11 +69,16 @@ class Submitit(Remote):
         for handle in handles:
             handle.cancel(check=False)
 
-    def at_once(self, units: int) -> int:
-        cluster = self._cluster_of()
-        if cluster == "slurm":  # which has a queue of its own
-            return units
-        return 1 if cluster == "debug" else self._workers or max(1, cores() // self._settings.get("cpus_per_task", 1))
+    @property
+    def queues(self) -> bool:
+        return self._cluster_of() == "slurm"
+
+    @property
+    def at_once(self) -> int:
+        if self._cluster_of() == "debug":
+            return 1
+        most = AT_ONCE if self.queues else max(1, cores() // int(self._settings.get("cpus_per_task", 1)))
+        return self._workers or most
 
     def _cluster_of(self) -> str:
         return str(self._made().cluster)
