@@ -37,7 +37,7 @@ class Submitit:
     _target_: str = f"{PLACE}.SubmititLauncher"
     _convert_: str = "all"
     cluster: str = "auto"  # auto (Slurm where there is one, else local), slurm, local, debug
-    workers: int | None = None  # at the same time; null: as many as the cores here are enough for; on Slurm for searches
+    workers: int | None = None  # at the same time; null: as the cores here are enough for; on Slurm for searches
     name: str = "nntrain"
     timeout_min: int = 60  # minutes for one job; then it is queued again, and goes on from its saved state
     cpus_per_task: int = 1
