@@ -20,8 +20,8 @@ from nntrain.training.step import Batch
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
 
-VALUES = 2**15  # inputs of a member in a batch, about: what all members compute should stay in the cache
-LEAST, MOST = 128, 512  # samples of a member in a batch; not by how many members there are, which rounds otherwise
+BATCH = {"cpu": 64}  # samples of a member at a time, so that what all members compute stays in the cache
+LARGE_BATCH = 512  # the same on other devices. No matter how many members: other sizes round otherwise
 
 
 class Evaluation:
@@ -54,8 +54,7 @@ class Evaluation:
         return len(self.places[row])
 
     def _batches(self, part: Part) -> list[Batch]:
-        values = max(1, self.samples.inputs[:1].numel())
-        size, count = max(LEAST, min(MOST, VALUES // values)), self.count(part.start)
+        size, count = BATCH.get(part.program.device.type, LARGE_BATCH), self.count(part.start)
         if self.whole:
             ends = [(start, min(start + size, count)) for start in range(0, count, size)]
             return [self.samples.same(part.stop - part.start, start, end) for start, end in ends]
@@ -95,7 +94,7 @@ def scores_of(
 
 
 def _accuracy(predictions: Tensor, targets: Tensor) -> Tensor:
-    return (predictions.argmax(2) == targets).to(real(predictions)).mean(1)
+    return (predictions.mT.max(1).indices == targets).to(real(predictions)).mean(1)
 
 
 def _log_loss(predictions: Tensor, targets: Tensor) -> Tensor:
