@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nntrain.record.plots import DPI, GREY, _figure, _save
+from nntrain.record.canvas import DPI, GREY
+from nntrain.record.plots import _figure, _save
 from nntrain.record.words import clean, shorten
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nntrain.record.plots import BLUE, ORANGE, _axes, _figure, _save, _short
+from nntrain.record.canvas import BLUE, ORANGE
+from nntrain.record.plots import _axes, _figure, _save
+from nntrain.record.run_plots import short
 from nntrain.record.words import clean
 
 if TYPE_CHECKING:
@@ -52,14 +54,14 @@ def column_errors(
     bars += [(clean(name), value, ORANGE) for name, value in categories.items() if np.isfinite(value)]
     bars.sort(key=lambda bar: -bar[1])
     shown: Sequence[tuple[str, float, str]] = bars[:MOST_COLUMNS]
-    left = max((len(_short(name)) for name, *_ in shown), default=5) * 0.075 + 0.4
+    left = max((len(short(name)) for name, *_ in shown), default=5) * 0.075 + 0.4
     up = max(0.9, 0.24 * len(shown))
     figure = _figure(left + 5.4, up + 1.15)
     more = f", the worst {len(shown)} of {len(bars)} columns" if len(bars) > len(shown) else ""
     axes = _axes(figure, (left, 0.6, 4.8, up), "root mean squared error, share wrong", "", f"{title}{more}")
     axes.grid(False, axis="y")
     axes.barh(range(len(shown)), [value for _, value, _ in shown], 0.65, color=[colour for *_, colour in shown])
-    axes.set_yticks(range(len(shown)), [_short(name) for name, *_ in shown], fontsize=8.5, parse_math=False)
+    axes.set_yticks(range(len(shown)), [short(name) for name, *_ in shown], fontsize=8.5, parse_math=False)
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(left=0)
     axes.tick_params(axis="y", length=0)

@@ -134,14 +134,14 @@ def _plot(
     experiment: Experiment, folder: Path, loop: LoopState, draw: Callable[[Path], None], console: RunConsole
 ) -> None:
     """Draw `plots/`; draw: what shows the predictions. A disk that refuses a picture does not fail the run."""
-    from nntrain.record import plots
+    from nntrain.record import run_plots
 
     to, course = folder / "plots", experiment.course
     try:
         with together():
             monitor = course.stopping.monitor
-            plots.learning_curves(loop.history, monitor, loop.best_epoch or None, to / "learning_curves.png")
-            plots.learning_rate(*_rates(experiment, loop), to / "learning_rate.png")
+            run_plots.learning_curves(loop.history, monitor, loop.best_epoch or None, to / "learning_curves.png")
+            run_plots.learning_rate(*_rates(experiment, loop), to / "learning_rate.png")
             draw(to)
     except WriteError as error:
         console.warn(str(error))
@@ -149,11 +149,11 @@ def _plot(
 
 def draw_predictions(task: Task, split: str, predictions: Tensor, targets: Tensor, to: Path) -> None:
     """predictions, targets: of `split`."""
-    from nntrain.record import plots
+    from nntrain.record import plots, run_plots
 
     if task.is_classification:
         counts = confusion(predictions, targets, len(task.classes)).numpy()
-        plots.confusion_matrix(counts, task.classes, to / "confusion_matrix.png", f"confusion matrix of {split}")
+        run_plots.confusion_matrix(counts, task.classes, to / "confusion_matrix.png", f"confusion matrix of {split}")
         return
     if task.is_multilabel:
         scores = {key: scores.numpy() for key, scores in _class_scores(task, predictions, targets).items()}
@@ -162,7 +162,7 @@ def draw_predictions(task: Task, split: str, predictions: Tensor, targets: Tenso
     for i, name in enumerate(task.targets):
         suffix = f"_{i}" if len(task.targets) > 1 else ""
         path = to / f"predicted_against_true{suffix}.png"
-        plots.predicted_against_true(targets[:, i].numpy(), predictions[:, i].numpy(), name, "", path, split)
+        run_plots.predicted_against_true(targets[:, i].numpy(), predictions[:, i].numpy(), name, "", path, split)
 
 
 def _rates(experiment: Experiment, loop: LoopState) -> tuple[list[int], list[float]]:

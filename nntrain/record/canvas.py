@@ -1,0 +1,245 @@
+"""Lines, dots and words drawn straight onto pixels, for pictures of which a sweep draws hundreds.
+
+Lines are those of matplotlib's renderer and words are set in its font; its figures, which take many times as long to
+lay out and to draw, are left out. A word that was drawn once is kept as a stamp, for the next picture that has it.
+
+Places are in pixels, from the left and from the bottom; sizes of words and lines in points.
+"""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from nntrain.record.files import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.backends.backend_agg import RendererAgg
+    from matplotlib.font_manager import FontProperties
+
+DPI = 110
+BLUE, ORANGE, GREEN, GREY, LIGHT = "#0072B2", "#D55E00", "#007A5A", "#555555", "#DDDDDD"
+BLACK, WHITE = "#000000", "#FFFFFF"
+MARGIN = 3  # pixels around a stamp, for what juts out
+COMPRESSION = 1  # of PNG: these pictures are mostly white; more takes longer than to draw one
+Box = tuple[float, float, float, float]  # left, bottom, right, top
+Pixels = NDArray[np.uint8]
+
+
+def points(size: float) -> float:
+    """In pixels."""
+    return size * DPI / 72
+
+
+@dataclass(frozen=True)
+class Word:
+    """What was written, and the box of its ink."""
+
+    text: str
+    box: Box
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """alpha: uint8 [height, width], the first row on top. base: the row of the baseline. width: of the text itself,
+    which begins at column MARGIN. ink: first and last row that is not empty."""
+
+    alpha: Pixels
+    base: int
+    width: float
+    ink: tuple[int, int]
+
+
+class Canvas:
+    """A white picture of so many inches. words: all that was written on it."""
+
+    def __init__(self, width: float, height: float) -> None:
+        self.width, self.height = int(width * DPI), int(height * DPI)
+        self.renderer = _renderer(self.width, self.height)
+        self.pixels: Pixels = np.asarray(self.renderer.buffer_rgba())
+        self.pixels[:] = 255
+        self.words: list[Word] = []
+
+    @property
+    def texts(self) -> list[str]:
+        return [word.text for word in self.words]
+
+    def fill(self, box: Box, colour: str, alpha: float = 1.0) -> None:
+        """A rectangle, its edges at whole pixels."""
+        left, bottom, right, top = (round(end) for end in box)
+        area = self.pixels[self.height - top : self.height - bottom, max(left, 0) : right, :3]
+        area[:] = rgb(colour) if alpha == 1 else area * (1 - alpha) + alpha * rgb(colour) + 0.5
+
+    def across(self, left: float, right: float, y: float, colour: str = BLACK) -> None:
+        """A level line, a pixel thick, both ends included."""
+        self.fill((round(left), round(y), round(right) + 1, round(y) + 1), colour)
+
+    def upright(self, x: float, bottom: float, top: float, colour: str = BLACK) -> None:
+        self.fill((round(x), round(bottom), round(x) + 1, round(top) + 1), colour)
+
+    def line(
+        self, x: ArrayLike, y: ArrayLike, colour: str, width: float, clip: Box, dashes: Sequence[float] = ()
+    ) -> None:
+        """Through points, with gaps where they are not finite. dashes: lengths of line and gap, in widths."""
+        from matplotlib.transforms import IdentityTransform
+
+        context = self._context(colour, width, clip)
+        if dashes:
+            context.set_dashes(0, [width * length for length in dashes])
+        path = _path(x, y)
+        path.should_simplify = False
+        self.renderer.draw_path(context, path, IdentityTransform())
+
+    def dots(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        colour: str,
+        size: float,
+        clip: Box,
+        *,
+        alpha: float = 1.0,
+        star: bool = False,
+    ) -> None:
+        """A disc at each point, or a star with a white edge. size: its diameter."""
+        from matplotlib.path import Path as Shape
+        from matplotlib.transforms import Affine2D, IdentityTransform
+
+        shape = Shape.unit_regular_star(5, innerCircle=0.381966) if star else Shape.unit_circle()
+        context = self._context(WHITE if star else colour, 1.0 if star else 0.0, clip)
+        context.set_alpha(alpha)
+        grown = Affine2D().scale(points(size) / 2)
+        face = (*(rgb(colour) / 255), alpha)
+        self.renderer.draw_markers(context, shape, grown, _path(x, y), IdentityTransform(), face)
+
+    def write(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float,
+        colour: str = BLACK,
+        *,
+        across: Literal["left", "centre", "right"] = "left",
+        up: Literal["base", "centre", "top"] = "base",
+        turned: bool = False,
+    ) -> Box:
+        """One line of text; the box of its ink. across, up: what of the text lies at x and y; top: of its tallest
+        letters. turned: to be read from the right side; both then hold for the text as it lies before."""
+        stamp = stamped(text, size)
+        shift = {"left": 0.0, "centre": stamp.width / 2, "right": stamp.width}[across]
+        base = {"base": 0.0, "top": ascent(size), "centre": stamp.base - sum(stamp.ink) / 2}[up]
+        first, last = stamp.ink
+        if turned:
+            column, row = round(x + base) - stamp.base, round(self.height - y + shift) - stamp.alpha.shape[1] + MARGIN
+            self._stamp(np.rot90(stamp.alpha), row, column, colour)
+            lowest = self.height - row - stamp.alpha.shape[1] + MARGIN
+            box = (column + first, lowest, column + last + 1.0, lowest + stamp.width)
+        else:
+            column, row = round(x - shift) - MARGIN, round(self.height - y + base) - stamp.base
+            self._stamp(stamp.alpha, row, column, colour)
+            left = column + MARGIN
+            box = (left, self.height - row - last - 1.0, left + stamp.width, self.height - row - first)
+        if text:
+            self.words.append(Word(text, box))
+        return box
+
+    def png(self) -> bytes:
+        rows = np.zeros((self.height, 1 + 3 * self.width), np.uint8)  # a leading 0: PNG's rows as they are
+        for i in range(3):  # much faster than all three at once
+            rows[:, 1 + i :: 3] = self.pixels[:, :, i]
+        header = struct.pack(">IIBBBBB", self.width, self.height, 8, 2, 0, 0, 0)
+        density = struct.pack(">IIB", round(DPI / 0.0254), round(DPI / 0.0254), 1)
+        parts = [(b"IHDR", header), (b"pHYs", density), (b"IDAT", zlib.compress(rows, COMPRESSION)), (b"IEND", b"")]
+        return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)
+
+    def save(self, path: Path) -> Canvas:
+        write_atomic(path, self.png())
+        return self
+
+    def _stamp(self, alpha: Pixels, row: int, column: int, colour: str) -> None:
+        top, left = max(-row, 0), max(-column, 0)
+        area = self.pixels[row + top : row + alpha.shape[0], column + left : column + alpha.shape[1], :3]
+        share = alpha[top : top + area.shape[0], left : left + area.shape[1], None] / np.float32(255)
+        area[:] = area + (rgb(colour) - area) * share + np.float32(0.5)
+
+    def _context(self, colour: str, width: float, clip: Box) -> Any:
+        from matplotlib.transforms import Bbox
+
+        context = self.renderer.new_gc()
+        context.set_foreground(colour)
+        context.set_linewidth(width)
+        context.set_joinstyle("round")
+        context.set_capstyle("projecting")
+        context.set_clip_rectangle(Bbox.from_extents(*clip))
+        return context
+
+
+def _path(x: ArrayLike, y: ArrayLike) -> Any:
+    from matplotlib.path import Path as Shape
+
+    return Shape(np.column_stack([np.asarray(x, float), np.asarray(y, float)]))
+
+
+@cache
+def rgb(colour: str) -> NDArray[np.float32]:
+    """#RRGGBB as three numbers from 0 to 255."""
+    return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
+
+
+def _renderer(width: int, height: int) -> RendererAgg:
+    from matplotlib.backends.backend_agg import RendererAgg
+
+    return RendererAgg(width, height, DPI)
+
+
+@cache
+def _font(size: float) -> FontProperties:
+    from matplotlib.font_manager import FontProperties
+
+    return FontProperties(size=size)
+
+
+@lru_cache(maxsize=4096)
+def stamped(text: str, size: float) -> Stamp:
+    """The text in the renderer's font; a box for a character that it lacks."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        width, height, _ = _measurer().get_text_width_height_descent(text, _font(size), False)
+        up, down = int(np.ceil(ascent(size))) + MARGIN, int(np.ceil(points(size))) // 2 + MARGIN
+        renderer = _renderer(int(np.ceil(width)) + 2 * MARGIN, max(up, int(np.ceil(height))) + down)
+        context = renderer.new_gc()
+        renderer.draw_text(context, MARGIN, up, text, _font(size), 0)
+    alpha: Pixels = np.asarray(renderer.buffer_rgba())[:, :, 3].copy()
+    rows = np.flatnonzero(alpha.any(axis=1))
+    ink = (int(rows[0]), int(rows[-1])) if len(rows) else (up - 1, up - 1)
+    return Stamp(alpha, up, float(width), ink)
+
+
+@cache
+def ascent(size: float) -> float:
+    """Pixels from the baseline to the top of the tallest letters."""
+    _, height, descent = _measurer().get_text_width_height_descent("lp", _font(size), False)
+    return float(height - descent)
+
+
+def text_width(text: str, size: float) -> float:
+    return stamped(text, size).width
+
+
+@cache
+def _measurer() -> RendererAgg:
+    return _renderer(1, 1)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
