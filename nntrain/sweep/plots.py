@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nntrain.record.plots import BLUE, GREEN, GREY, ORANGE, _axes, _figure, _plain_numbers, _save
+from nntrain.record.canvas import BLUE, GREEN, GREY, ORANGE
+from nntrain.record.plots import _axes, _figure, _plain_numbers, _save
 from nntrain.record.run_folder import safe_name
 from nntrain.record.words import clean, number, plural
 from nntrain.sweep.job import Job

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nntrain.record.plots import _short, tick
+from nntrain.record.axes import tick
+from nntrain.record.run_plots import short
 from nntrain.record.words import clean
 from nntrain.sweep.ranking import SEEDS
 
@@ -59,7 +60,7 @@ class Scale:
         """Places with their labels: every value where these are few, else round ones."""
         if self.names:
             every = -(-len(self.names) // MOST_NAMES)
-            return [(float(i), _short(clean(name))) for i, name in list(enumerate(self.names))[::every]]
+            return [(float(i), short(clean(name))) for i, name in list(enumerate(self.names))[::every]]
         distinct = np.unique(self.places)
         if len(distinct) > most:
             distinct = round_values(distinct[0], distinct[-1], log=self.log)

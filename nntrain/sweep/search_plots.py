@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nntrain.record.plots import BLUE, GREEN, GREY, LIGHT, ORANGE, _axes, _figure, _plain_numbers, _save, _short
+from nntrain.record.canvas import BLUE, GREEN, GREY, LIGHT, ORANGE
+from nntrain.record.plots import _axes, _figure, _plain_numbers, _save
+from nntrain.record.run_plots import short as _short
 from nntrain.record.words import clean
 from nntrain.sweep.space import Axis
 
