@@ -86,7 +86,8 @@ def _written(config: Mapping[str, Any]) -> Iterator[Path]:
 
 
 def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Predictor:
-    """Open a model file, or the best model of a run folder: `.predict(raw)`, `.probabilities(raw)`, `.evaluate(raw)`.
+    """Open a model file, or the best model of a run folder: `.predict(raw)`, `.probabilities(raw)`, `.evaluate(raw)`;
+    of an ensemble also `.uncertainty(raw)`, and `.each(raw)` for what every member predicts.
 
     raw: a pandas or polars DataFrame, a numpy array, pictures, or a path. device: as in a recipe. trust: also build a
     network from a class of one's own that the file names. Raises UserError where the file is missing, damaged or

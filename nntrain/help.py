@@ -32,6 +32,7 @@ Train; keep the best model on validation; evaluate it on test once, at the end.
   nntrain fit config=digits batch_size=full optimizer=lbfgs
   nntrain fit config=digits 'model.dropout=[0.1,0.3]' 'model.activation={name:elu,alpha:0.5}'
   nntrain fit config=wine data.folds=5                     cross-validation
+  nntrain fit config=wine ensemble=8                       one model of eight networks; it knows what it is not sure of
   nntrain fit config=digits seed=1,2,3 optimizer=adam,sgd -m     every combination
   nntrain fit config=digits model.init_from=RUN freeze=backbone 'unfreeze_at={epochs:3,every:1}'     transfer
   nntrain fit config=iris,wine 'optimizer.lr=choice(0.1,0.01)' 'seed=range(1,4)' -m
@@ -44,7 +45,8 @@ a choice is made by its group (optimizer=sgd), a setting of it with a dot (optim
 short for model.reuse, model.freeze, model.unfreeze_at (what to take of model.init_from, what stands still)
   reuse freeze unfreeze_at
 settings that belong to no group
-  name seed device epochs batch_size precision gradient_accumulation deterministic time_limit run_dir quiet
+  name seed ensemble device epochs batch_size precision gradient_accumulation deterministic time_limit run_dir
+  quiet
 
 nntrain configs lists all choices, nntrain configs optimizer the settings of one group,
 nntrain check config=... shows where each value comes from without training."""
@@ -65,7 +67,8 @@ nntrain predict MODEL input=FILE_OR_FOLDER output=FILE [tta=N] [device=auto] [--
 
 Predictions, with the probability of each class. The input is raw: a CSV or Parquet file with the columns of
 training, in any order; a picture or a folder of pictures; a .npy or .npz array. The output's ending says its
-format: .csv, .tsv, .parquet, .json.
+format: .csv, .tsv, .parquet, .json. Of an ensemble also how far its members disagree: std of each value or
+probability, entropy of the mean prediction, and mutual_information, the part of it that is disagreement.
 
   nntrain predict runs/housing/2026-01-31_12-00-00_abc123 input=new.csv output=predictions.csv
   nntrain predict best.safetensors input=pictures/ output=predictions.parquet"""

@@ -29,7 +29,7 @@ def check_report(
     notes: Sequence[str] = (),
     beginning: Sequence[Mapping[str, str]] = (),
     pretraining: Mapping[str, Any] | None = None,
-    ensemble: Mapping[str, int] | None = None,
+    ensemble: Mapping[str, Any] | None = None,
 ) -> list[Text]:
     """The lines of the report.
 
@@ -38,7 +38,8 @@ def check_report(
     memory: bytes by what they are for, such as {"parameters": ..., "optimizer state": ...}.
     data: `Dataset.summary`. notes: `Dataset.notes`. beginning: where the weights come from, see `beginning_table`.
     pretraining: of what is trained first its `layers`, `parameters`, `memory`, and `facts`, pairs of label and text.
-    ensemble: of several networks their number, `members`, and `parameters`, of all of them.
+    ensemble: of several networks their number, `members`; `parameters`, of all of them; `alone`, why they train one
+    after another, or None.
     """
     first: list[Text] = []
     if pretraining is not None:
@@ -49,12 +50,7 @@ def check_report(
     parts = [
         [heading("config", page), *_settings(settings, page)],
         first,
-        [
-            heading("model", page),
-            *_layers(layers, page),
-            Text(""),
-            *_totals(layers, parameters, memory, page, ensemble),
-        ],
+        [heading("model", page), *_layers(layers, page), Text(""), *totals],
         [heading("weights", page), *beginning_table(beginning, page)] if beginning else [],
         [heading("data", page), *_data(data, page)],
         [line for note in notes for line in facts([("note", note)], page)],
@@ -119,7 +115,7 @@ def _totals(
     parameters: int,
     memory: Mapping[str, float],
     page: Page,
-    ensemble: Mapping[str, int] | None = None,
+    ensemble: Mapping[str, Any] | None = None,
 ) -> list[Text]:
     adds = sum(row["multiply_adds"] for row in layers)
     parts = ", ".join(f"{size(n)} {what}" for what, n in memory.items())
@@ -127,7 +123,8 @@ def _totals(
     pairs = [("parameters", count(parameters)), ("per sample", plural(adds, "multiply-add")), ("memory", total)]
     if ensemble is not None:
         of_each = f"{count(ensemble['members'])} networks of {plural(parameters, 'parameter')}"
-        pairs.append(("ensemble", f"{of_each}: {count(ensemble['parameters'])} in all"))
+        trained = "as one program" if ensemble["alone"] is None else f"one after another: {ensemble['alone']}"
+        pairs.append(("ensemble", f"{of_each}, {count(ensemble['parameters'])} in all; they train {trained}"))
     return facts(pairs, page)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,6 +23,7 @@ from nntrain.record.decoding import decoding_bar
 from nntrain.record.layout import facts
 from nntrain.record.screen import show
 from nntrain.record.words import count, plural
+from nntrain.verbs.ensemble import trained_alone
 from nntrain.verbs.pretrain import build_pretraining, build_whole, pretrains
 from nntrain.verbs.sheet import sheet_path, write_sheet
 
@@ -41,7 +42,9 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
     rows = layers_of(experiment)
     settings = list(_settings(composed))
     parameters = sum(p.numel() for p in experiment.program.network.parameters())
-    memory, several = memory_of(experiment), _ensemble(config.get("ensemble", 1), experiment, parameters)
+    memory, several = memory_of(experiment), _ensemble(config, experiment, parameters)
+    if several is not None and several["alone"] is None:
+        memory |= {what: several["members"] * size for what, size in memory.items() if what != "data"}
     dataset = experiment.dataset
     if sheet is not None:
         write_sheet(composed.config, dataset, sheet)
@@ -83,12 +86,14 @@ def layers_of(experiment: Experiment) -> list[dict[str, Any]]:
     return [dict(vars(row)) for row in layer_table(experiment.program.network, example)]
 
 
-def _ensemble(members: int, experiment: Experiment, parameters: int) -> dict[str, int] | None:
-    """How many networks, and their parameters in all; None for a single one."""
+def _ensemble(config: Mapping[str, Any], experiment: Experiment, parameters: int) -> dict[str, Any] | None:
+    """How many networks, their parameters in all, and why they train one after another (`alone`), or None where they
+    are one program; None for a single network."""
+    members = config.get("ensemble", 1)
     if members == 1:
         return None
     check_link(experiment.program.objective)
-    return {"members": members, "parameters": members * parameters}
+    return {"members": members, "parameters": members * parameters, "alone": trained_alone(config)}
 
 
 def _pretraining(experiment: Experiment) -> dict[str, Any]:

@@ -63,7 +63,8 @@ def fit_ensemble(config: Config, folder: Path | None, session: Session) -> Run:
     """Train every member in `folder/member_<i>/`, each a run of its own; then the model file of all, evaluated as one.
 
     folder: of an ensemble to go on with, whose finished members are left as they are; None for a new one.
-    Raises Interrupted with the state saved, UserError before anything is written.
+    Early stopping and the time limit are each member's own. Raises Interrupted with the state saved, NonFiniteError
+    that names a member, UserError before anything is written.
     """
     dataset = load_data(config)
     whole = build_experiment(config, dataset=dataset, resumed=None if folder is None else beginning_of(folder))
@@ -107,10 +108,17 @@ def _members(whole: Experiment, dataset: Dataset, folder: Path, session: Session
             results[i] = done
         else:
             wanted[i] = own
-    together = len(wanted) > 1 and alone_because(member_config(whole.config, 0)) is None
-    ended = _side_by_side if together else _one_by_one
+    reason = trained_alone(whole.config)
+    if reason is not None and len(wanted) > 1:
+        session.console.note(f"the members train one after another: {reason}")
+    ended = _side_by_side if reason is None and len(wanted) > 1 else _one_by_one
     results |= ended(wanted, whole, dataset, folder, session)
     return [results[i] for i in sorted(results)], bool(wanted)
+
+
+def trained_alone(config: Config) -> str | None:
+    """Why the members cannot train as one program; None where they do."""
+    return alone_because(member_config(config, 0))
 
 
 def _side_by_side(
@@ -254,11 +262,11 @@ def mean_history(folder: Path, count: int) -> list[dict[str, float]]:
 
 
 def _plot(history: Sequence[Mapping[str, float]], monitor: str, draw: Callable[[Path], None], to: Path) -> None:
-    from nntrain.record import plots
+    from nntrain.record import run_plots
 
-    plots.learning_curves(history, monitor, None, to / "learning_curves.png")
+    run_plots.learning_curves(history, monitor, None, to / "learning_curves.png")
     steps, rates = [int(row["step"]) for row in history], [row["lr"] for row in history]
-    plots.learning_rate(steps, rates, to / "learning_rate.png")
+    run_plots.learning_rate(steps, rates, to / "learning_rate.png")
     draw(to)
 
 

@@ -372,6 +372,35 @@ def test_a_loss_without_a_link_is_refused_before_anything_is_written(lab: Lab, m
 def test_check_says_members_and_parameters_in_all(lab: Lab) -> None:
     said = io.StringIO()
     report = check_words(["config=tiny.yaml", "ensemble=8"], said)
-    assert (report["parameters"], report["ensemble"]) == (51, {"members": 8, "parameters": 408})
-    assert "ensemble 8 networks of 51 parameters: 408 in all" in " ".join(said.getvalue().split())
-    assert check_words(["config=tiny.yaml"], io.StringIO())["ensemble"] is None
+    assert report["ensemble"] == {"members": 8, "parameters": 8 * report["parameters"], "alone": None}
+    assert "8 networks of 51 parameters, 408 in all; they train as one program" in " ".join(said.getvalue().split())
+    one = check_words(["config=tiny.yaml"], io.StringIO())
+    assert one["ensemble"] is None
+    assert report["memory_bytes"]["parameters"] == 8 * one["memory_bytes"]["parameters"]
+    assert report["memory_bytes"]["data"] == one["memory_bytes"]["data"]
+
+
+def test_members_that_cannot_be_one_program_train_one_after_another_for_a_reason(lab: Lab) -> None:
+    report = check_words(["config=tiny.yaml", "ensemble=2", *ALONE], io.StringIO())
+    assert report["ensemble"]["alone"] == "augment table"
+    lab.fit("ensemble=2", "epochs=1", *ALONE)
+    assert "the members train one after another: augment table" in lab.said.getvalue()
+
+
+def test_a_job_of_a_sweep_may_be_an_ensemble(lab: Lab) -> None:
+    words = ["config=tiny.yaml", "epochs=1", "ensemble=1,2", "run_dir=out", "hydra/launcher=basic", "-m"]
+    assert main(["fit", *words]) == 0
+    assert [load(lab.folder / "out" / str(i)).members for i in range(2)] == [1, 2]
+    result = json.loads((lab.folder / "out/1/result.json").read_text())
+    assert result["best_value"] == result["val"]["loss"]
+    plots = {path.stem for path in (lab.folder / "out/1/plots").iterdir()}
+    assert plots == {"confusion_matrix", "learning_curves", "learning_rate"}
+
+
+def test_views_of_a_sample_are_averaged_in_every_member(lab: Lab) -> None:
+    run = lab.fit("ensemble=2", "epochs=1", *ALONE)
+    model = load(run.dir)
+    assert np.abs(model.each(INPUTS, tta=8) - model.each(INPUTS)).max() > 1e-3
+    np.testing.assert_allclose(model.probabilities(INPUTS, tta=8), model.each(INPUTS, tta=8).mean(0), rtol=1e-6)
+    scores = model.evaluate(load_split(run, "val"), tta=8)
+    assert set(model.evaluate(load_split(run, "val"))) - set(scores) == {"loss"}
