@@ -28,8 +28,8 @@ class Stack:
     """Every member's own network, parameters, buffers and states are views of its row, so that whatever works on one
     training (saving, evaluating, locating a fault) works on a member at any time.
 
-    members: in the order of the rows. entered: whether batches are what the networks' bodies take. tensors: by name as in `TrainState.tensors`, [M, W] or [M, ...], those of the
-    optimizer left to `optimizer`.
+    members: in the order of the rows. entered: whether batches are what the networks' bodies take. tensors: by name as
+    in `TrainState.tensors`, [M, W] or [M, ...], those of the optimizer left to `optimizer`.
     """
 
     def __init__(self, members: Sequence[Member], entered: bool = False) -> None:
