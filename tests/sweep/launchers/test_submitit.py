@@ -1,0 +1,103 @@
+"""Jobs by submitit: in this process, in processes of this machine, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from nntrain.cli import main
+from nntrain.sweep.launchers.submitit import Submitit, Task, _last_line
+
+RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 1\nbatch_size: 64\n"
+
+
+@pytest.fixture(autouse=True)
+def cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def sweep(*words: str) -> int:
+    return main(["fit", "config=mine.yaml", "run_dir=out", "-m", "hydra/launcher=submitit", *words])
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # submitit leaves its logs open
+def test_each_job_is_a_run_in_its_folder(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("submitit")
+    assert sweep("hydra.launcher.cluster=debug", "batch_size=64,5000") == 2
+    out = capsys.readouterr().out
+    assert "2 jobs in this process, by submitit" in out
+    found = json.loads((cwd / "out" / "sweep.json").read_text())
+    assert [(job["job"], job["status"]) for job in found["jobs"]] == [(0, 0), (1, 2)]
+    assert found["jobs"][1]["error"].startswith("batch_size: 5000 is larger than the training split")
+    assert (cwd / "out" / "best.safetensors").samefile(cwd / "out" / "0" / "best.safetensors")
+
+
+@pytest.mark.slow
+def test_in_a_process_of_its_own(cwd: Path) -> None:
+    pytest.importorskip("submitit")
+    assert sweep("hydra.launcher.cluster=local", "seed=1") == 0
+    assert (cwd / "out" / "0" / "result.json").is_file()
+    assert list((cwd / "out" / ".submitit").glob("*_log.out"))
+
+
+MISTAKES = {
+    "hydra.launcher.cluster=slrum": "hydra.launcher.cluster: unknown cluster 'slrum'; did you mean 'slurm'?",
+    "hydra.launcher.cluster=slurm": "there is no Slurm on this machine (srun is not found)",
+    "hydra.launcher.workers=0": "hydra.launcher.workers=0: must be a whole number of at least 1, or null",
+}
+
+
+@pytest.mark.parametrize("word", MISTAKES)
+def test_mistakes_are_said_before_anything_runs(
+    word: str, cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("submitit")
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert sweep(word, "seed=1,2") == 2
+    assert MISTAKES[word] in capsys.readouterr().err
+    assert not (cwd / "out").exists()
+
+
+def test_without_submitit_the_command_that_brings_it_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nntrain.sweep.launchers import remote
+
+    monkeypatch.setattr(remote, "find_spec", lambda name: None)
+    assert sweep("seed=1,2") == 2
+    assert "hydra/launcher=submitit needs submitit, which is not installed: pip install 'nntrain[submitit]'" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_task_survives_the_way_and_its_interruption() -> None:
+    submitit = pytest.importorskip("submitit")
+    task = Task([], ["nntrain"], None, 2)
+    assert pickle.loads(pickle.dumps(task)) == task
+    again = task.checkpoint()
+    assert isinstance(again, submitit.helpers.DelayedSubmission)
+    assert again.function is task
+
+
+def test_settings_reach_submitit_by_its_own_names(cwd: Path) -> None:
+    pytest.importorskip("submitit")
+    launcher = Submitit("local", timeout_min=7, partition="gpu", mem_gb=None, setup=[])
+    launcher.sweep = type("Sweep", (), {"folder": cwd})()
+    assert launcher._made()._executor.parameters["timeout_min"] == 7
+    assert not launcher.queues
+    assert "submitit" in sys.modules
+
+
+def test_what_submitit_tells_of_a_failure_is_said_in_a_line() -> None:
+    trace = (
+        "Job (task=0) failed during processing with trace:\n-----\nTraceback:\n  File x\nValueError: too much\n-----\n"
+    )
+    assert _last_line(trace + "You can check full logs") == "ValueError: too much"
+    assert _last_line("Job 7 has not produced any output") == "Job 7 has not produced any output"
