@@ -25,6 +25,8 @@ CLASSES = {"data": "synthetic", "data.dataset": "blobs", "data.classes": 3, "dat
 TWO_CLASSES = {"data": "synthetic", "data.dataset": "moons", "data.samples": 90}
 VALUES = {"data": "synthetic", "data.dataset": "sinusoid", "data.samples": 90}
 SMALL = {"model": "mlp", "model.widths": [6, 5], "batch_size": 16, "epochs": 4, "device": "cpu"}
+Settings = Mapping[str, Any]
+
 TIMES = ("seconds", "samples_per_second")
 
 _loaded: dict[str, Dataset] = {}
@@ -59,8 +61,13 @@ class Recorder:
         self.losses.append(len(losses))
 
 
-def experiment(settings: Mapping[str, Any]) -> Experiment:
-    """Of a small network, unless `settings` (words of the command line) say otherwise. Equal data is loaded once."""
+def experiment(settings: Settings) -> Experiment:
+    """Of a small network, unless `settings` (words of the command line) say otherwise. Equal data is loaded once.
+
+    rows: how many of the training samples are taken, where not all.
+    """
+    settings, rows = dict(settings), settings.get("rows")
+    settings.pop("rows", None)
     settings = CLASSES | SMALL | settings
     numbers = {key for key, value in settings.items() if key == "seed" or isinstance(value, float)}
     chosen = [f"{key}={_word(value)}" for key, value in settings.items() if value is not None and key not in numbers]
@@ -71,7 +78,11 @@ def experiment(settings: Mapping[str, Any]) -> Experiment:
     key = repr((config["data"], config["loss"]["name"] == "poisson", config["seed"]))
     if key not in _loaded:
         _loaded[key] = load_data(config)
-    return build_experiment(config, dataset=_loaded[key])
+    built = build_experiment(config, dataset=_loaded[key])
+    if rows is not None:
+        train = built.dataset.train
+        built.dataset.train = replace(train, inputs=train.inputs[:rows], targets=train.targets[:rows])
+    return built
 
 
 @cache
@@ -88,7 +99,7 @@ def member(built: Experiment) -> Member:
     return Member(built.program, built.state, LoopState(), data.train, data.val, built.course, recorder, recorder)
 
 
-def alone(settings: Mapping[str, Any]) -> Trainer:
+def alone(settings: Settings) -> Trainer:
     """Trained by the ordinary loop."""
     built, recorder = experiment(settings), Recorder()
     trainer = Trainer(
@@ -106,7 +117,7 @@ def alone(settings: Mapping[str, Any]) -> Trainer:
     return trainer
 
 
-def stacked(*settings: Mapping[str, Any]) -> list[Member]:
+def stacked(*settings: Settings) -> list[Member]:
     """Trained together, in the order given."""
     members = [member(experiment(one)) for one in settings]
     StackedTrainer(members, Stop()).fit(lambda member: None)
@@ -139,7 +150,7 @@ def assert_alike(member: Member, trainer: Trainer, rel: float = 1e-4) -> None:
         torch.testing.assert_close(member.best.weights[name], tensor, rtol=10 * rel, atol=rel)
 
 
-def assert_each_as_alone(*settings: Mapping[str, Any], rel: float = 1e-4) -> list[Member]:
+def assert_each_as_alone(*settings: Settings, rel: float = 1e-4) -> list[Member]:
     members = stacked(*settings)
     for one, own in zip(members, settings, strict=True):
         assert_alike(one, alone(own), rel)

@@ -1,0 +1,209 @@
+"""What may differ between the members of a stack, and how they end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stacks import CLASSES, VALUES, alone, assert_each_as_alone, experiment, member, stacked
+
+from nntrain.stack.member import Member
+from nntrain.stack.trainer import StackedTrainer
+from nntrain.training.course import Interrupted, Stop
+
+Settings = dict[str, Any]
+SMOOTH: Settings = {"model.activation": "tanh"}  # no corner that a rounding could fall to either side of
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        [{"regularization.l1": 0.01}, {"regularization.l2": 0.02}, {}],
+        [
+            {"regularization.grad_clip_norm": 0.1},
+            {"regularization.grad_clip_value": 0.01},
+            {"regularization.max_norm": 0.5},
+        ],
+        [{"regularization.label_smoothing": 0.1}, {}, {"regularization.label_smoothing": 0.2}],
+        [{"regularization.input_noise": 0.3}, {"model.input_dropout": 0.2}, {"model.dropout": 0.3}, {}],
+        [{"regularization.ema": 0.9}, {"regularization.ema": 0.5, "seed": 4}],
+        [{"regularization.swa_start_epochs": 1}, {"regularization.swa_start_epochs": 2}],
+        [{"optimizer": "asgd", "optimizer.t0": 4}, {"optimizer": "asgd", "optimizer.t0": 9}],
+        [{"data.split_seed": 1}, {"data.split_seed": 2}, {"seed": 7}],
+        [{"epochs": 2}, {"epochs": 5}, {"epochs": 3, "seed": 9}],
+        [{"loss.class_weights": "balanced", "loss": "cross_entropy"}, {"loss": "cross_entropy", "data.split_seed": 4}],
+        [{"schedule": "one_cycle"}, {"schedule": "constant"}],
+    ],
+    ids=lambda settings: ",".join(settings[0]),
+)
+def test_what_may_differ(settings: list[Settings]) -> None:
+    assert_each_as_alone(*(SMOOTH | one for one in settings))
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        {"batch_size": "full"},
+        {"batch_size": 8, "gradient_accumulation": 3, "model.dropout": 0.2},
+        {"model": "linear", "model.widths": None},
+        {"deterministic": True},
+        {"regularization.ema": 0.9, "model.norm": "batch"},
+        {"early_stopping.monitor": "f1_macro"},
+        {"early_stopping.restore_best": False},
+    ],
+    ids=lambda base: ",".join(base),
+)
+def test_what_all_have_alike(base: Settings) -> None:
+    base = (SMOOTH if base.get("model") != "linear" else {}) | base
+    assert_each_as_alone(base, base | {"seed": 2, "optimizer.lr": 0.003})
+
+
+def test_targets_in_units_of_their_own_splits() -> None:
+    values = dict.fromkeys(CLASSES) | VALUES | SMOOTH
+    assert_each_as_alone(values, values | {"data.split_seed": 3}, values | {"data.split_seed": 4, "seed": 5})
+
+
+@pytest.mark.parametrize("norm", ["none", "batch"])
+def test_training_splits_of_different_sizes(norm: str) -> None:
+    """Those of 48 samples have 3 steps, of 49 a fourth with one sample, of 47 a shorter third."""
+    base = SMOOTH | {"model.norm": norm, "model.dropout": 0.2, "regularization.ema": 0.8}
+    assert_each_as_alone(*(base | {"rows": rows, "seed": seed} for seed, rows in enumerate((48, 49, 47, 49, 48))))
+
+
+def test_early_stopping_at_different_epochs() -> None:
+    base = SMOOTH | {"epochs": 12, "optimizer": "sgd", "optimizer.lr": 0.5}
+    members = assert_each_as_alone(
+        *(base | {"early_stopping.patience": patience, "seed": seed} for seed, patience in enumerate((1, 2, 3, 1)))
+    )
+    assert len({len(one.loop.history) for one in members}) > 1
+    assert any(str(one.loop.stop_reason).startswith("no better") for one in members)
+
+
+def test_bfloat16_trains() -> None:
+    base = SMOOTH | {"precision": "bf16"}
+    assert_each_as_alone(base, base | {"seed": 1}, rel=0.1)
+
+
+def categories(folder: Path) -> Path:
+    draw = np.random.default_rng(0)
+    drawn = zip(draw.normal(size=120), draw.integers(20, size=120), strict=True)
+    rows = [f"{x:.3f},{'abc'[k % 3]},m{k},{1 + k % 2},{'yes' if x + k / 20 > 0.5 else 'no'}" for x, k in drawn]
+    (folder / "rows.csv").write_text("\n".join(["x,few,many,weight,y", *rows]) + "\n")
+    return folder / "rows.csv"
+
+
+def test_one_hot_and_embedded_categories_and_weights_of_rows(tmp_path: Path) -> None:
+    table = {"data": "table", "data.path": str(categories(tmp_path)), "data.target": "y"}
+    base = dict.fromkeys(CLASSES) | table | {"data.weight_column": "weight"} | SMOOTH
+    members = assert_each_as_alone(base, base | {"seed": 1})
+    assert members[0].train.weights is not None
+    assert any("embeddings" in name for name in members[0].state.params.names)
+
+
+def test_pictures_standardised_by_their_own_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(0)
+    np.savez(tmp_path / "p.npz", x=draw.integers(256, size=(60, 4, 4, 3), dtype=np.uint8), y=draw.integers(3, size=60))
+    base = dict.fromkeys(CLASSES) | {"data": "arrays", "data.path": str(tmp_path / "p.npz")} | SMOOTH
+    assert_each_as_alone(base, base | {"data.split_seed": 3})
+    monkeypatch.setattr("nntrain.stack.batches.ENTERED_BYTES", 0)  # as where they are too many to be kept as numbers
+    assert_each_as_alone(base, base | {"data.split_seed": 3})
+
+
+# Who leaves, and what the others notice of it
+
+
+def bits(one: Member) -> list[bytes]:
+    tensors = {**one.state.tensors(), **{f"best {name}": value for name, value in one.best.weights.items()}}
+    return [tensor.detach().numpy().tobytes() for tensor in tensors.values()]
+
+
+@pytest.mark.parametrize(
+    "base",
+    [{}, {"model.dropout": 0.3, "regularization.input_noise": 0.1}, {"model.norm": "batch"}, {"model.norm": "layer"}],
+    ids=str,
+)
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "muon"])
+def test_the_others_are_untouched_to_the_bit(base: Settings, optimizer: str) -> None:
+    base = base | {"optimizer": optimizer, "regularization.grad_clip_norm": 1.0, "batch_size": 13}
+    others = [base | {"seed": 1, "optimizer.lr": 0.01}, base | {"seed": 2}, base | {"seed": 3}]
+    brief = [base | {"seed": 4, "epochs": 1}, base | {"seed": 5, "epochs": 2}]
+    alone_, beside = stacked(*others), stacked(brief[0], *others[:2], brief[1], others[2])
+    for one, other in zip(alone_, [beside[1], beside[2], beside[4]], strict=True):
+        assert bits(one) == bits(other)
+        assert [{**row, "seconds": 0, "samples_per_second": 0} for row in one.loop.history] == [
+            {**row, "seconds": 0, "samples_per_second": 0} for row in other.loop.history
+        ]
+
+
+def test_one_that_is_not_finite_fails_alone_with_the_parameters_before_the_step() -> None:
+    base = {"optimizer": "sgd", "model.activation": "relu"}
+    wild = base | {"optimizer.lr": 1e30, "seed": 1}
+    calm, failed, also_calm = stacked(base, wild, base | {"seed": 2})
+    with pytest.raises(Exception, match="not finite") as caught:
+        alone(wild)
+    assert str(failed.error) == str(caught.value)
+    assert failed.loop.stop_reason is None
+    assert all(torch.isfinite(view).all() for view in failed.state.params.data)
+    for one, other in zip((calm, also_calm), stacked(base, base | {"seed": 2}), strict=True):
+        assert bits(one) == bits(other)
+
+
+def test_one_is_pruned_by_its_judge() -> None:
+    members = [member(experiment({"seed": seed})) for seed in range(3)]
+    members[1].judge = lambda epoch, value: "pruned: worse than the median" if epoch == 2 else None
+    left: list[Member] = []
+    StackedTrainer(members, Stop()).fit(left.append)
+    assert [len(one.loop.history) for one in members] == [4, 2, 4]
+    assert members[1].loop.stop_reason == "pruned: worse than the median"
+    assert left[0] is members[1]
+    assert set(left) == set(members)
+
+
+def test_time_runs_out_for_one_in_the_midst_of_an_epoch() -> None:
+    members = [member(experiment({"seed": 0, "time_limit": 1e-9})), member(experiment({"seed": 1}))]
+    StackedTrainer(members, Stop()).fit(lambda one: None)
+    assert (members[0].loop.step, len(members[0].loop.history)) == (1, 1)
+    assert str(members[0].loop.stop_reason).startswith("time limit")
+    assert [bits(one) for one in stacked({"seed": 1}, {"seed": 5})[:1]] == [bits(members[1])]
+
+
+def test_asked_to_stop_all_states_are_saved() -> None:
+    members, stop = [member(experiment({"seed": seed})) for seed in range(2)], Stop()
+    trainer = StackedTrainer(members, stop)
+    stop.signal = 15
+    with pytest.raises(Interrupted):
+        trainer.fit(lambda one: None)
+    assert [one.keeper.states for one in members] == [[(1, 1)], [(1, 1)]]  # type: ignore[attr-defined]
+    assert [one.keeper.losses for one in members] == [[1], [1]]  # type: ignore[attr-defined]
+
+
+def test_states_are_saved_as_often_as_each_member_says() -> None:
+    settings: list[Settings] = [{"checkpoint.every_seconds": 0}, {"checkpoint.every_seconds": 1e9}]
+    every, never = stacked(*settings)
+    assert len(every.keeper.states) == 4  # type: ignore[attr-defined]
+    assert len(never.keeper.states) == 1  # type: ignore[attr-defined]
+
+
+def test_a_state_at_the_start_of_an_epoch_goes_on() -> None:
+    settings: list[Settings] = [{"seed": seed, "model.activation": "tanh", "model.dropout": 0.2} for seed in range(2)]
+    whole, first = stacked(*settings), [member(experiment(one)) for one in settings]
+    for one in first:
+        one.judge = lambda epoch, value: "paused" if epoch == 2 else None
+    StackedTrainer(first, Stop()).fit(lambda one: None)
+    for one in first:
+        one.judge, one.loop.stop_reason = None, None
+    StackedTrainer(first, Stop()).fit(lambda one: None)
+    assert [bits(one) for one in first] == [bits(one) for one in whole]
+
+
+def test_gradients_that_vanish_are_warned_of_as_alone() -> None:
+    deep = {"model.widths": [4] * 9, "model.activation": "sigmoid", "init": "normal", "init.std": 1e-3}
+    steep = {**deep, "seed": 3, "init.std": 1.0}
+    members = stacked(deep, steep)
+    for one, settings in zip(members, (deep, steep), strict=True):
+        own = alone(settings).screen.warnings  # type: ignore[attr-defined]
+        assert [text[:60] for text in one.screen.warnings] == [text[:60] for text in own]  # type: ignore[attr-defined]
+    assert members[0].screen.warnings  # type: ignore[attr-defined]
