@@ -122,5 +122,5 @@ def test_without_ray_the_command_that_brings_it_is_said(monkeypatch: pytest.Monk
 @pytest.mark.filterwarnings("ignore")
 def test_a_cluster_of_this_machine(cwd: Path) -> None:
     pytest.importorskip("ray")
-    assert sweep("seed=1") == 0
+    assert sweep("seed=1,2") == 0
     assert (cwd / "out" / "0" / "result.json").is_file()
