@@ -1,7 +1,7 @@
 """Hydra takes plugins from this package alone: these are the launchers and sweepers of `nntrain.sweep`."""
 
 from nntrain.sweep.launchers import basic, parallel, ray, stacked, submitit
-from nntrain.sweep.sweepers import grid, optuna
+from nntrain.sweep.sweepers import grid, grow, optuna
 
 
 class BasicLauncher(basic.Basic):
@@ -25,6 +25,10 @@ class RayLauncher(ray.Ray):
 
 
 class GridSweeper(grid.Grid):
+    pass
+
+
+class GrowSweeper(grow.Grow):
     pass
 
 

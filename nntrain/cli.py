@@ -127,7 +127,7 @@ def _fit(words: list[str], flags: set[str]) -> int:
     if resuming and "multirun" in flags:
         raise UserError("resume: cannot go with -m: it goes on with a run or a sweep as it was started")
     sweep = _sweep_to_resume(resuming)
-    if "multirun" in flags or sweep is not None:
+    if "multirun" in flags or sweep is not None or _grows(words):
         from nntrain.sweep.multirun import multirun, resume_sweep
 
         if sweep is None:
@@ -145,6 +145,14 @@ def _fit(words: list[str], flags: set[str]) -> int:
         _answer({"run_dir": run.dir, "stopped": run.stopped}, flags)
         return status
     return _answer(run.result, flags)
+
+
+def _grows(words: list[str]) -> bool:
+    """Whether the words, or else their recipe, say `grow`, which is a sweep without -m."""
+    from nntrain.config.words import read_words
+    from nntrain.sweep.grow import grows
+
+    return grows(read_words(words, Path.cwd()), Path.cwd())
 
 
 def _sweep_to_resume(given: list[str]) -> Path | None:

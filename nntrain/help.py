@@ -32,16 +32,17 @@ Train; keep the best model on validation; evaluate it on test once, at the end.
   nntrain fit config=digits batch_size=full optimizer=lbfgs
   nntrain fit config=digits 'model.dropout=[0.1,0.3]' 'model.activation={name:elu,alpha:0.5}'
   nntrain fit config=wine data.folds=5                     cross-validation
-  nntrain fit config=wine ensemble=8                       one model of eight networks; it knows what it is not sure of
+  nntrain fit config=wine ensemble=8                       eight networks as one model, with its uncertainty
   nntrain fit config=digits seed=1,2,3 optimizer=adam,sgd -m     every combination
   nntrain fit config=digits model.init_from=RUN freeze=backbone 'unfreeze_at={epochs:3,every:1}'     transfer
   nntrain fit config=iris,wine 'optimizer.lr=choice(0.1,0.01)' 'seed=range(1,4)' -m
+  nntrain fit config=digits grow=depth                     hidden layers one by one, until validation gains no more
   nntrain fit config=digits pretrain=denoising             first without labels, then with them
   nntrain fit resume=runs/digits/2026-01-31_12-00-00_abc123    go on exactly where a run stopped
 
 a choice is made by its group (optimizer=sgd), a setting of it with a dot (optimizer.lr=0.1)
   data model init loss optimizer schedule regularization early_stopping checkpoint augment
-  objective pretrain
+  objective pretrain grow
 short for model.reuse, model.freeze, model.unfreeze_at (what to take of model.init_from, what stands still)
   reuse freeze unfreeze_at
 settings that belong to no group

@@ -41,8 +41,13 @@ def launch(
     """
     resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
     if not resumed:
-        source = _source(words) if source is None else source
-        return train_composed(compose(words), command, source=source, stream=stream, quiet=quiet)
+        source, composed = _source(words) if source is None else source, compose(words)
+        if (grown := composed.config["grow"]["name"]) != "none":
+            raise UserError(
+                f"grow: {grown} is a sweep over many runs, which is started on the command line by nntrain fit; "
+                "for one run set grow=none"
+            )
+        return train_composed(composed, command, source=source, stream=stream, quiet=quiet)
     from nntrain.folder import CONFIG, find_run, shown
 
     folder = find_run(Path(resumed[-1]))

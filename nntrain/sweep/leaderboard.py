@@ -121,7 +121,7 @@ def leaderboard(
     lines += [Text(line, FAINT) for text in said for line in wrapped(text, page.width)]
     if len(found) > TABLES:
         lines.append(Text(f"and {len(found) - TABLES} more tables; sweep.csv has them all", FAINT))
-    return [*lines, *_failures(jobs, outcomes, page)]
+    return [*lines, *failures(jobs, outcomes, page)]
 
 
 Column = tuple[str, str, list[str]]  # title, alignment, cells
@@ -172,7 +172,7 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
 
     def spread(row: Row) -> str:
         said = number(row.mean)
-        std = "" if row.std is None else f" {sign} {_like(row.std, said)}"
+        std = "" if row.std is None else f" {sign} {like(row.std, said)}"
         return said.rjust(widest) + std
 
     def test(row: Row) -> str:
@@ -235,7 +235,7 @@ def _legend(contest: Contest, page: Page) -> list[str]:
     return said
 
 
-def _failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -> list[Text]:
+def failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -> list[Text]:
     """A line per reason, with the jobs that failed by it."""
     reasons: dict[str, list[int]] = {}
     for job in jobs:
@@ -262,7 +262,7 @@ def _reason(job: Job, outcome: Outcome | None) -> str:
     return clean(said)
 
 
-def _like(std: float, mean: str) -> str:
+def like(std: float, mean: str) -> str:
     """A standard deviation with as many decimals as its mean."""
     digits, _, exponent = mean.partition("e")
     if exponent or std >= 1e6:

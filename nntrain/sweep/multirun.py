@@ -19,18 +19,18 @@ from hydra.errors import HydraException
 
 from nntrain.config.compose import hydra_over
 from nntrain.config.recipe import Recipe, absolute
-from nntrain.config.words import CommandLine, read_words
+from nntrain.config.words import CommandLine
 from nntrain.errors import UserError
 from nntrain.folder import shown
 from nntrain.record.lock import locked
 from nntrain.record.run_folder import create_run_folder
 from nntrain.sweep.board import Board
 from nntrain.sweep.check import check_sweep
+from nntrain.sweep.grow import sweep_line
 from nntrain.sweep.manifest import Manifest, is_sweep, new_manifest, write_manifest
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, register
 from nntrain.sweep.report import report
 from nntrain.sweep.resume import read_sweep
-from nntrain.sweep.search import with_search
 from nntrain.sweep.sweep import Sweep
 
 FOLDER = "run_dir"  # the word that says where the sweep goes; its jobs are the folders 0, 1, ... in there
@@ -50,7 +50,7 @@ def multirun(words: Sequence[str], command: Sequence[str], stream: TextIO) -> tu
     UserError where a word, a recipe or a value of any combination is wrong, before anything runs.
     """
     cwd = Path.cwd()
-    line = with_search(read_words(words, cwd), cwd)
+    line = sweep_line(words, cwd)
     recipes = check_sweep(line, cwd)
     given = _given_folder(line, cwd)
     manifest = new_manifest([word for word in words if not word.startswith(f"{FOLDER}=")], cwd, recipes)
@@ -109,7 +109,8 @@ def _run(
             sweep.collect()
         board.close()
         result = report(sweep, stream)
-    failed = [outcome.status for outcome in sweep.outcomes.values() if outcome.status]
+    ended = [outcome for number, outcome in sweep.outcomes.items() if number not in sweep.excused]
+    failed = [outcome.status for outcome in ended if outcome.status]
     if status or failed:
         _say_how_to_go_on(sweep, status)
     return result, status or min(failed, default=0)

@@ -8,16 +8,16 @@ from typing import Any, TextIO
 
 from rich.text import Text
 
-from nntrain.config.words import CommandLine, read_words
+from nntrain.config.words import CommandLine
 from nntrain.record.layout import FAINT, Page, grid, heading
 from nntrain.record.screen import show
 from nntrain.record.words import count, plural, wrapped
 from nntrain.sweep.check import check_sweep
 from nntrain.sweep.groups import Group, partition, plan_words
+from nntrain.sweep.grow import sweep_line
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER
-from nntrain.sweep.search import with_search
 from nntrain.sweep.sweep import MARK
 from nntrain.sweep.sweepers.grid import combinations
 
@@ -32,7 +32,7 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
     UserError where a word, a recipe or a value of any combination is wrong.
     """
     cwd = Path.cwd()
-    line = with_search(read_words(words, cwd), cwd)
+    line = sweep_line(words, cwd)
     recipes = check_sweep(line, cwd)
     sweeper, launcher = _chosen(line, SWEEPER, "basic"), _chosen(line, LAUNCHER, DEFAULT_LAUNCHER)
     if sweeper != "basic":

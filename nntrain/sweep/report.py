@@ -48,16 +48,23 @@ def report(sweep: Sweep, stream: TextIO) -> dict[str, Any]:
             growth_curves(growth, sweep.folder / "plots" / "growth.png")
     except WriteError as error:  # the jobs and their results are safe
         sweep.board.note(str(error))
-    show(lambda page: _closing(sweep.folder, best, sweep.jobs, sweep.outcomes, page), stream)
+    show(lambda page: _closing(sweep.folder, best, result["best"], sweep.jobs, sweep.outcomes, page), stream)
     return result
 
 
 def _closing(
-    folder: Path, best: Path | None, jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page
+    folder: Path,
+    best: Path | None,
+    number_of_best: int | None,
+    jobs: Sequence[Job],
+    outcomes: Mapping[int, Outcome],
+    page: Page,
 ) -> list[Text]:
-    """Where everything is, and what to do next. best: the sweep's model, where there is one."""
+    """Where everything is, and what to do next. best: the sweep's model, of that job, where there is one."""
     found = contests(jobs, outcomes)
     first = [contest.ranked[0] for contest in found]
+    if number_of_best is not None:  # of a growing, the best run of the best size
+        first = [pair for contest in found for pair in contest.ranked if pair[0].number == number_of_best]
     named = [
         (
             "best",

@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nntrain.config.recipe import Recipe
-from nntrain.config.words import CommandLine, is_hydra, read_words
+from nntrain.config.words import CommandLine, is_hydra
 from nntrain.errors import UserError
 from nntrain.folder import shown
 from nntrain.sweep.check import check_sweep
+from nntrain.sweep.grow import sweep_line
 from nntrain.sweep.manifest import MANIFEST, Manifest, fingerprint, read_manifest
-from nntrain.sweep.search import with_search
 
-MAY_CHANGE = ("quiet", "search.n_trials", "search.time_limit", "search.batch")  # besides how it is launched
+MAY_CHANGE = (  # besides how it is launched
+    *("quiet", "search.n_trials", "search.time_limit", "search.batch"),
+    *("grow.patience", "grow.to"),
+)
 
 
 def read_sweep(folder: Path, changes: Sequence[str]) -> tuple[Manifest, CommandLine, list[Recipe]]:
@@ -30,7 +33,7 @@ def read_sweep(folder: Path, changes: Sequence[str]) -> tuple[Manifest, CommandL
         if not (_may_change(word) or word in manifest.words)
     ]
     cwd = Path(manifest.cwd)
-    line = with_search(read_words([*manifest.words, *changes], cwd), cwd)
+    line = sweep_line([*manifest.words, *changes], cwd)
     recipes = check_sweep(line, cwd)
     for recipe in recipes:
         if manifest.recipes.get(str(recipe.path)) != fingerprint(recipe):

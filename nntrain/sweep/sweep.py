@@ -25,6 +25,7 @@ from nntrain.sweep.outcome import Outcome, find_outcome
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from nntrain.sweep.growth import Growth
     from nntrain.sweep.launchers.base import Launcher
     from nntrain.sweep.work import Judges
 
@@ -36,7 +37,8 @@ SHARE = 0.1  # of the time goes to writing what was done so far, at most
 class Sweep:
     """fixed: the keys that are the same in all jobs; varied: those that differ. folder: made when it is first asked
     for. jobs: all that are known. outcomes: by number, of those that ended. judges: what ends a running job early, set
-    by a sweeper. exits: closed when the sweep ends. expected: how many jobs there will be at most, where that is known
+    by a sweeper. growth: what came of trying size after size. excused: numbers of jobs that may fail without the sweep
+    having failed. exits: closed when the sweep ends. expected: how many jobs there will be at most, where that is known
     before. devices: as the jobs ask for them."""
 
     def __init__(
@@ -54,6 +56,8 @@ class Sweep:
         self.exits = exits
         self.outcomes: dict[int, Outcome] = {}
         self.judges: Judges | None = None
+        self.growth: Growth | None = None
+        self.excused: set[int] = set()
         self.expected: int | None = None
         self.devices: Set[str] = {"auto"}
         self._make_folder = make_folder
@@ -130,6 +134,8 @@ class Sweep:
     def write(self) -> dict[str, Any]:
         """`sweep.json`; its content."""
         found = summary(self.folder, self.jobs, self.outcomes)
+        if self.growth is not None:
+            found |= {"best": self.growth.best_job(self.jobs, self.outcomes), "growth": self.growth.summary()}
         write_json(self.folder / RESULTS, found)
         return found
 

@@ -28,6 +28,7 @@ GROUPS = (
     "checkpoint",
     "objective",
     "pretrain",
+    "grow",
 )
 
 SEARCH = "search"  # a section of recipes and command lines that is no part of a run's config
