@@ -8,11 +8,12 @@ import math
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,39 +67,64 @@ def together() -> Iterator[None]:
 
     Many small files then cost little more than one: a file written twice is written once, all are flushed before the
     first is renamed, and a folder is flushed once. Raises WriteError when the disk refuses one; those before it are
-    there then, the old ones of the others intact.
+    there then, the old ones of the others intact. Inside another one, or `later`, it is the outer one that counts.
     """
     if _WAITING.get() is not None:
         yield
         return
+    with _gathered() as waiting:
+        yield
+    _write_all(waiting)
+
+
+@contextmanager
+def later() -> Iterator[Callable[[], Future[None]]]:
+    """The same, written by another thread while this one goes on: to be called afterwards, for what to wait for. What
+    was written before an exception is there when that leaves."""
+    with _gathered() as waiting:
+        yield lambda: _threads(os.getpid())[0].submit(_write_all, waiting)
+
+
+@contextmanager
+def _gathered() -> Iterator[dict[Path, _Waiting]]:
     waiting: dict[Path, _Waiting] = {}
     token = _WAITING.set(waiting)
     try:
-        yield
-    finally:
+        yield waiting
+    except BaseException:
         _WAITING.reset(token)
         _write_all(waiting)
+        raise
+    _WAITING.reset(token)
+
+
+@cache
+def _threads(process: int) -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
+    """One that writes what is to be written later, and some that flush files. Each process has its own."""
+    return ThreadPoolExecutor(1), ThreadPoolExecutor(FLUSHED_AT_ONCE)
 
 
 def _write_all(waiting: Mapping[Path, _Waiting]) -> None:
     if not waiting:
         return
     temporaries: dict[Path, Path] = {}
+    written: list[Future[None]] = []
     file = next(iter(waiting.values()))
     try:
         temporaries = {target: _temporary(target) for target in waiting}
         # at the same time, because a file system flushes many files at once as fast as one
-        with ThreadPoolExecutor(FLUSHED_AT_ONCE) as pool:
-            written = [pool.submit(_write, temporaries[target], f.data, f.mode) for target, f in waiting.items()]
-            for file, done in zip(waiting.values(), written, strict=True):  # noqa: B007 (named where it fails)
-                done.result()
-            for target, file in waiting.items():  # noqa: B007
-                temporaries[target].replace(target)
-                del temporaries[target]
-            list(pool.map(_flush_folder, dict.fromkeys(target.parent for target in waiting)))
+        pool = _threads(os.getpid())[1]
+        written = [pool.submit(_write, temporaries[target], f.data, f.mode) for target, f in waiting.items()]
+        for file, done in zip(waiting.values(), written, strict=True):  # noqa: B007 (named where it fails)
+            done.result()
+        for target, file in waiting.items():  # noqa: B007
+            temporaries[target].replace(target)
+            del temporaries[target]
+        list(pool.map(_flush_folder, dict.fromkeys(target.parent for target in waiting)))
     except OSError as error:
         raise refused(file.path, error, kept=file.kept) from error
     finally:
+        wait(written)
         for temporary in temporaries.values():
             temporary.unlink(missing_ok=True)
 

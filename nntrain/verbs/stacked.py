@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ from nntrain.checks import find_device
 from nntrain.data.dataset import Dataset
 from nntrain.experiment import Experiment, build_experiment, load_data
 from nntrain.folder import beginning_of, write_setup
-from nntrain.record.files import WriteError, refused, together
+from nntrain.record.files import WriteError, later, refused, together
 from nntrain.record.lock import locked
 from nntrain.stack.member import Member
 from nntrain.stack.trainer import StackedTrainer
@@ -140,16 +141,31 @@ class _Stacking:
         members = {place: member_of(training) for place, training in trainings.items()}
         places = {id(member): place for place, member in members.items()}
 
+        writing: dict[int, tuple[Run, Future[None]]] = {}
+
         def left(member: Member) -> None:
             place = places.pop(id(member))
             with self.failing(place):
-                self.ended(place, leave(trainings[place], member))
+                with later() as write:
+                    run = leave(trainings[place], member)
+                writing[place] = run, write()
+            self.report(writing, [place for place, (_, written) in writing.items() if written.done()])
 
         try:
             StackedTrainer(list(members.values()), self.stop).fit(left)
         except Interrupted:
             for place in places.values():
                 self.ended(place, trainings[place].interrupted())
+        finally:
+            self.report(writing, list(writing))
+
+    def report(self, writing: dict[int, tuple[Run, Future[None]]], places: Sequence[int]) -> None:
+        """Of those whose files are on disk, or will be now."""
+        for place in places:
+            run, written = writing.pop(place)
+            with self.failing(place):
+                written.result()
+                self.ended(place, run)
 
     @contextmanager
     def failing(self, place: int) -> Iterator[None]:
