@@ -176,7 +176,7 @@ class Board:
         return line
 
     def _counts_line(self) -> Text:
-        failed = sum(1 for outcome in self._outcomes.values() if outcome.status)
+        failed = sum(1 for outcome in self._outcomes.values() if outcome.status and not outcome.interrupted)
         pruned = sum(1 for outcome in self._outcomes.values() if outcome.pruned)
         line = Text.assemble(("running  ", LABEL), count(len(self._running)))
         if failed:
@@ -196,13 +196,13 @@ class Board:
 
     def _failed_lines(self) -> list[Text]:
         """The last ones, with their reasons."""
-        failed = [outcome for outcome in self._outcomes.values() if outcome.status][-LAST_FAILED:]
+        failed = [outcome for outcome in self._outcomes.values() if outcome.status and not outcome.interrupted]
         return [
             Text.assemble(
                 ("failed   " if i == 0 else " " * 9, LABEL),
                 self._page.cut(f"#{outcome.number}  {clean(outcome.error or '')}", self._page.width - 9),
             )
-            for i, outcome in enumerate(failed)
+            for i, outcome in enumerate(failed[-LAST_FAILED:])
         ]
 
     def _running_lines(self, room: int) -> list[Text]:
@@ -255,7 +255,7 @@ class Board:
         return line.append("  ").append(ending(outcome))
 
     def _progress_line(self, ended: int, total: int, now: float) -> Text:
-        failed = sum(1 for outcome in self._outcomes.values() if outcome.status)
+        failed = sum(1 for outcome in self._outcomes.values() if outcome.status and not outcome.interrupted)
         parts = [f"{count(ended)} / {count(total)} jobs"]
         parts += [f"{count(failed)} failed"] if failed else []
         for monitor, (value, job, _) in self._best.items():
@@ -270,6 +270,8 @@ class Board:
 
 def ending(outcome: Outcome) -> Text:
     """How a job ended, in a few words."""
+    if outcome.interrupted:
+        return Text("interrupted")
     if outcome.status:
         return Text.assemble(("failed", WARNING), f": {clean(outcome.error or f'exit status {outcome.status}')}")
     result: Mapping[str, Any] = outcome.result

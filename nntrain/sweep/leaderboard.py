@@ -251,8 +251,8 @@ def failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -
 
 
 def _reason(job: Job, outcome: Outcome | None) -> str:
-    """Why a job has no place in the table; "" where it has, or was not run."""
-    if outcome is None or has_model(outcome):
+    """Why a job has no place in the table; "" where it has, or has not run to its end."""
+    if outcome is None or outcome.interrupted or has_model(outcome):
         return ""
     if not outcome.status:
         return f"{outcome.result.get('monitor', 'the monitored metric')} was never a number"

@@ -29,11 +29,13 @@ def test_where_there_is_no_terminal_each_job_is_a_line() -> None:
         board.done(Outcome(0, result=result(0.125)))
         board.done(FAILED)
         board.done(Outcome(2, result=result(0.25), pruned=True))
+        board.done(Outcome(3, 130, "interrupted; its state is saved"))
     assert screen.getvalue().splitlines() == [
         "6 jobs, 2 at a time",
         "1 / 6  #0  optimizer.lr=1e-3 seed=0  val loss 0.1250  1.2 s",
         f"2 / 6  #1  optimizer.lr=1e-3 seed=1  failed: {FAILED.error}",
         "3 / 6  #2  optimizer.lr=1e-2 seed=0  val loss 0.2500  pruned  1.2 s",
+        "4 / 6  #3  optimizer.lr=1e-2 seed=1  interrupted",
     ]
 
 

@@ -67,7 +67,6 @@ def test_who_failed_and_why() -> None:
     assert lines[lines.index("failed") + 1 :] == [
         "  #0, 4-6  no such file in its folder",
         "  #1  val_loss was never a number",
-        "  #2  interrupted; its state is saved",
     ]
 
 

@@ -6,8 +6,11 @@ limit is queued again, and goes on from its saved state.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +70,11 @@ class Submitit(Remote):
 
     def cancel(self, handles: Sequence[Any]) -> None:
         for handle in handles:
-            handle.cancel(check=False)
+            if self._cluster_of() == "local":  # whose own way leaves a second until it kills
+                with suppress(ProcessLookupError):
+                    os.kill(int(handle.job_id), signal.SIGTERM)
+            else:
+                handle.cancel(check=False)
 
     @property
     def queues(self) -> bool:
