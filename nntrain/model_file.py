@@ -15,7 +15,11 @@ from nntrain.task import Task
 
 
 def about_model(experiment: Experiment, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON-able: config, task, features, preprocessing, class weights, what is reconstructed, and metrics."""
+    """JSON-able: config, task, features, preprocessing, class weights, what is reconstructed, and metrics.
+
+    An ensemble's file says besides, as `members`, the seed, best epoch and validation scores of each; its config and
+    metrics are of the whole, and the first axis of every tensor counts the members.
+    """
     features, objective = experiment.dataset.features, experiment.program.objective
     weights = objective.class_weights
     return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import torch
@@ -113,6 +113,11 @@ class Dataset:
     summary: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     unlabelled: torch.Tensor | None = None
+
+    def to(self, device: torch.device) -> Dataset:
+        """The same with its splits on the device: runs that are given it share their tensors there."""
+        test = None if self.test is None else self.test.to(device)
+        return replace(self, train=self.train.to(device), val=self.val.to(device), test=test)
 
 
 class Source(Protocol):

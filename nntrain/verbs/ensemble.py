@@ -16,7 +16,7 @@ import torch
 import yaml
 from rich.text import Text
 
-from nntrain.checks import check_link
+from nntrain.checks import check_link, find_device
 from nntrain.data.dataset import Dataset
 from nntrain.errors import UserError
 from nntrain.experiment import Experiment, build_experiment, load_data
@@ -66,7 +66,8 @@ def fit_ensemble(config: Config, folder: Path | None, session: Session) -> Run:
     Early stopping and the time limit are each member's own. Raises Interrupted with the state saved, NonFiniteError
     that names a member, UserError before anything is written.
     """
-    dataset = load_data(config)
+    session = replace(session, judge=None)  # of a search, which judges the whole by its result
+    dataset = load_data(config).to(find_device(config["device"]))
     whole = build_experiment(config, dataset=dataset, resumed=None if folder is None else beginning_of(folder))
     check_link(whole.program.objective)
     if pretrains(config):
