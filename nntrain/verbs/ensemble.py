@@ -140,14 +140,11 @@ def _side_by_side(
         found[numbers[place]] = how
         screen.left(names[numbers[place]])
 
-    fit_stacked(
-        [
-            Entry(own, folder / f"{MEMBER}{i}", replace(session, console=screen.screen(names[i])), None, dataset, True)
-            for i, own in wanted.items()
-        ],
-        session.stop,
-        ended,
-    )
+    sessions = {i: replace(session, console=screen.screen(name)) for i, name in names.items()}
+    entries = [
+        Entry(own, folder / f"{MEMBER}{i}", sessions[i], dataset=dataset, part=True) for i, own in wanted.items()
+    ]
+    fit_stacked(entries, session.stop, ended)
     for i, how in found.items():
         if isinstance(how, Exception) and not isinstance(how, Interrupted):
             raise _of_member(i, how)
@@ -172,7 +169,9 @@ def _one_by_one(
 
 def _of_member(i: int, error: Exception) -> Exception:
     """The same error, saying which member's it is."""
-    return type(error)(f"member {i + 1}: {error}") if isinstance(error, UserError) else error
+    if not isinstance(error, UserError):
+        return error
+    return type(error)(*(f"member {i + 1}: {problem}" for problem in error.problems))
 
 
 def _asks_for_more(config: Config, part: Path) -> bool:
@@ -282,8 +281,8 @@ def _lines(result: Result, commands: Sequence[Sequence[str]], page: Page) -> lis
             spread = f"{number(members[split][name])} {sign} {number(members[f'{split}_std'][name])}"
             row += [number(result[split][name]), spread]
         rows.append(row)
-    header = ["", *(title for split in splits for title in (split, "mean member"))]
-    table = grid(header, rows, "l" + "r" * (len(header) - 1), page, gap=2 if page.width < 70 else 3)
+    titles = ["", *(title for split in splits for title in (split, "mean member"))]
+    table = grid(titles, rows, "l" + "r" * (len(titles) - 1), page, gap=2 if page.width < 70 else 3)
     ran = f"{plural(result['epochs_run'], 'epoch')} in {duration(result['seconds'])}; {result['stop_reason']}"
     told = [("trained", ran), ("model", f"{shown(result['checkpoint'])}, {plural(result['parameters'], 'parameter')}")]
     title = heading(f"ensemble of {result['ensemble']} networks", page)
