@@ -1,4 +1,5 @@
-"""The screen of runs that train side by side: a line per epoch with the mean over those that are still training."""
+"""The screen of runs that train side by side: a line per epoch with the mean over those that are still training; of
+those that train one after another a line each, below their names."""
 
 from __future__ import annotations
 
@@ -19,15 +20,18 @@ class SideBySide:
         self.monitor = monitor
         self.sign = 1 if low else -1
         self._at: dict[str, int] = {}  # the last epoch of each that still trains
-        self._rows: dict[int, list[Mapping[str, Any]]] = {}  # by epoch
+        self._rows: dict[int, dict[str, Mapping[str, Any]]] = {}  # by epoch and name
         self._begun = 0
         self._best = math.inf
+        self._first = True  # whether the next line is the first since nobody trained
 
     def screen(self, name: str) -> RunConsole:
         """The display of one of them, which itself only writes its log. name: before its warnings."""
         return _One(self, name)
 
     def begin(self, name: str, epoch: int) -> None:
+        if not self._at:
+            self._begun, self._best, self._first = 0, math.inf, True
         self._at[name] = epoch - 1
         if epoch > self._begun:
             self._begun = epoch
@@ -35,7 +39,7 @@ class SideBySide:
 
     def end(self, name: str, row: Mapping[str, Any]) -> None:
         self._at[name] = int(row["epoch"])
-        self._rows.setdefault(self._at[name], []).append(row)
+        self._rows.setdefault(self._at[name], {})[name] = row
         self._show()
 
     def left(self, name: str) -> None:
@@ -47,7 +51,11 @@ class SideBySide:
         """The epochs that all have ended which still train."""
         ended = min(self._at.values(), default=self._begun)
         for epoch in sorted(epoch for epoch in self._rows if epoch <= ended):
-            row = mean_row(self._rows.pop(epoch))
+            rows = self._rows.pop(epoch)
+            if self._first and len(rows) == 1:
+                self.console.note(f"{next(iter(rows))} trains by itself")
+            self._first = False
+            row = mean_row(list(rows.values()))
             value = self.sign * row[self.monitor]
             self.console.epoch_end(row, value < self._best)
             self._best = value if value < self._best else self._best

@@ -18,6 +18,7 @@ class Recorder(RunConsole):
         self.begun: list[int] = []
         self.rows: list[tuple[float, float, float, bool]] = []
         self.warnings: list[str] = []
+        self.notes: list[str] = []
 
     def epoch_begin(self, epoch: int, steps: int) -> None:
         self.begun.append(epoch)
@@ -27,6 +28,9 @@ class Recorder(RunConsole):
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def started(low: bool = True) -> tuple[Recorder, SideBySide, list[RunConsole]]:
@@ -60,6 +64,17 @@ def test_one_that_leaves_is_not_waited_for() -> None:
     b.epoch_begin(2, 10)
     b.epoch_end(row(2, 1.0), False)
     assert console.rows == [(1, 5.0, 1, True), (2, 1.0, 1, False)]
+
+
+def test_those_that_train_one_after_another_are_named() -> None:
+    console, both, screens = started()
+    for number, screen in enumerate(screens, 1):
+        for epoch in (1, 2):
+            screen.epoch_begin(epoch, 10)
+            screen.epoch_end(row(epoch, 4.0 / epoch), True)
+        both.left(f"member {number}")
+    assert console.rows == [(1, 4.0, 1, True), (2, 2.0, 1, True)] * 2
+    assert console.notes == ["member 1 trains by itself", "member 2 trains by itself"]
 
 
 def test_warnings_say_whose_they_are() -> None:
