@@ -22,8 +22,9 @@ from nntrain.sweep.pace import Pace
 from nntrain.sweep.ranking import has_model, lower_is_better, short_names
 
 REFRESHES = 5  # per second, in rich's own thread
-BAR, SMALL_BAR = 32, 16
+BAR, SMALL_BAR, TINY_BAR = 32, 16, 8
 LAST_FAILED = 3  # with their reasons, in the live table
+NARROW = 80  # cells
 FEW = 50  # jobs: up to here each gets a line where there is no terminal
 EVERY = 2.0  # seconds between lines of a larger sweep
 MOST_FAILURES = 10  # lines for them, of a larger sweep
@@ -223,7 +224,11 @@ class Board:
         width = len(count(epochs))
         names, varied = self._names, self._jobs[n].varied if n in self._jobs else {}
         what = f"  #{n}".ljust(7) + clean(" ".join(f"{names[key]}={value}" for key, value in varied.items()))
-        rest = Text.assemble("  ", self._bar(at / epochs, SMALL_BAR), f" {count(at):>{width}} / {count(epochs)}")
+        rest = Text.assemble(
+            "  ",
+            self._bar(at / epochs, SMALL_BAR if self._page.width >= NARROW else TINY_BAR),
+            f" {count(at):>{width}} / {count(epochs)}",
+        )
         rest.append(f"  {number(value):>8}" if value is not None else " " * 10)
         room = max(8, min(48, self._page.width - rest.cell_len))
         return Text(self._page.cut(what, room).ljust(room)).append(rest)

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 from scipy.stats import ttest_ind, ttest_rel
 
-from nntrain.sweep.significance import LEVEL, chance_of_worse
+from nntrain.sweep.significance import LEVEL, _tail, chance_of_worse
 
 BEST = {0: 0.91, 1: 0.93, 2: 0.90, 3: 0.94}
 OTHER = {0: 0.89, 1: 0.92, 2: 0.88, 3: 0.90}
@@ -49,6 +50,12 @@ def test_differences_without_spread_are_counted_by_their_signs() -> None:
     assert chance_of_worse(dict.fromkeys(range(5), 0.8), best, lower=False) == 0.5**5
     assert chance_of_worse(best, best, lower=False) == 1.0
     assert chance_of_worse({10: 0.8, 11: 0.8}, {0: 0.9, 1: 0.9}, lower=False) == pytest.approx(1 / 6)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 2.7, 5, 31, 1e4])
+def test_the_tail_of_students_distribution(freedom: float) -> None:
+    for t in (-3.0, -0.01, 0.0, 0.3, 1.0, 2.5, 8.0, 60.0):
+        assert _tail(t, freedom) == pytest.approx(student.sf(t, freedom), rel=1e-9, abs=1e-300)
 
 
 def test_the_truly_best_setting_is_nearly_always_among_those_marked() -> None:
