@@ -36,3 +36,12 @@ def test_the_wheel_trains_digits_from_an_empty_folder(tmp_path: Path) -> None:
     assert (run / "best.safetensors").is_file()
     assert "accuracy" in said
     assert (site / "nntrain" / "py.typed").is_file()
+
+    said = call(
+        *(sys.executable, "-m", "nntrain.cli", "fit", "config=iris", "epochs=1", "seed=1,2", "run_dir=sweep", "-m"),
+        cwd=empty,
+        env=env,
+    )
+    assert (empty / "sweep" / "best.safetensors").is_file()
+    assert (site / "hydra_plugins").is_dir()
+    assert "2 jobs, 0 failed" in said

@@ -74,7 +74,7 @@ def read_manifest(folder: Path) -> Manifest:
     """UserError where the file is missing or damaged."""
     path = folder / MANIFEST
     try:
-        whole = path.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+        whole = path.read_text(encoding="utf-8").split("\n")[:-1]
         about, *jobs = map(json.loads, whole)
         found: dict[str, Any] = {**about, "jobs": {line["job"]: tuple(line["words"]) for line in jobs}}
         return Manifest(**{**found, "words": tuple(found["words"])})

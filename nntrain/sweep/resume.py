@@ -32,8 +32,10 @@ def read_sweep(folder: Path, changes: Sequence[str]) -> tuple[Manifest, CommandL
         for word in changes
         if not (_may_change(word) or word in manifest.words)
     ]
+    if problems:
+        raise UserError(*problems)
     cwd = Path(manifest.cwd)
-    line = sweep_line([*manifest.words, *changes], cwd)
+    line = sweep_line([*_kept(manifest.words, changes), *changes], cwd)
     recipes = check_sweep(line, cwd)
     for recipe in recipes:
         if manifest.recipes.get(str(recipe.path)) != fingerprint(recipe):
@@ -49,4 +51,12 @@ def read_sweep(folder: Path, changes: Sequence[str]) -> tuple[Manifest, CommandL
 
 
 def _may_change(word: str) -> bool:
-    return is_hydra(word) or word.partition("=")[0] in MAY_CHANGE
+    """How jobs are launched, and how long a search goes on; not who draws the jobs."""
+    return (is_hydra(word) and not word.startswith("hydra/sweeper=")) or word.partition("=")[0] in MAY_CHANGE
+
+
+def _kept(words: Sequence[str], changes: Sequence[str]) -> list[str]:
+    """Another launcher has settings of its own."""
+    if not any(word.startswith("hydra/launcher=") for word in changes):
+        return list(words)
+    return [word for word in words if not word.startswith(("hydra/launcher=", "hydra.launcher."))]

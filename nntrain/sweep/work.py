@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -27,6 +28,14 @@ STATES = "last/state.safetensors"  # of a run, or of a part of it
 
 Judge = Callable[[int, float], str | None]  # after an epoch, with its monitored value: why the run ends here, or None
 Judges = Callable[[Job], Judge]
+
+
+def import_torch() -> None:
+    """What is imported stays, and need not be searched for garbage after every job."""
+    import nntrain.verbs.fit  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 def train_unit(
@@ -67,8 +76,7 @@ def train_together(
     from nntrain.verbs.stacked import Entry, fit_stacked
 
     with catching_signals() as stop, ExitStack() as held:
-        nobody = held.enter_context(Path(os.devnull).open("w"))
-        consoles = [held.enter_context(RunConsole(nobody)) for _ in jobs]
+        consoles = [held.enter_context(RunConsole(silent=True)) for _ in jobs]
         entries = []
         for job, console in zip(jobs, consoles, strict=True):
             judge = None if judges is None else judges(job)

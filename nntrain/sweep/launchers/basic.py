@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 class Basic(Launcher):
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
-        from nntrain.sweep.work import train_unit
+        from nntrain.sweep.work import import_torch, train_unit
 
-        for unit in units:
-            self.sweep.board.running(job.number for job in unit)
-            if status := train_unit(unit, self.sweep.command, record, self.sweep.judges):
-                raise Interrupted(status)
-            gc.collect()  # a network and its optimizer hold each other: nothing of a job stays for the next one
+        import_torch()
+        try:
+            for unit in units:
+                self.sweep.board.running(job.number for job in unit)
+                if status := train_unit(unit, self.sweep.command, record, self.sweep.judges):
+                    raise Interrupted(status)
+                gc.collect()  # a network and its optimizer hold each other: nothing of a job stays for the next one
+        finally:
+            gc.unfreeze()

@@ -104,11 +104,10 @@ class _Unit:
 
 
 def _prepare() -> None:
-    import nntrain.verbs.fit  # noqa: F401  # and torch with it
+    from nntrain.sweep.work import import_torch
 
     gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
-    gc.collect()
-    gc.freeze()  # what is imported stays, and need not be searched after every job
+    import_torch()
 
 
 def _train(unit: Any, send: Callable[[Any], None]) -> None:

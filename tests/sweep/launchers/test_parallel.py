@@ -1,0 +1,103 @@
+"""Sweeps in worker processes, as from a shell: stacked by default, or a job at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 2\nbatch_size: 64\n"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+@pytest.fixture(autouse=True)
+def cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def begin(*words: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "nntrain.cli", "fit", *words]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD
+    )
+
+
+def finish(sweeping: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit status, standard output and standard error."""
+    out, err = sweeping.communicate(timeout=120)
+    return sweeping.returncode, out, err
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert condition()
+
+
+def jobs() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(Path("out/sweep.json").read_text())["jobs"]
+    return sorted(found, key=lambda job: job["job"])
+
+
+def epochs(folder: Path) -> int:
+    log = folder / "metrics.csv"
+    return log.read_text().count("\n") - 1 if log.is_file() else 0
+
+
+def test_stacks_and_single_jobs_share_the_workers(cwd: Path) -> None:
+    words = ["optimizer.lr=0.1,0.01", "seed=1,2", "batch_size=64,5000", "hydra.launcher.workers=2"]
+    status, out, err = finish(begin("config=mine", *words, "run_dir=out", "-m"))
+    assert status == 2
+    assert out.startswith("8 jobs: 2 groups of 4 stacked\nthe groups differ in batch_size\n")
+    assert [job["status"] for job in jobs()] == [0, 2] * 4
+    assert all("batch_size: 5000 is larger" in job["error"] for job in jobs()[1::2])
+    assert err == "nntrain: some jobs failed; run them again with: nntrain fit resume=out\n"
+
+
+def test_a_signal_ends_the_sweep_with_the_states_saved(cwd: Path) -> None:
+    words = ["config=mine", "epochs=2,100000", "early_stopping=none", "seed=1,2", "run_dir=out"]
+    sweeping = begin(*words, "hydra.launcher.workers=1", "-m")
+    long = [cwd / "out" / "2", cwd / "out" / "3"]  # members of the same stack as the short ones
+    until(lambda: all(epochs(folder) > 2 for folder in long))
+    sweeping.send_signal(signal.SIGINT)
+    status, out, err = finish(sweeping)
+    assert status == 130
+    assert err == "nntrain: stopped, the states are saved; go on with: nntrain fit resume=out\n"
+    assert [(job["job"], job["status"]) for job in jobs()] == [(0, 0), (1, 0), (2, 130), (3, 130)]
+    assert all((folder / "last").is_dir() for folder in long)
+    assert "2 interrupted" in out
+
+
+def test_a_worker_that_is_killed_costs_its_job_alone_and_resume_goes_on_from_its_state(cwd: Path) -> None:
+    words = ["config=mine", "seed=1,2", "epochs=2,500", "early_stopping=none", "checkpoint.every_seconds=0.05"]
+    sweeping = begin(*words, "run_dir=out", "hydra/launcher=parallel", "hydra.launcher.workers=1", "-m")
+    until(lambda: (cwd / "out" / "1" / "last" / "state.safetensors").is_file())
+    (worker,) = _children(sweeping.pid)
+    os.kill(worker, signal.SIGKILL)
+    status, out, _ = finish(sweeping)
+    assert status == 1
+    assert [(job["job"], job["status"]) for job in jobs()] == [(0, 0), (1, 1), (2, 0), (3, 0)]
+    assert jobs()[1]["error"] == "its process was ended by SIGKILL; out of memory?"
+
+    status, out, err = finish(begin("resume=out", "hydra/launcher=basic"))
+    assert (status, err) == (0, "")
+    assert "1 / 4" not in out  # three are done
+    assert "4 / 4  #1" in out
+    assert "resumed in epoch" in (cwd / "out" / "1" / "log.txt").read_text()
+    assert epochs(cwd / "out" / "1") == 500
+
+
+def _children(process: int) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=True)
+    return [int(number) for number in found.stdout.split()]

@@ -1,0 +1,78 @@
+"""`nntrain check -m`: what a sweep would do, without doing it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from nntrain.cli import main
+
+RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\n"
+
+
+@pytest.fixture(autouse=True)
+def cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def preview(*words: str) -> int:
+    return main(["check", "config=mine", *words, "-m"])
+
+
+def test_the_jobs_with_their_groups_and_the_plan(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert preview("optimizer=adam,lbfgs", "batch_size=full", "seed=range(3)", "model.widths=[4],[5]") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "  0  optimizer=adam seed=0 model.widths=[4]   1" in [line.rstrip() for line in lines]
+    assert any(line.endswith("one by one: optimizer lbfgs") for line in lines)
+    assert lines[-3:] == [
+        "12 jobs: 2 groups of 3 stacked, 6 one by one",
+        "the groups differ in model.widths",
+        "one by one: optimizer lbfgs (6 jobs)",
+    ]
+    assert [path.name for path in cwd.iterdir()] == ["mine.yaml"]
+
+
+def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert preview("optimizer.lr=0.1,0.2,0.10", "precision=fp32,fp16", "--json") == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert found["plan"][0] == "4 jobs: 1 group of 2 stacked, 2 one by one"
+    assert found["notes"] == ["2 jobs are identical to others, and not run twice: job 4 is job 0, job 5 is job 1"]
+    assert [(job["job"], job["group"], job["alone_because"]) for job in found["jobs"]] == [
+        (0, 1, None),
+        (1, None, "precision fp16"),
+        (2, 1, None),
+        (3, None, "precision fp16"),
+    ]
+    assert found["jobs"][3]["varied"] == {"optimizer.lr": "0.2", "precision": "fp16"}
+    assert "plan" in err
+
+
+def test_another_launcher_stacks_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert preview("seed=1,2", "hydra/launcher=basic") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "2 jobs, hydra/launcher=basic"
+
+
+def test_a_search_says_what_it_draws_from(capsys: pytest.CaptureFixture[str]) -> None:
+    assert preview("optimizer.lr=interval(0.1,1)", "optimizer=adam,sgd", "--json") == 0
+    out, err = capsys.readouterr()
+    found = json.loads(out)
+    assert (found["sweeper"], found["jobs"]) == ("optuna", None)
+    assert found["space"] == {"optimizer.lr": "interval(0.1,1)", "optimizer": "adam,sgd"}
+    assert "drawn by hydra/sweeper=optuna while it runs, from" in err
+
+
+def test_many_jobs_are_not_all_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert preview("seed=range(300)") == 0
+    out = capsys.readouterr().out
+    assert "and 260 more" in out
+    assert "300 jobs: 1 group of 300 stacked" in out
+
+
+def test_mistakes_are_those_of_the_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    assert preview("optimizer.lr=-1,0.1,-2") == 2
+    assert "nntrain: 2 mistakes; nothing was run" in capsys.readouterr().err

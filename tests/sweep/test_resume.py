@@ -1,0 +1,220 @@
+"""Going on with a sweep: what is missing, failed or interrupted runs, the rest is left, nothing else is mixed in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from fakes import How, fake_training
+
+from nntrain.cli import main
+from nntrain.errors import UserError
+from nntrain.record.lock import locked
+from nntrain.sweep.job import Job
+from nntrain.sweep.manifest import Manifest, add_jobs, read_manifest, write_manifest
+from nntrain.sweep.outcome import Outcome
+
+RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: linear}\nepochs: 1\n"
+
+
+@pytest.fixture(autouse=True)
+def cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    return tmp_path
+
+
+def start(*words: str) -> int:
+    return main(["fit", "config=mine", *words, "run_dir=out", "hydra/launcher=basic", "-m"])
+
+
+def resume(*words: str) -> int:
+    return main(["fit", "resume=out", *words])
+
+
+def failing(*numbers: int, status: int = 2) -> How:
+    def how(job: Job) -> Outcome | None:
+        return Outcome(job.number, status, "as it is told") if job.number in numbers else None
+
+    return how
+
+
+def statuses() -> dict[int, int]:
+    return {job["job"]: job["status"] for job in json.loads(Path("out/sweep.json").read_text())["jobs"]}
+
+
+def test_what_failed_runs_again_and_the_rest_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch, failing(1, 3))
+    assert start("optimizer.lr=0.1,0.2", "seed=range(3)") == 2
+    assert "nntrain: some jobs failed; run them again with: nntrain fit resume=out" in capsys.readouterr().err
+    before = Path("out/0/result.json").stat().st_mtime_ns
+    ran = fake_training(monkeypatch)
+    assert resume() == 0
+    assert ran == [1, 3]
+    assert statuses() == dict.fromkeys(range(6), 0)
+    assert Path("out/0/result.json").stat().st_mtime_ns == before
+    out, err = capsys.readouterr()
+    assert "6 jobs, 0 failed" in out
+    assert err == ""
+
+
+def test_a_signal_ends_the_sweep_and_the_rest_runs_later(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = fake_training(monkeypatch, failing(2, status=143))
+    assert start("optimizer.lr=0.1,0.2", "seed=range(3)") == 143
+    assert ran == [0, 1, 2]
+    said = "nntrain: stopped, the states are saved; go on with: nntrain fit resume=out"
+    assert capsys.readouterr().err.strip() == said
+    ran = fake_training(monkeypatch)
+    assert resume() == 0
+    assert ran == [2, 3, 4, 5]
+
+
+def test_a_finished_sweep_is_only_shown_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch)
+    start("seed=1,2")
+    before = capsys.readouterr().out
+    assert fake_training(monkeypatch) == []
+    assert resume() == 0
+    out = capsys.readouterr().out
+    assert "note  out is finished" in out
+    assert "2 jobs, 0 failed" in before
+    assert "2 jobs, 0 failed" in out
+
+
+def test_jobs_in_any_order_keep_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_training(monkeypatch, failing(*range(4)))
+    start("seed=shuffle(range(4))")
+    words = read_manifest(Path("out")).jobs
+    fake_training(monkeypatch)
+    assert resume() == 0
+    assert read_manifest(Path("out")).jobs == words
+    assert [job["varied"] for job in sorted(_jobs(), key=lambda job: job["job"])] == [
+        [word for word in words[number] if word.startswith("seed")] for number in range(4)
+    ]
+
+
+def _jobs() -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(Path("out/sweep.json").read_text())["jobs"]
+    return found
+
+
+def test_identical_jobs_stay_one_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_training(monkeypatch, failing(0))
+    start("optimizer.lr=0.1,0.10,0.2")
+    ran = fake_training(monkeypatch)
+    assert resume() == 0
+    assert ran == [0]
+    assert statuses() == {0: 0, 2: 0}
+
+
+def test_from_another_folder(cwd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_training(monkeypatch, failing(1))
+    start("seed=1,2")
+    (cwd / "elsewhere").mkdir()
+    monkeypatch.chdir(cwd / "elsewhere")
+    ran = fake_training(monkeypatch)
+    assert main(["fit", "resume=../out"]) == 0
+    assert ran == [1]
+
+
+def test_how_jobs_are_launched_may_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_training(monkeypatch, failing(1))
+    main(["fit", "config=mine", "seed=1,2", "run_dir=out", "-m", "hydra/launcher=basic", "quiet=true"])
+    ran = fake_training(monkeypatch)
+    assert resume("hydra/launcher=basic", "seed=1,2", "quiet=false") == 0
+    assert ran == [1]
+
+
+MISTAKES = {
+    "optimizer.lr=0.5": "nntrain: optimizer.lr=0.5: a resumed sweep runs the jobs that it was started with; for others "
+    "start a new one: nntrain fit config=mine seed=1,2 hydra/launcher=basic -m",
+    "seed=1,2,3": "nntrain: seed=1,2,3: a resumed sweep runs the jobs that it was started with",
+    "run_dir=other": "nntrain: run_dir=other: a resumed sweep",
+    "hydra/sweeper=optuna": "nntrain: hydra/sweeper=optuna: a resumed sweep",
+    "-m": "nntrain: resume: cannot go with -m: it goes on with a run or a sweep as it was started",
+}
+
+
+@pytest.mark.parametrize("word", MISTAKES)
+def test_another_search_is_said_and_not_mixed_in(
+    word: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch, failing(1))
+    start("seed=1,2")
+    capsys.readouterr()
+    ran = fake_training(monkeypatch)
+    assert resume(word) == 2
+    assert ran == []
+    assert capsys.readouterr().err.startswith(MISTAKES[word])
+
+
+def test_a_recipe_that_was_edited_is_said(
+    cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch, failing(1))
+    start("seed=1,2")
+    (cwd / "mine.yaml").write_text("# a comment is no change\n" + RECIPE)
+    assert resume() == 2  # job 1 fails again
+    (cwd / "mine.yaml").write_text(RECIPE + "batch_size: 16\n")
+    capsys.readouterr()
+    assert resume() == 2
+    said = capsys.readouterr().err
+    assert "resume: mine.yaml has changed since the sweep in out was started, and its jobs with it" in said
+
+
+def test_the_folder_of_a_sweep_is_not_anothers(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch)
+    start("seed=1,2")
+    capsys.readouterr()
+    assert start("seed=3,4") == 2
+    assert capsys.readouterr().err == (
+        "nntrain: run_dir: out already holds a sweep; choose another folder, or go on with it: nntrain fit resume=out\n"
+    )
+
+
+def test_a_sweep_that_runs_is_left_alone(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    fake_training(monkeypatch, failing(1))
+    start("seed=1,2")
+    with locked(Path("out")):
+        assert resume() == 2
+    assert "another process trains in this folder; wait for it, or stop it first" in capsys.readouterr().err
+
+
+def test_a_manifest_is_read_as_it_was_written(cwd: Path) -> None:
+    manifest = Manifest(("config=größe.yaml", "seed=1,2"), str(cwd), {"a": "b"}, {"nntrain": "1"})
+    write_manifest(cwd, manifest)
+    add_jobs(cwd, {0: ["name='a, \"b\"'"], 1: ["name=\u2028"]})
+    add_jobs(cwd, {7: []})
+    assert read_manifest(cwd) == Manifest(
+        manifest.words, str(cwd), {"a": "b"}, {"nntrain": "1"}, {0: ("name='a, \"b\"'",), 1: ("name=\u2028",), 7: ()}
+    )
+
+
+def test_a_line_that_a_kill_cut_short_is_left_out(cwd: Path) -> None:
+    write_manifest(cwd, Manifest((), str(cwd), {}, {}, {0: ("seed=1",)}))
+    with (cwd / "jobs.jsonl").open("a") as file:
+        file.write('{"job": 1, "wor')
+    assert read_manifest(cwd).jobs == {0: ("seed=1",)}
+
+
+def test_a_sweep_without_jobs_is_started_again(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_manifest(cwd, Manifest(("config=iris", "seed=1,2"), str(cwd), {}, {}))
+    assert main(["fit", "resume=."]) == 2
+    said = "has no jobs; start the sweep again: nntrain fit config=iris seed=1,2 -m"
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["", "{}\n", "no JSON\n", '{"words": []}\n', "[1]\n"])
+def test_a_damaged_manifest_is_said(text: str, cwd: Path) -> None:
+    (cwd / "jobs.jsonl").write_text(text)
+    with pytest.raises(UserError, match=r"jobs\.jsonl: cannot be read"):
+        read_manifest(cwd)
