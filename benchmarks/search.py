@@ -26,7 +26,7 @@ from common import ROOT, arguments, nntrain, report, set_threads
 
 BAR = 0.5
 BATCH = 8  # trials that are drawn and trained together
-TRIALS = {"random": 60, "tpe": 150}
+TRIALS = {"random": 40, "tpe": 100}
 SEARCHES = {
     "random": ["search.sampler=random"],
     "tpe": ["search.sampler=tpe", "search.pruner=hyperband"],
@@ -39,7 +39,7 @@ SPACE = [
 ]
 RECIPES = {
     "digits": ["config=digits", "model.width=64", "epochs=27"],
-    "housing": ["config=housing", "model.width=64", "model.depth=2", "epochs=27"],
+    "housing": ["config=housing", "model.width=64", "model.depth=2", "epochs=27", "batch_size=1024"],
 }
 Curves = list[list[float]]
 

@@ -47,7 +47,7 @@ def importances(study: Study) -> dict[str, float]:
     Hutter et al. 2014); nothing where the trials are too few or all alike."""
     import optuna
 
-    done = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    done = study.completed
     if len(done) < FEWEST or len(study.axes) < 2 or len({trial.values[0] for trial in done}) < 2:
         return {}
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)

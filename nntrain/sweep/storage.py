@@ -30,7 +30,7 @@ class Storage:
         self._path = path
         with self._refusing():
             self._look(patience)
-            engine = {"connect_args": {"timeout": patience}}
+            engine = {"connect_args": {"timeout": patience, "factory": _Unhurried}}
             kept = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs=engine)
             self._study: Study = optuna.create_study(
                 storage=kept, study_name=name, directions=directions, load_if_exists=True
@@ -69,7 +69,17 @@ class Storage:
             name = shown(self._path)
             if "locked" in said:
                 raise UserError(f"search: {name} is locked by another process; end that one, or wait for it") from None
-            raise UserError(f"search: {name} cannot be used ({said}); without it the search starts anew") from None
+            instead = "without it the search goes on from what the jobs' folders say"
+            raise UserError(f"search: {name} cannot be used ({said}); {instead}") from None
+
+
+class _Unhurried(sqlite3.Connection):
+    """Leaves it to the system when it writes to disk: waiting takes longer than a small network does to train, and the
+    jobs' own folders say the same."""
+
+    def __init__(self, *given: Any, **settings: Any) -> None:
+        super().__init__(*given, **settings)
+        self.execute("PRAGMA synchronous=OFF")
 
 
 def _reason(error: BaseException | None) -> str | None:

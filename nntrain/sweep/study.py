@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -76,6 +77,11 @@ class Study:
         return [trial for trial in self._live.trials if trial.state.is_finished() and JOB in trial.user_attrs]
 
     @property
+    def jobs(self) -> set[int]:
+        """The jobs of the trials that ended."""
+        return {trial.user_attrs[JOB] for trial in self.trials}
+
+    @property
     def optuna(self) -> OptunaStudy:
         return self._live
 
@@ -92,8 +98,7 @@ class Study:
             for _ in found:
                 self._live.tell(self._live.ask(self.distributions), state=failed)
         else:
-            start = self.best_params() if named(sampler)[0] == "cmaes" else None
-            self._live.sampler = make_sampler(sampler, derive(seed, NAME, len(found)) % 2**32, start)
+            self._live.sampler = make_sampler(sampler, derive(seed, NAME, len(found)))
         return {trial.user_attrs[JOB] for trial in found.values() if trial.state != failed}
 
     def ask(self) -> Trial:
@@ -142,14 +147,10 @@ class Study:
             ended = self._live.tell(trial, state=TrialState.FAIL)
         self._storage().add(ended)
 
-    def best_params(self) -> Params | None:
-        """Of the best trial by the first metric; None before one is done."""
-        from optuna.trial import TrialState
-
-        done = self._live.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        if not done:
-            return None
-        return dict(min(done, key=lambda trial: trial.values[0] * (1 if self.goal.lower[0] else -1)).params)
+    @property
+    def completed(self) -> list[FrozenTrial]:
+        """The trials that ran to their end."""
+        return [trial for trial in self.trials if trial.state.name == "COMPLETE"]
 
     def _reported(self, trial: Trial) -> bool:
         return bool(self._live.trials[trial.number].intermediate_values)
@@ -173,8 +174,8 @@ def distribution(axis: Axis) -> BaseDistribution:
     return FloatDistribution(axis.low, axis.high, log=axis.log, step=axis.step)
 
 
-def make_sampler(given: Any, seed: int, start: Params | None = None) -> BaseSampler:
-    """given: a name, or a mapping with it. start: where CMA-ES begins, in place of the middle."""
+def make_sampler(given: Any, seed: int) -> BaseSampler:
+    """given: a name, or a mapping with it."""
     import optuna
 
     name, settings = named(given)
@@ -188,11 +189,11 @@ def make_sampler(given: Any, seed: int, start: Params | None = None) -> BaseSamp
     }
     if name == "qmc":
         settings = {"scramble": True, **settings}
-    if name == "cmaes" and start is not None:
-        settings = {**settings, "x0": {key: value for key, value in start.items() if not isinstance(value, str)}}
     if name in ("gp", "cmaes", "qmc"):
         settings = {**settings, "warn_independent_sampling": False}
-    return table["tpe" if name == "auto" else name](seed=seed % 2**32, **settings)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return table["tpe" if name == "auto" else name](seed=seed % 2**32, **settings)
 
 
 def make_pruner(given: Any, epochs: int) -> BasePruner:

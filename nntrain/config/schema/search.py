@@ -10,7 +10,6 @@ from typing import Any
 
 from nntrain.config.fields import (
     FRACTION,
-    POSITIVE,
     Boolean,
     Choice,
     Either,
@@ -43,7 +42,6 @@ SAMPLERS: dict[str, dict[str, Kind]] = {
     "gp": STARTUP | {"deterministic_objective": Boolean()},
     "cmaes": STARTUP
     | {
-        "sigma0": POSITIVE,
         "popsize": Integer(low=2),
         "with_margin": Boolean(),
         "use_separable_cma": Boolean(),

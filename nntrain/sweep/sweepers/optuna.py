@@ -22,6 +22,7 @@ from nntrain.config.schema.search import COSTS, named
 from nntrain.config.search import defaults, setting_problems
 from nntrain.config.variants import Composer
 from nntrain.errors import UserError
+from nntrain.record.files import WriteError
 from nntrain.record.words import number, plural
 from nntrain.sweep.groups import MOST, alone_because
 from nntrain.sweep.outcome import Outcome
@@ -108,20 +109,19 @@ class Search(Sweeper):
             self._run(study, again)
         combinations, total, limit = size(axes), self.settings["n_trials"], self.settings["time_limit"]
         batch = self._batch(getattr(self.launcher, "stacks", False) and study.goal.stacks)
-        while len(jobs) < total:
+        while (first := 1 + max((*jobs, *study.jobs), default=-1)) < total:
             if limit is not None and time.monotonic() - began > 60 * limit:
                 self.sweeping.board.note(
-                    f"search: the time limit of {limit:g} minutes is over, {len(jobs)} trials done"
+                    f"search: the time limit of {limit:g} minutes is over, {plural(first, 'trial')} drawn"
                 )
                 return
-            count, first = min(batch, total - len(jobs)), max(jobs, default=-1) + 1
-            self._run(study, [_new(study, first + i, words) for i in range(count)])
+            self._run(study, [_new(study, number, words) for number in range(first, min(first + batch, total))])
             if (
                 combinations is not None
                 and len({tuple(trial.params.values()) for trial in study.trials}) >= combinations
             ):
                 said = "the only combination is" if combinations == 1 else f"all {combinations} combinations are"
-                self.sweeping.board.note(f"search: {said} tried, after {plural(len(jobs), 'trial')} of {total}")
+                self.sweeping.board.note(f"search: {said} tried, after {plural(len(study.jobs), 'trial')} of {total}")
                 return
 
     def _run(self, study: Study, asked: Sequence[Asked]) -> None:
@@ -200,13 +200,16 @@ class Search(Sweeper):
         ended = study.trials
         pruned = sum(trial.state.name == "PRUNED" for trial in ended)
         said = plural(len(ended), "trial") + (f", {pruned} of them pruned" if pruned else "")
-        if study.best_params() is None:
+        if not study.completed:
             self.sweeping.board.note(f"search: {said}; none ran to its end, so nothing can be said of the settings")
             return
         found = importances(study)
         shares = ", ".join(f"{key} {number(share)}" for key, share in found.items())
         self.sweeping.board.note(f"search: {said}" + (f"; importance: {shares}" if shares else ""))
-        draw(study, found, self.sweeping.folder / "plots")
+        try:
+            draw(study, found, self.sweeping.folder / "plots")
+        except WriteError as error:  # the trials are safe
+            self.sweeping.board.note(str(error))
 
 
 def values_of(outcome: Outcome, metrics: Sequence[str]) -> list[float] | None:
