@@ -18,7 +18,6 @@ from rich.text import Text
 
 from nntrain.checks import check_link, find_device
 from nntrain.data.dataset import Dataset
-from nntrain.errors import UserError
 from nntrain.experiment import Experiment, build_experiment, load_data
 from nntrain.folder import (
     CONFIG,
@@ -30,7 +29,6 @@ from nntrain.folder import (
     write_config,
     write_setup,
 )
-from nntrain.objective.metrics import METRICS
 from nntrain.objective.objective import Objective
 from nntrain.predictor import build_predictor
 from nntrain.record.files import WriteError, write_json
@@ -38,20 +36,20 @@ from nntrain.record.layout import Page, facts, grid, heading
 from nntrain.record.lock import locked
 from nntrain.record.metrics_log import MetricsLog, read_metrics
 from nntrain.record.result import next_commands as next_lines
-from nntrain.record.side_by_side import SideBySide, mean_row
+from nntrain.record.side_by_side import mean_row
 from nntrain.record.words import duration, number, plural
 from nntrain.seeding import derive
 from nntrain.sweep.groups import alone_because
 from nntrain.training.checkpoint import BEST, ENSEMBLE, LAST, load_model, save_model
 from nntrain.training.course import Interrupted
 from nntrain.training.diagnose import NonFiniteError
-from nntrain.training.state import LoopState
 from nntrain.verbs.finish import draw_predictions, next_commands
 from nntrain.verbs.folds import means
 from nntrain.verbs.pretrain import build_pretraining, finished, fit_parts, has_parts, pretrains
 from nntrain.verbs.run import SPLITS, Run, Session
-from nntrain.verbs.stacked import Entry, fit_stacked
-from nntrain.verbs.training import check_unchanged, header, resume_training, train
+from nntrain.verbs.side_by_side import named, train_side_by_side
+from nntrain.verbs.stacked import Entry
+from nntrain.verbs.training import check_unchanged, resume_training, train
 
 Config = Mapping[str, Any]
 Result = dict[str, Any]
@@ -125,32 +123,13 @@ def trained_alone(config: Config) -> str | None:
 def _side_by_side(
     wanted: Mapping[int, Config], whole: Experiment, dataset: Dataset, folder: Path, session: Session
 ) -> dict[int, Result]:
-    """Members trained as one program; the screen shows their mean. One that fails does not stop the others."""
-    console, monitor, numbers = session.console, whole.course.stopping.monitor, list(wanted)
-    said = header(whole, folder, LoopState())
-    model, parameters = f"{len(numbers)} x {said['model']}", said["parameters"] * len(numbers)
-    console.start(**{**said, "model": model, "parameters": parameters})
-    for note in whole.notes:
-        console.note(note)
-    screen = SideBySide(console, f"val_{monitor}", METRICS[monitor].direction == "min")
-    names = {i: f"member {i + 1}" for i in numbers}
-    found: dict[int, Run | Exception] = {}
-
-    def ended(place: int, how: Run | Exception) -> None:
-        found[numbers[place]] = how
-        screen.left(names[numbers[place]])
-
-    sessions = {i: replace(session, console=screen.screen(name)) for i, name in names.items()}
-    entries = [
-        Entry(own, folder / f"{MEMBER}{i}", sessions[i], dataset=dataset, part=True) for i, own in wanted.items()
-    ]
-    fit_stacked(entries, session.stop, ended)
-    for i, how in found.items():
-        if isinstance(how, Exception) and not isinstance(how, Interrupted):
-            raise _of_member(i, how)
-    if session.stop.signal is not None:
-        raise Interrupted(folder)
-    return {i: how.result for i, how in found.items() if isinstance(how, Run)}
+    entries = {
+        f"member {i + 1}": Entry(own, folder / f"{MEMBER}{i}", session, dataset=dataset, part=True)
+        for i, own in wanted.items()
+    }
+    parameters = len(wanted) * sum(p.numel() for p in whole.program.network.parameters())
+    runs = train_side_by_side(entries, whole, folder, session, parameters)
+    return {i: run.result for i, run in zip(wanted, runs, strict=True)}
 
 
 def _one_by_one(
@@ -163,15 +142,8 @@ def _one_by_one(
         try:
             results[i] = _one(own, dataset, folder / f"{MEMBER}{i}", session).result
         except NonFiniteError as error:
-            raise _of_member(i, error) from None
+            raise named(f"member {i + 1}", error) from None
     return results
-
-
-def _of_member(i: int, error: Exception) -> Exception:
-    """The same error, saying which member's it is."""
-    if not isinstance(error, UserError):
-        return error
-    return type(error)(*(f"member {i + 1}: {problem}" for problem in error.problems))
 
 
 def _asks_for_more(config: Config, part: Path) -> bool:
