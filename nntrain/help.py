@@ -36,9 +36,14 @@ Train; keep the best model on validation; evaluate it on test once, at the end.
   nntrain fit config=digits seed=1,2,3 optimizer=adam,sgd -m     every combination
   nntrain fit config=digits model.init_from=RUN freeze=backbone 'unfreeze_at={epochs:3,every:1}'     transfer
   nntrain fit config=iris,wine 'optimizer.lr=choice(0.1,0.01)' 'seed=range(1,4)' -m
-  nntrain fit config=digits grow=depth                     hidden layers one by one, until validation gains no more
+  nntrain fit config=digits grow=depth                     add hidden layers until validation gains no more
   nntrain fit config=digits pretrain=denoising             first without labels, then with them
-  nntrain fit resume=runs/digits/2026-01-31_12-00-00_abc123    go on exactly where a run stopped
+  nntrain fit resume=runs/digits/2026-01-31_12-00-00_abc123    go on exactly where a run or a sweep stopped
+
+-m: a sweep, a run for every combination. Jobs whose networks have the same shapes train as one program, the
+rest one by one, in a process per core or GPU; nntrain check ... -m shows which. Jobs that failed or are missing
+run by resume=SWEEP_FOLDER. hydra/launcher= stacked (the default), parallel, basic (one after another, in this
+process), submitit, ray; hydra.launcher.workers= processes at the same time
 
 a choice is made by its group (optimizer=sgd), a setting of it with a dot (optimizer.lr=0.1)
   data model init loss optimizer schedule regularization early_stopping checkpoint augment
@@ -75,15 +80,17 @@ probability, entropy of the mean prediction, and mutual_information, the part of
   nntrain predict best.safetensors input=pictures/ output=predictions.parquet"""
 
 _CHECK = """\
-nntrain check [config=NAME_OR_FILE] [key=value ...] [show=augment [output=FILE.png]] [--json]
+nntrain check [config=NAME_OR_FILE] [key=value ...] [show=augment [output=FILE.png]] [-m] [--json]
 
 Validate everything without training, and show it: every setting with its origin (default, recipe, command
 line), the layers, parameters and memory, the data with its columns and types. show=augment: draw training
-pictures beside what the augmentation makes of them (augment.png, or the next free name).
+pictures beside what the augmentation makes of them (augment.png, or the next free name). -m: the jobs of a
+sweep, and which of them train together.
 
   nntrain check config=mine.yaml
   nntrain check config=digits model.depth=5
-  nntrain check config=digits augment=pictures augment.rotate=15 show=augment"""
+  nntrain check config=digits augment=pictures augment.rotate=15 show=augment
+  nntrain check config=digits optimizer.lr=0.01,0.001 model=mlp,linear -m"""
 
 _CONFIGS = """\
 nntrain configs [GROUP [OPTION]] | RECIPE | copy RECIPE FILE [--json]
