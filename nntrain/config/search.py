@@ -122,7 +122,9 @@ def _word(key: str, value: Any, recipe: Recipe, origin: Origin) -> Word:
         raise UserError(f"{key}: settings are written with a dot: {key}.{inner}: ...")
     if said := Values().complaint(value):
         raise UserError(f"{key}: {said}")
-    raw = f"choice({','.join(map(written, value))})" if isinstance(value, list) else value
+    raw = value if isinstance(value, str) else ",".join(map(written, value))
+    if isinstance(value, list) and len(value) == 1:
+        raw = f"choice({raw})"
     if isinstance(value, list) and not value:
         raise UserError(f"{key}: [] names no value")
     word = read_word(f"{key}={raw}", recipe.path.parent)

@@ -171,8 +171,8 @@ class StackedTrainer:
                 loop.plateau = course.watch(loop.plateau, value)
             loop.epoch, loop.position, loop.epoch_seconds = loop.epoch + 1, 0, 0.0
             loop.stop_reason = course.reason_to_stop(loop)
-            if loop.stop_reason is None and member.judge is not None:
-                loop.stop_reason = member.judge(loop.epoch - 1, value)
+            pruned = member.judge and member.judge(loop.epoch - 1, value)
+            loop.stop_reason = loop.stop_reason or pruned
             if loop.stop_reason is not None or perf_counter() - member.saved_at > course.every_seconds:
                 member.save(torch.zeros(0))
 

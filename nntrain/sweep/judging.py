@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +81,7 @@ def _accept(listener: Listener, decide: Decide, closed: threading.Event) -> None
     while not closed.is_set():
         try:
             connection = listener.accept()
-        except Exception:  # a stranger without the key, or one that went away
+        except (OSError, EOFError, AuthenticationError):  # a stranger without the key, or one that went away
             continue
         threading.Thread(target=_answer, args=(connection, decide), daemon=True).start()
 

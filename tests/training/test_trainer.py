@@ -227,3 +227,25 @@ def test_reasons_to_stop_follow_from_the_finished_epochs(trainer: Build) -> None
     )
     loop.seconds = 61
     assert course.reason_to_stop(loop) == "time limit of 1 minutes"
+
+
+def test_a_judge_sees_every_epoch_and_may_end_the_run(trainer: Build) -> None:
+    seen: list[tuple[int, float]] = []
+
+    def judge(epoch: int, value: float) -> str | None:
+        seen.append((epoch, value))
+        return "pruned for a test" if epoch == 2 else None
+
+    ready = trainer(epochs=5)
+    ready.judge = judge
+    ready.fit()
+    assert ready.loop.stop_reason == "pruned for a test"
+    assert [epoch for epoch, _ in seen] == [1, 2]
+    assert [value for _, value in seen] == [row["val_loss"] for row in ready.loop.history]
+
+
+def test_a_run_that_is_done_is_not_called_pruned(trainer: Build) -> None:
+    ready = trainer(epochs=1)
+    ready.judge = lambda epoch, value: "pruned for a test"
+    ready.fit()
+    assert ready.loop.stop_reason == "1 epoch done"
