@@ -1,35 +1,34 @@
 """The pictures of a sweep, as PNG: the metric against each setting, parallel coordinates, the learning curves.
 
-Drawn once, at the end; matplotlib is loaded then. Three jobs or three hundred are to be readable, so every picture
-shows all of them in grey and the best in colour.
+Drawn once, at the end. Three jobs or three hundred are to be readable, so every picture shows all of them pale and the
+best one in colour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from nntrain.record.canvas import BLUE, GREEN, GREY, ORANGE
-from nntrain.record.plots import _axes, _figure, _plain_numbers, _save
+from nntrain.record.axes import LARGE, NORMAL, SMALL, Axes, Entry, Scale, linear
+from nntrain.record.canvas import BLUE, GREEN, GREY, ORANGE, WHITE, Canvas, points, text_width
 from nntrain.record.run_folder import safe_name
 from nntrain.record.words import clean, number, plural
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.ranking import SEEDS, Contest, short_names
-from nntrain.sweep.scale import Scale, round_values
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from numpy.typing import NDArray
+from nntrain.sweep.scale import Setting, round_ticks
 
 MOST_PANELS = 9  # settings, of more those with the widest effect
-ACROSS = 3
+MOST_AXES = 12
+ACROSS = 3  # panels beside each other
 MOST_CURVES = 400
 FAR = 8.0  # quartile ranges from the others
+STAR = 14.0
+BLUES = (0xD4, 0xE4, 0xF2), (0x1C, 0x5F, 0xA8)  # of the worst job, and of the best
+GREYS = (0xDE, 0xDE, 0xDE), (0x8C, 0x8C, 0x8C)
 
 
 def draw(found: Sequence[Contest], folder: Path) -> None:
@@ -39,170 +38,166 @@ def draw(found: Sequence[Contest], folder: Path) -> None:
     """
     for contest in found:
         pairs, to = contest.ranked, folder / safe_name(contest.title) if contest.title else folder
-        scales = [Scale.of(key, [job.varied.get(key, "") for job, _ in pairs]) for key in _varied(pairs)]
-        metric_by_setting(contest, scales, to / "metric_by_setting.png")
-        if len(scales) > 1:
-            parallel_coordinates(contest, scales, to / "parallel_coordinates.png")
+        settings = [Setting.of(key, [job.varied.get(key, "") for job, _ in pairs]) for key in _varied(pairs)]
+        metric_by_setting(contest, settings, to / "metric_by_setting.png")
+        if len(settings) > 1:
+            parallel_coordinates(contest, settings, to / "parallel_coordinates.png")
         learning_curves(contest, to / "learning_curves.png")
 
 
 def _varied(pairs: Sequence[tuple[Job, Outcome]]) -> list[str]:
-    """Keys with more than one value here; seeds last."""
-    keys = dict.fromkeys(key for job, _ in pairs for key in job.varied)
+    """Keys with more than one value here, or all where no other is; seeds last."""
+    keys = list(dict.fromkeys(key for job, _ in pairs for key in job.varied))
     several = [key for key in keys if len({job.varied.get(key) for job, _ in pairs}) > 1]
-    return sorted(several, key=lambda key: key in SEEDS)
+    return sorted(several or keys[:1], key=lambda key: key in SEEDS)
 
 
-def metric_by_setting(contest: Contest, scales: Sequence[Scale], path: Path) -> Figure:
+def metric_by_setting(contest: Contest, settings: Sequence[Setting], path: Path) -> Canvas:
     """A panel per setting: a dot per job, the mean of each value where jobs share it, the best job starred."""
-    y = _metric(contest)
-    effects = {scale.key: _effect(scale, y) for scale in scales}
-    shown = [*scales] if len(scales) <= MOST_PANELS else sorted(scales, key=lambda s: -effects[s.key])[:MOST_PANELS]
-    columns, rows = min(ACROSS, max(1, len(shown))), -(-max(1, len(shown)) // ACROSS)
-    across, up = 3.0, 2.5
-    below = 0.85 if any(_aslant(scale, across) for scale in shown) else 0.4
-    figure = _figure(0.95 + columns * across + (columns - 1) * 0.75 + 0.25, rows * (up + below + 0.45))
-    label = contest.monitor.replace("_", " ")
-    low, high, log = _limits(y, contest)
-    for i, scale in enumerate(shown):
-        left = 0.95 + (i % ACROSS) * (across + 0.75)
-        bottom = (rows - 1 - i // ACROSS) * (up + below + 0.45) + below
-        said = label if i % ACROSS == 0 else ""
-        axes = _axes(figure, (left, bottom, across, up), "", said, scale.title)
-        _dots(axes, scale, y)
-        _value_axis(axes, low, high, log=log)
-        _scale_axis(axes, scale, across)
-    return _save(figure, path)
+    y, label = _metric(contest), contest.monitor.replace("_", " ")
+    shown = list(settings)
+    if len(shown) > MOST_PANELS:
+        shown = sorted(shown, key=lambda setting: -_effect(setting, y))[:MOST_PANELS]
+    columns, rows = min(ACROSS, len(shown)), [shown[i : i + ACROSS] for i in range(0, len(shown), ACROSS)]
+    across, up, above = 3.0, 2.5, 0.45
+    below = [0.4 + max(_turned(setting, across) for setting in row) for row in rows]
+    canvas = Canvas(0.95 + columns * across + (columns - 1) * 0.75 + 0.25, len(rows) * (up + above) + sum(below))
+    scale = _value_scale(y, contest)
+    for i, row in enumerate(rows):
+        bottom = sum(below[i:]) + (len(rows) - 1 - i) * (up + above)
+        for j, setting in enumerate(row):
+            x, turned = setting.axis(_room(across)), _turned(setting, across)
+            if turned:
+                x = Scale(x.low, x.high, dict.fromkeys(x.ticks, ""), x.log)
+            place, labels = (0.95 + j * (across + 0.75), bottom, across, up), ("", "" if j else label)
+            axes = Axes(canvas, place, x, scale, labels, setting.title)
+            _dots(axes, setting, y)
+            if turned:
+                _upright_names(axes, setting)
+    return canvas.save(path)
 
 
-def _dots(axes: Axes, scale: Scale, y: NDArray[np.float64]) -> None:
-    x = scale.places
-    if scale.names:  # beside each other, not over each other
-        x = x + 0.22 * np.random.default_rng(0).uniform(-1, 1, len(x)) * (len(x) > len(scale.names))
-    many = len(x) > 100
-    dots: dict[str, Any] = {"linestyle": "none", "marker": "o", "markeredgewidth": 0, "color": BLUE}
-    axes.plot(x, y, **dots, markersize=3 if many else 5, alpha=0.35 if many else 0.6)
-    distinct = np.unique(scale.places)
+def _dots(axes: Axes, setting: Setting, y: NDArray[np.float64]) -> None:
+    x, many = setting.places, len(y) > 100
+    if setting.names:  # beside each other, not over each other
+        x = x + 0.22 * np.random.default_rng(0).uniform(-1, 1, len(x)) * (len(x) > len(setting.names))
+    size, alpha = (3.0, 0.35) if many else (5.0, 0.6)
+    axes.canvas.dots(*axes.at(x, y), BLUE, size, axes.everywhere, alpha=alpha)
+    distinct = np.unique(setting.places)
     if len(distinct) < len(x) and len(distinct) <= 50:
-        means = [float(y[scale.places == value].mean()) for value in distinct]
-        line: dict[str, Any] = {"linestyle": "none" if scale.names else "-", "marker": "_", "markersize": 14}
-        axes.plot(distinct, means, color=ORANGE, linewidth=1.2, markeredgewidth=2, **line)
-    axes.plot(x[:1], y[:1], marker="*", markersize=14, markeredgecolor="white", color=GREEN, linestyle="none")
+        means = np.array([float(y[setting.places == value].mean()) for value in distinct])
+        if not setting.names:
+            axes.curve(distinct, means, ORANGE, 1.2)
+        for at, mean in zip(*axes.at(distinct, means), strict=True):
+            axes.canvas.line([at - points(7), at + points(7)], [mean, mean], ORANGE, 2.0, axes.everywhere)
+    axes.star(float(x[0]), float(y[0]), GREEN, STAR)
 
 
-def _scale_axis(axes: Axes, scale: Scale, across: float) -> None:
-    """Ticks at the values themselves; names that would run into each other stand aslant."""
-    if scale.log:
-        axes.set_xscale("log")
-    ticks = scale.ticks()
-    aslant = _aslant(scale, across)
-    axes.minorticks_off()
-    turned: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if aslant else {}
-    axes.set_xticks([at for at, _ in ticks], [name for _, name in ticks], fontsize=8.5, parse_math=False, **turned)
-    if scale.names:
-        axes.set_xlim(-0.6, len(scale.names) - 0.4)
+def _room(across: float) -> float:
+    """Characters, about, that fit below an axis of so many inches."""
+    return points(72 * across) / text_width("0", NORMAL)
 
 
-def _aslant(scale: Scale, across: float) -> bool:
-    ticks = scale.ticks()
-    return max(len(name) for _, name in ticks) * 0.085 * len(ticks) > across
+def _turned(setting: Setting, across: float) -> float:
+    """The height in inches of names that would run into each other and so stand on end; 0 where they do not."""
+    widths = [text_width(name, NORMAL) + points(6) for name in setting.ticks(_room(across)).values()]
+    crowded = bool(setting.names) and max(widths) * len(widths) > points(72 * across)
+    return max(widths) / points(72) if crowded else 0.0
 
 
-def _effect(scale: Scale, y: NDArray[np.float64]) -> float:
+def _upright_names(axes: Axes, setting: Setting) -> None:
+    ticks = setting.ticks()
+    for at, name in zip(axes.places(axes.x, ticks), ticks.values(), strict=True):
+        axes.canvas.write(at, axes.box[1] - points(8), name, SMALL, across="right", up="centre", turned=True)
+
+
+def _effect(setting: Setting, y: NDArray[np.float64]) -> float:
     """How far the metric's ranks move with the setting: the spread of their means over its values, or over thirds."""
     ranks = np.argsort(np.argsort(y)) / max(1, len(y) - 1)
-    parts = scale.places if scale.names else np.floor(scale.shares() * 2.999)
+    parts = setting.places if setting.names else np.floor(setting.shares() * 2.999)
     return float(np.std([ranks[parts == part].mean() for part in np.unique(parts)]))
 
 
-def parallel_coordinates(contest: Contest, scales: Sequence[Scale], path: Path) -> Figure:
-    """A line per job through its settings to its metric, coloured by it; the best on top."""
-    from matplotlib import colormaps
-    from matplotlib.collections import LineCollection
-
+def parallel_coordinates(contest: Contest, settings: Sequence[Setting], path: Path) -> Canvas:
+    """A line per job through its settings to its metric, the darker the better; the best on top."""
     y = _metric(contest)
-    axis_of_metric = Scale(contest.monitor.replace("_", " "), y, log=_limits(y, contest)[2])
-    shown = [*scales[: MOST_PANELS + 3], axis_of_metric]
-    width = max(4.5, 1.5 * (len(shown) - 1))
-    figure = _figure(width + 2.0, 4.4)
-    axes = _axes(figure, (1.05, 0.2, width, 3.3), "", "", "")
-    axes.axis("off")
-    axes.set_xlim(0, len(shown) - 1)
-    axes.set_ylim(-0.05, 1.05)
-    columns = np.stack([scale.shares() for scale in shown], axis=1)  # [jobs, axes]
-    wobble = np.random.default_rng(0).uniform(-0.012, 0.012, columns.shape) * (len(y) > 8)
+    metric = Setting(contest.monitor.replace("_", " "), y, log=_limits(y, contest)[2])
+    shown = [*settings[:MOST_AXES], metric]
+    width, height = max(4.5, 1.5 * (len(shown) - 1)), 3.3
+    canvas = Canvas(width + 2.0, height + 1.0)
+    left, bottom = points(72 * 1.05), points(72 * 0.2)
+    x = left + points(72 * width) * np.arange(len(shown)) / (len(shown) - 1)
+    shares = np.stack([setting.shares() for setting in shown], axis=1)  # [jobs, axes]
+    wobble = np.random.default_rng(0).uniform(-0.012, 0.012, shares.shape) * (len(y) > 8)
     wobble[:, -1] = 0
-    order = np.arange(len(y))[::-1]  # the best is drawn last
-    goodness = 1 - np.argsort(np.argsort(y if contest.lower else -y)) / max(1, len(y) - 1)
-    colours = colormaps["Blues"](0.2 + 0.75 * goodness)
-    lines = [np.column_stack([np.arange(len(shown)), columns[i] + wobble[i]]) for i in order]
+    places = bottom + points(72 * height) * (0.03 + 0.94 * (shares + wobble))
+    everywhere = (0.0, 0.0, float(canvas.width), float(canvas.height))
     thin = 1.4 if len(y) <= 30 else 0.8
-    axes.add_collection(
-        LineCollection(lines, colors=colours[order], linewidths=thin, alpha=0.75 if len(y) <= 60 else 0.4)
-    )
-    axes.plot(range(len(shown)), columns[0] + wobble[0], color=GREEN, linewidth=3, marker="o", markersize=6)
-    for i, scale in enumerate(shown):
-        axes.axvline(i, color=GREY, linewidth=1, zorder=3)
-        _ticks_beside(axes, scale, i, last=i == len(shown) - 1)
+    for i in range(len(y) - 1, 0, -1):
+        canvas.line(x, places[i], _shade(BLUES, (1 - i / (len(y) - 1)) ** 2), thin, everywhere)
+    canvas.line(x, places[0], GREEN, 3.0, everywhere)
+    canvas.dots(x, places[0], GREEN, 6.0, everywhere)
+    top = bottom + points(72 * height)
+    for at, setting in zip(x, shown, strict=True):
+        canvas.upright(float(at), bottom, top, GREY)
+        _ticks_beside(canvas, setting, float(at), (bottom, top), last=setting is metric)
     said = f"{plural(len(y), 'job')}; best: {number(float(y[0]))}"
-    axes.set_title(said, fontsize=11, loc="left", pad=38, parse_math=False)
-    return _save(figure, path)
+    canvas.write(left, top + points(40), said, LARGE)
+    return canvas.save(path)
 
 
-def _ticks_beside(axes: Axes, scale: Scale, at: int, *, last: bool) -> None:
-    x = np.log(scale.places) if scale.log else scale.places
-    low, span = x.min(), (x.max() - x.min()) or 1.0
-    box = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
-    for value, name in scale.ticks(5):
-        share = ((np.log(value) if scale.log else value) - low) / span if x.max() > x.min() else 0.5
-        side: dict[str, Any] = {"ha": "left" if last else "right"}
-        axes.text(
-            at + (0.04 if last else -0.04), share, name, va="center", fontsize=8, bbox=box, parse_math=False, **side
-        )
-    name = scale.title
-    axes.text(
-        at, 1.09, name if len(name) < 14 else name.replace(".", ".\n", 1), ha="center", fontsize=9, parse_math=False
-    )
+def _shade(shades: tuple[tuple[int, ...], tuple[int, ...]], share: float) -> str:
+    return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in zip(*shades, strict=True))
 
 
-def learning_curves(contest: Contest, path: Path) -> Figure:
+def _ticks_beside(canvas: Canvas, setting: Setting, at: float, ends: tuple[float, float], *, last: bool) -> None:
+    """The values left of an axis, of the last one right of it, and its name above."""
+    bottom, top = ends
+    ticks = setting.ticks()
+    for share, name in zip(setting.shares(np.array(list(ticks))), ticks.values(), strict=True):
+        y, width = bottom + (top - bottom) * (0.03 + 0.94 * float(share)), text_width(name, SMALL)
+        start = at + points(4) if last else at - points(4) - width
+        canvas.fill((start - 2, y - points(5), start + width + 2, y + points(5)), WHITE, 0.75)
+        canvas.write(start, y, name, SMALL, up="centre")
+    first, dot, rest = setting.title.partition(".")
+    lines = [first + dot, rest] if rest and len(setting.title) >= 14 else [setting.title]
+    for i, line in enumerate(reversed(lines)):
+        canvas.write(at, top + points(8 + 12 * i), line, SMALL, across="centre")
+
+
+def learning_curves(contest: Contest, path: Path) -> Canvas:
     """The monitored metric over the epochs of every job, the best one's on top; of very many jobs some."""
-    from matplotlib.collections import LineCollection
-
     pairs = contest.ranked
     if len(pairs) > MOST_CURVES:
         pairs = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, MOST_CURVES).astype(int))]
     curves = [_curve(job.folder / "metrics.csv", contest.monitor) for job, _ in pairs]
+    drawn = [curve for curve in curves if len(curve)]
     label = contest.monitor.replace("_", " ")
     title = f"{label} of {plural(len(contest.ranked), 'job')}"
     if len(pairs) < len(contest.ranked):
         title += f" ({len(pairs)} drawn)"
-    figure = _figure(7.2, 4.4)
-    axes = _axes(figure, (0.95, 0.6, 6.0, 3.35), "epoch", label, title)
-    drawn = [curve for curve in curves if len(curve)]
-    if drawn:
-        thin = 1.2 if len(drawn) <= 20 else 0.7 if len(drawn) <= 100 else 0.5
-        axes.add_collection(
-            LineCollection(drawn[::-1], colors=GREY, linewidths=thin, alpha=0.5 if len(drawn) < 60 else 0.3)
-        )
-        every = np.concatenate([curve[:, 1] for curve in drawn])
-        _curve_limits(axes, every, max(curve[-1, 0] for curve in drawn), contest)
-    if len(curves[0]):
-        best, outcome = pairs[0]
-        few: dict[str, Any] = {"marker": "o", "markersize": 4} if len(curves[0]) < 20 else {}
-        said = f"#{best.number}  {_short_words(best)}: {number(outcome.result['best_value'])}"
-        axes.plot(*curves[0].T, color=GREEN, linewidth=2.2, label=said, **few)
-        if (at := outcome.result.get("best_epoch")) is not None:
-            star: dict[str, Any] = {"marker": "*", "markersize": 14, "markeredgecolor": "white", "linestyle": "none"}
-            axes.plot([at], [outcome.result["best_value"]], color=GREEN, zorder=5, **star)
-        axes.legend(
-            frameon=True,
-            framealpha=0.85,
-            edgecolor="none",
-            fontsize=9,
-            loc="best" if len(drawn) < 60 else "upper right",
-        )
-    return _save(figure, path)
+    last = max((curve[-1, 0] for curve in drawn), default=1.0)
+    pad = 0.5 if last < 3 else 0.02 * last
+    values = np.concatenate([curve[:, 1] for curve in drawn]) if drawn else _metric(contest)
+    canvas, x = Canvas(7.2, 4.4), linear(1 - pad, last + pad, most=8, whole=True)
+    axes = Axes(canvas, (0.95, 0.6, 6.0, 3.35), x, _value_scale(values, contest), ("epoch", label), title)
+    thin = 1.2 if len(drawn) <= 20 else 0.7
+    for i, curve in reversed(list(enumerate(drawn))):
+        canvas.line(*axes.at(*curve.T), _shade(GREYS, 1 - i / len(drawn)), thin, axes.box)
+    axes.curves += [axes.at(*curve.T) for curve in drawn[:: -(-len(drawn) // 20) or 1]]
+    _best_curve(axes, *pairs[0], curves[0])
+    return canvas.save(path)
+
+
+def _best_curve(axes: Axes, job: Job, outcome: Outcome, curve: NDArray[np.float64]) -> None:
+    value, epoch = float(outcome.result["best_value"]), outcome.result.get("best_epoch")
+    axes.curve(curve[:, 0], curve[:, 1], GREEN, 2.2, dots=5.0 if len(curve) < 20 else 0.0)
+    if epoch is not None:
+        axes.star(epoch, value, GREEN, STAR)
+    names = short_names(list(job.varied))
+    words = clean(" ".join(f"{names[key]}={said}" for key, said in job.varied.items()))
+    said = f"#{job.number}  {words if len(words) <= 48 else words[:47] + '…'}: {number(value)}"
+    axes.legend([Entry(said, GREEN, 2.2)])
 
 
 def _curve(path: Path, column: str) -> NDArray[np.float64]:
@@ -212,29 +207,15 @@ def _curve(path: Path, column: str) -> NDArray[np.float64]:
         names = header.split(",")
         x, y = names.index("epoch"), names.index(column)
         cells = [line.split(",") for line in lines]
-        points = np.array([(float(c[x]), float(c[y])) for c in cells if len(c) == len(names) and c[y]])
+        found = np.array([(float(c[x]), float(c[y])) for c in cells if len(c) == len(names) and c[y]])
     except (OSError, ValueError):
         return np.empty((0, 2))
-    return points[np.isfinite(points[:, 1])] if len(points) else np.empty((0, 2))
+    return found[np.isfinite(found[:, 1])] if len(found) else np.empty((0, 2))
 
 
-def _curve_limits(axes: Axes, values: NDArray[np.float64], epochs: float, contest: Contest) -> None:
-    from matplotlib.ticker import MaxNLocator
-
+def _value_scale(values: NDArray[np.float64], contest: Contest) -> Scale:
     low, high, log = _limits(values, contest)
-    _value_axis(axes, low, high, log=log)
-    pad = 0.5 if epochs < 3 else 0.02 * epochs
-    axes.set_xlim(1 - pad, epochs + pad)
-    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
-
-
-def _value_axis(axes: Axes, low: float, high: float, *, log: bool) -> None:
-    if log:
-        axes.set_yscale("log")
-        axes.set_yticks(round_values(low, high, log=True))
-        axes.minorticks_off()
-    axes.set_ylim(low, high)
-    _plain_numbers(axes.yaxis, log=log)
+    return Scale(low, high, round_ticks(low, high, log=True), log=True) if log else linear(low, high)
 
 
 def _limits(values: NDArray[np.float64], contest: Contest) -> tuple[float, float, bool]:
@@ -248,15 +229,9 @@ def _limits(values: NDArray[np.float64], contest: Contest) -> tuple[float, float
         low, high = (low, min(high, q3 + reach)) if contest.lower else (max(low, q1 - reach), high)
     pad = 0.06 * (high - low) or 0.05 * abs(high) or 0.5
     low, high = low - pad, high + pad
-    return (float(np.exp(low)), float(np.exp(high)), log) if log else (low, high, log)
+    return (float(np.exp(low)), float(np.exp(high)), True) if log else (low, high, False)
 
 
 def _metric(contest: Contest) -> NDArray[np.float64]:
     """The monitored metric of each job, best first, [jobs]."""
     return np.array([float(outcome.result["best_value"]) for _, outcome in contest.ranked])
-
-
-def _short_words(job: Job) -> str:
-    names = short_names(list(job.varied))
-    words = clean(" ".join(f"{names[key]}={value}" for key, value in job.varied.items()))
-    return words if len(words) <= 48 else words[:47] + "…"

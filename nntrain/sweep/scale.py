@@ -1,4 +1,4 @@
-"""The values of a setting on an axis of a picture."""
+"""The values of a setting, and of a metric, on an axis of a picture."""
 
 from __future__ import annotations
 
@@ -8,30 +8,35 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nntrain.record.axes import tick
-from nntrain.record.run_plots import short
-from nntrain.record.words import clean
+from nntrain.record import axes
+from nntrain.record.axes import linear, tick
+from nntrain.record.words import clean, shorten
 from nntrain.sweep.ranking import SEEDS
 
 MOST_NAMES = 12  # categories that are named at an axis
+NAME = 16  # characters of one
+MOST_TICKS = 7
+WIDE = 1000.0  # characters: there is room for all
 LOG_RANGE = 4.0  # numbers that span less are on a linear scale
+SPREAD = 0.05  # free on either side of the values
 
 
 @dataclass(frozen=True)
-class Scale:
+class Setting:
     """The values of one setting as places on an axis.
 
-    values: as written, one per job. places: finite numbers, one per job; positions 0, 1, ... of categories.
+    places: finite numbers, one per job; positions 0, 1, ... of categories. names: of categories, by their positions.
     """
 
     key: str
     places: NDArray[np.float64]
-    names: tuple[str, ...] = ()  # of categories, by their positions
+    names: tuple[str, ...] = ()
     log: bool = False
 
     @classmethod
-    def of(cls, key: str, values: Sequence[str]) -> Scale:
-        """Numbers where all are, on a logarithmic scale where they lie more evenly so; categories else.
+    def of(cls, key: str, values: Sequence[str]) -> Setting:
+        """Values as written, one per job: numbers where all are, on a logarithmic scale where they lie more evenly so;
+        categories else.
 
         Seeds are categories, for no trend is to be seen in them; so is a 0 beside numbers that want a logarithm.
         """
@@ -50,36 +55,46 @@ class Scale:
     def title(self) -> str:
         return "recipe" if self.key == "config" else self.key
 
-    def shares(self) -> NDArray[np.float64]:
-        """The places from 0 to 1."""
-        x = np.log(self.places) if self.log else self.places
-        span = x.max() - x.min()
-        return (x - x.min()) / span if span else np.full_like(x, 0.5)
+    def axis(self, room: float = WIDE) -> axes.Scale:
+        """From the least to the greatest value, a little space around them. room: see `ticks`."""
+        low, high = float(self.places.min()), float(self.places.max())
+        if self.names:
+            return axes.Scale(-0.6, len(self.names) - 0.4, self.ticks(room))
+        if self.log:
+            spread = (high / low) ** SPREAD
+            return axes.Scale(low / spread, high * spread, self.ticks(room), log=True)
+        spread = SPREAD * (high - low) or 0.5
+        return axes.Scale(low - spread, high + spread, self.ticks(room))
 
-    def ticks(self, most: int = 7) -> list[tuple[float, str]]:
-        """Places with their labels: every value where these are few, else round ones."""
+    def shares(self, values: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Places, all of them where none are given, from 0 at the least to 1 at the greatest."""
+        of = self.places if values is None else values
+        x, ends = (np.log(part) if self.log else part for part in (of, self.places))
+        span = ends.max() - ends.min()
+        return np.asarray((x - ends.min()) / span if span else np.full_like(x, 0.5))
+
+    def ticks(self, room: float = WIDE) -> dict[float, str]:
+        """Places with their labels: every value where these are few and fit into `room` characters, else round."""
         if self.names:
             every = -(-len(self.names) // MOST_NAMES)
-            return [(float(i), short(clean(name))) for i, name in list(enumerate(self.names))[::every]]
+            return {float(i): shorten(clean(self.names[i]), NAME) for i in range(0, len(self.names), every)}
         distinct = np.unique(self.places)
-        if len(distinct) > most:
-            distinct = round_values(distinct[0], distinct[-1], log=self.log)
-        return [(float(value), tick(float(f"{value:.4g}"))) for value in distinct]
+        found = {float(value): tick(float(f"{value:.4g}")) for value in distinct[: MOST_TICKS + 1]}
+        if len(distinct) <= MOST_TICKS and (2 + max(map(len, found.values()))) * len(found) <= room:
+            return found
+        return round_ticks(float(distinct[0]), float(distinct[-1]), log=self.log)
 
 
-def round_values(low: float, high: float, *, log: bool) -> NDArray[np.float64]:
-    """Some round numbers from `low` to `high`: powers of ten where there are several, 1-2-5 steps of them, or even."""
-    from matplotlib.ticker import MaxNLocator
-
+def round_ticks(low: float, high: float, *, log: bool) -> dict[float, str]:
+    """Some round numbers from `low` to `high`: powers of ten where there are several, 1-3 or 1-2-5 steps, or even."""
     if log:
         decades = np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
         for digits in ([1], [1, 3], [1, 2, 5]):
             found = np.sort(np.outer(10.0**decades, digits).ravel())
             found = found[(found >= low * 0.999) & (found <= high * 1.001)]
             if len(found) > 2:
-                return found[:: -(-len(found) // 6)]
-    found = np.asarray(MaxNLocator(5).tick_values(low, high), dtype=float)
-    return found[(found >= low) & (found <= high)]
+                return {float(v): tick(float(f"{v:.4g}")) for v in found[:: -(-len(found) // 6)]}
+    return linear(low, high, most=5).ticks
 
 
 def _number(text: str) -> float | None:
@@ -104,5 +119,5 @@ def _log_like(places: NDArray[np.float64]) -> bool:
         return bool(distinct[-1] / distinct[0] >= 10)
     shares = [(x - x[0]) / (x[-1] - x[0]) for x in (distinct, np.log(distinct))]
     even = np.linspace(0, 1, len(distinct))
-    linear, logarithmic = (float(np.abs(share - even).mean()) for share in shares)
-    return logarithmic < linear
+    linear_, logarithmic = (float(np.abs(share - even).mean()) for share in shares)
+    return logarithmic < linear_
