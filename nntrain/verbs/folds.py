@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
@@ -10,6 +11,7 @@ from typing import Any
 
 from rich.text import Text
 
+from nntrain.errors import UserError
 from nntrain.experiment import build_experiment
 from nntrain.folder import (
     RESULT,
@@ -23,69 +25,135 @@ from nntrain.objective.metrics import METRICS
 from nntrain.record.files import write_json
 from nntrain.record.layout import Page, facts, grid, heading
 from nntrain.record.lock import locked
+from nntrain.record.side_by_side import SideBySide
 from nntrain.record.words import number
+from nntrain.sweep.groups import alone_because
 from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted
+from nntrain.training.state import LoopState
 from nntrain.verbs.pretrain import finished, fit_parts, has_parts
 from nntrain.verbs.run import Run, Session
-from nntrain.verbs.training import resume_training, train
+from nntrain.verbs.stacked import Entry, fit_stacked
+from nntrain.verbs.training import header, resume_training, train
 
 Config = Mapping[str, Any]
 Result = dict[str, Any]
+FOLD = "fold_"
 
 
 def fit_folds(config: Config, folder: Path | None, session: Session) -> Run:
-    """Train every fold in `folder/fold_<i>/`; `result.json` says the mean and `<split>_std` the standard deviation.
+    """Train every fold in `folder/fold_<i>/`, as one program where that can be; `result.json` says the mean and
+    `<split>_std` the standard deviation.
 
     folder: of a cross-validation to go on with, whose finished folds are left as they are; None for a new one.
     """
+    session = replace(session, judge=None)  # of a search, which judges the whole by its result
     count = config["data"]["folds"]
-    results: list[Result] = []
-
-    def begun(i: int) -> Path:
-        """The folder of a fold, made now that its data is known to be sound."""
-        nonlocal folder
-        if folder is None:
-            folder = new_run_folder(config)
-        write_config(folder, config)
-        if session.stop.signal is not None:
-            raise Interrupted(folder)
-        part = folder / f"fold_{i}"
-        part.mkdir(exist_ok=True)
-        return part
-
+    results: dict[int, Result] = {}
+    wanted: dict[int, Config] = {}
     for i in range(count):
-        part = None if folder is None else folder / f"fold_{i}"
-        if part is not None and (done := finished(part)):
-            results.append(done)
-            continue
-        named = {**config, "name": f"{config['name']}, fold {i + 1} of {count}"}
-        resumed = None if part is None or not (part / LAST).is_file() else beginning_of(part)
-        try:
-            results.append(_one(named, i, partial(begun, i), resumed, session).result)
-        except Interrupted:
-            raise Interrupted(folder) from None
-    assert folder is not None
-    result = combine(results, folder)
+        if folder is not None and (done := finished(folder / f"{FOLD}{i}")):
+            results[i] = done
+        else:
+            wanted[i] = {**config, "name": f"{config['name']}, fold {i + 1} of {count}"}
+    whole = _Whole(config, session, folder)
+    train_folds = _side_by_side if len(wanted) > 1 and trained_alone(config) is None else _one_by_one
+    try:
+        results |= train_folds(wanted, whole)
+    except Interrupted:
+        raise Interrupted(whole.path()) from None
+    folder = whole.path()
+    result = combine([results[i] for i in range(count)], folder)
     write_json(folder / RESULT, result)
     session.console.log.open(folder / "log.txt")
     session.console.tell(lambda page: _lines(result, page))
     return Run(folder, [], result)
 
 
-def _one(
-    config: Config, fold: int, begun: Callable[[], Path], resumed: Mapping[str, Any] | None, session: Session
-) -> Run:
-    """One fold, from its first step, or from where it was. begun: makes its folder; resumed: see `build_experiment`."""
+def trained_alone(config: Config) -> str | None:
+    """Why the folds cannot train as one program; None where they do."""
+    return alone_because({**config, "data": {**config["data"], "folds": None}})
+
+
+@dataclass
+class _Whole:
+    """The run of all folds. folder: None until the data of the first is known to be sound."""
+
+    config: Config
+    session: Session
+    folder: Path | None
+
+    def path(self) -> Path:
+        if self.folder is None:
+            self.folder = new_run_folder(self.config)
+        return self.folder
+
+    def part(self, i: int) -> Path:
+        """The folder of a fold that begins now."""
+        write_config(self.path(), self.config)
+        if self.session.stop.signal is not None:
+            raise Interrupted(self.path())
+        part = self.path() / f"{FOLD}{i}"
+        part.mkdir(exist_ok=True)
+        return part
+
+    def resumed(self, i: int) -> dict[str, Any] | None:
+        """Of a fold that goes on, what it noted of the weights it began with."""
+        part = None if self.folder is None else self.folder / f"{FOLD}{i}"
+        return None if part is None or not (part / LAST).is_file() else beginning_of(part)
+
+
+def _side_by_side(wanted: Mapping[int, Config], whole: _Whole) -> dict[int, Result]:
+    """Folds trained as one program; the screen shows their mean. One that fails does not stop the others."""
+    session, numbers = whole.session, list(wanted)
+    console = session.console
+    first = build_experiment(wanted[numbers[0]], fold=numbers[0])
+    parts = [whole.part(i) for i in numbers]
+    said = header(first, whole.path(), LoopState())
+    console.log.open(whole.path() / "log.txt")
+    console.start(**{**said, "name": whole.config["name"], "model": f"{len(numbers)} x {said['model']}"})
+    for note in first.notes:
+        console.note(note)
+    monitor = first.course.stopping.monitor
+    screen = SideBySide(console, f"val_{monitor}", METRICS[monitor].direction == "min")
+    names = [f"fold {i + 1}" for i in numbers]
+    found: dict[int, Run | Exception] = {}
+
+    def ended(place: int, how: Run | Exception) -> None:
+        found[place] = how
+        screen.left(names[place])
+
+    entries = [
+        Entry(wanted[i], part, replace(session, console=screen.screen(name)), fold=i)
+        for i, part, name in zip(numbers, parts, names, strict=True)
+    ]
+    fit_stacked(entries, session.stop, ended)
+    for place, how in sorted(found.items()):
+        if isinstance(how, UserError):
+            raise type(how)(*(f"{names[place]}: {problem}" for problem in how.problems))
+        if isinstance(how, Exception) and not isinstance(how, Interrupted):
+            raise how
+    if session.stop.signal is not None:
+        raise Interrupted(whole.path())
+    return {numbers[place]: how.result for place, how in found.items() if isinstance(how, Run)}
+
+
+def _one_by_one(wanted: Mapping[int, Config], whole: _Whole) -> dict[int, Result]:
+    return {i: _one(config, i, whole).result for i, config in wanted.items()}
+
+
+def _one(config: Config, fold: int, whole: _Whole) -> Run:
+    """One fold, from its first step, or from where it was."""
     if has_parts(config):
-        return fit_parts(config, begun, session, fold)
+        return fit_parts(config, partial(whole.part, fold), whole.session, fold)
+    resumed = whole.resumed(fold)
     experiment = build_experiment(config, fold=fold, resumed=resumed)
-    part = begun()
+    part = whole.part(fold)
     with locked(part):
         if resumed is not None:
-            return resume_training(experiment, part, session)
-        write_setup(part, experiment, session.command)
-        return train(experiment, part, session)
+            return resume_training(experiment, part, whole.session)
+        write_setup(part, experiment, whole.session.command)
+        return train(experiment, part, whole.session)
 
 
 def combine(results: Sequence[Mapping[str, Any]], folder: Path) -> Result:

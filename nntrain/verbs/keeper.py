@@ -109,6 +109,7 @@ class MemberKeeper(FolderKeeper):
         self._write_rows()
         if self._settle_model() and self._last is not None:
             self._last()
+            self._last = None
 
     def _write_rows(self) -> None:
         self._written_at = perf_counter()

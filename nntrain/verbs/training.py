@@ -60,7 +60,11 @@ class Training:
 
     def finish(self, best: Best) -> Run:
         """Of a training whose last epoch is done, here or in a stack."""
-        return finish(self.experiment, self.folder, self.alone.loop, best, self.session, self.keeper.settle)
+        try:
+            return finish(self.experiment, self.folder, self.alone.loop, best, self.session, self.keeper.settle)
+        except Exception:
+            self.keeper.settle()
+            raise
 
     def not_finite(self, error: NonFiniteError) -> NonFiniteError:
         """The same error, saying what is kept; `result.json` says it too."""

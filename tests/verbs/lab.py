@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 
 from nntrain.config.compose import compose
 from nntrain.record.console import RunConsole
+from nntrain.stack import trainer as stack_trainer
 from nntrain.training import trainer
 from nntrain.training.course import Interrupted, Stop
 from nntrain.verbs import ensemble, finish
@@ -63,17 +65,25 @@ class Lab:
         return self._run(lambda session: resume(run, config, session), stop_at, kill_at)
 
     def _run(self, go: Callable[[Session], Run], stop_at: int | None, kill_at: int | None) -> Run:
-        stop, step = Stop(), trainer.train_step
+        stop, step, stacked_step = Stop(), trainer.train_step, stack_trainer.train_step
+
+        def count(step: int) -> None:
+            if kill_at is not None and step > kill_at:
+                raise Killed
+            if step == stop_at:
+                stop.signal = 2
 
         def counted(program: Any, state: Any, batches: Any, h: Any, noise_seed: int) -> torch.Tensor:
-            if kill_at is not None and h.step > kill_at:
-                raise Killed
-            if h.step == stop_at:
-                stop.signal = 2
+            count(h.step)
             return step(program, state, batches, h, noise_seed)
+
+        def counted_stack(part: Any, batches: Any, h: Any, *rest: Any) -> Any:
+            count(int(np.max(h.step)))
+            return stacked_step(part, batches, h, *rest)
 
         with pytest.MonkeyPatch.context() as patch, RunConsole(self.said) as console:
             patch.setattr(trainer, "train_step", counted)
+            patch.setattr(stack_trainer, "train_step", counted_stack)
             patch.setattr(finish, "_plot", lambda *args: None)  # a second each
             patch.setattr(ensemble, "_plot", lambda *args: None)
             try:

@@ -9,22 +9,24 @@ import pytest
 from lab import Lab
 
 from nntrain.errors import UserError
+from nntrain.training.diagnose import NonFiniteError
+from nntrain.verbs import folds
 from nntrain.verbs.folds import combine
 
 
 def test_the_result_is_the_mean_over_folds_with_its_standard_deviation(lab: Lab) -> None:
     run = lab.fit("data.folds=5", "epochs=2")
-    folds = [json.loads((run.dir / f"fold_{i}" / "result.json").read_text()) for i in range(5)]
+    parts = [json.loads((run.dir / f"fold_{i}" / "result.json").read_text()) for i in range(5)]
     assert run.result == json.loads((run.dir / "result.json").read_text())
     assert run.result["folds"] == 5
     for split in ("train", "val", "test"):
-        for name in folds[0][split]:
-            values = [fold[split][name] for fold in folds]
+        for name in parts[0][split]:
+            values = [part[split][name] for part in parts]
             assert run.result[split][name] == pytest.approx(mean(values))
             assert run.result[f"{split}_std"][name] == pytest.approx(stdev(values))
     extra = {"folds", "train_std", "val_std", "test_std"}
-    assert set(run.result) - set(folds[0]) == extra
-    assert run.result["checkpoint"] == min(folds, key=lambda fold: fold["best_value"])["checkpoint"]
+    assert set(run.result) - set(parts[0]) == extra
+    assert run.result["checkpoint"] == min(parts, key=lambda part: part["best_value"])["checkpoint"]
 
 
 def test_mean_and_spread_are_shown(lab: Lab) -> None:
@@ -85,3 +87,24 @@ def test_the_config_of_a_fold_points_to_the_whole(lab: Lab) -> None:
     )
     with pytest.raises(UserError, match="already holds a run"):
         lab.fit("data.folds=2", "epochs=1", f"run_dir={run.dir}")
+
+
+def test_folds_train_as_one_program_and_leave_what_they_leave_one_after_another(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside = lab.fit("data.folds=3", "model.dropout=0.2")
+    assert "model     3 x mlp 2-8-3" in lab.said.getvalue()
+    lab.said.truncate(0)
+    monkeypatch.setattr(folds, "trained_alone", lambda config: "asked for")
+    after = lab.fit("data.folds=3", "model.dropout=0.2")
+    files = [{str(path.relative_to(run.dir)) for path in run.dir.rglob("*")} for run in (beside, after)]
+    assert files[0] == files[1]
+    for split in ("train", "val", "test"):
+        assert beside.result[split] == pytest.approx(after.result[split], rel=1e-4)
+    assert beside.result["epochs_run"] == after.result["epochs_run"]
+    assert "\n\nmean over 3 folds" in lab.said.getvalue()
+
+
+def test_a_fold_that_fails_is_named(lab: Lab) -> None:
+    with pytest.raises(NonFiniteError, match=r"fold 1: epoch 1, step .*: the loss or a gradient is not finite"):
+        lab.fit("data.folds=2", "optimizer.lr=1e30")

@@ -172,13 +172,25 @@ def test_one_fold_alone_is_refused(tmp_path: Path) -> None:
         find_run(tmp_path / "fold_0")
 
 
-def test_folds_go_on_with_the_fold_that_was_stopped(lab: Lab) -> None:
-    words = ["data.folds=3", "model.dropout=0.2"]
+@pytest.mark.parametrize(
+    ("words", "begun"),
+    [
+        (["model.dropout=0.2"], ["fold_0", "fold_1", "fold_2"]),
+        (["augment=table", "augment.noise=0.1"], ["fold_0"]),
+    ],
+    ids=["as one program", "one after another"],
+)
+def test_folds_go_on_with_those_that_were_stopped(lab: Lab, words: list[str], begun: list[str]) -> None:
+    words = ["data.folds=3", *words]
     whole = lab.fit(*words)
     stopped = lab.fit(*words, stop_at=STEPS_PER_EPOCH + 2)
-    assert sorted(path.name for path in stopped.dir.glob("fold_*")) == ["fold_0"]
+    assert sorted(path.name for path in stopped.dir.glob("fold_*")) == begun
     done = lab.resume(stopped.dir)
     untimed = [
         {k: v for k, v in run.result.items() if k not in ("run_dir", "checkpoint", "seconds")} for run in (whole, done)
     ]
+    for split in ("train", "val", "test"):  # stacked members round as those of another stack, or none, do not
+        assert untimed[0].pop(split) == pytest.approx(untimed[1].pop(split), rel=1e-3)
+        assert untimed[0].pop(f"{split}_std") == pytest.approx(untimed[1].pop(f"{split}_std"), rel=1e-2, abs=1e-5)
+    assert untimed[0].pop("best_value") == pytest.approx(untimed[1].pop("best_value"), rel=1e-4)
     assert untimed[0] == untimed[1]

@@ -1,0 +1,192 @@
+"""Several trainings as one program: each leaves the folder that it would have left alone, and fails by itself."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from lab import STEPS_PER_EPOCH, Lab
+from safetensors.torch import load_file
+
+from nntrain.data.dataset import Dataset
+from nntrain.errors import UserError
+from nntrain.record import files
+from nntrain.record.console import RunConsole
+from nntrain.record.lock import locked
+from nntrain.stack import trainer as stack_trainer
+from nntrain.training.course import Interrupted, Stop
+from nntrain.verbs import finish, stacked
+from nntrain.verbs.run import Run, Session
+from nntrain.verbs.stacked import Entry, fit_stacked
+
+JOBS = (["seed=0"], ["seed=1", "optimizer.lr=0.005"], ["epochs=3", "model.dropout=0.3"])
+FILES = {
+    "best.safetensors",
+    "config.yaml",
+    "environment.json",
+    "last/state.safetensors",
+    "log.txt",
+    "metrics.csv",
+    "result.json",
+}
+
+
+def train(lab: Lab, jobs: Sequence[Sequence[str]] = JOBS, stop: Stop | None = None) -> list[Run | Exception]:
+    """How each ended, in order; those that did not begin are left out."""
+    stop, found = stop or Stop(), dict[int, Run | Exception]()
+    entries = []
+    for i, words in enumerate(jobs):
+        folder = lab.folder / "sweep" / str(i)
+        config = {**lab.config(*words), "run_dir": str(folder)}
+        entries.append(Entry(config, folder, Session(RunConsole(silent=True), stop, ["test"])))
+
+    def ended(place: int, how: Run | Exception) -> None:
+        assert place not in found
+        found[place] = how
+
+    fit_stacked(entries, stop, ended)
+    return [found[place] for place in sorted(found)]
+
+
+def results(runs: Sequence[Run | Exception]) -> list[dict[str, Any]]:
+    assert not [how for how in runs if isinstance(how, Exception)]
+    return [how.result for how in runs if isinstance(how, Run)]
+
+
+@pytest.fixture(autouse=True)
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finish, "_plot", lambda *args: None)
+
+
+def test_each_folder_is_that_of_the_run_alone(lab: Lab) -> None:
+    for words, run in zip(JOBS, train(lab), strict=True):
+        assert isinstance(run, Run)
+        alone = lab.fit(*words)
+        assert {str(path.relative_to(run.dir)) for path in run.dir.rglob("*") if path.is_file()} == FILES
+        saved = [yaml.safe_load((one.dir / "config.yaml").read_text()) for one in (run, alone)]
+        assert saved[0] == saved[1]
+        for split in ("train", "val", "test"):
+            assert run.result[split] == pytest.approx(alone.result[split], rel=1e-4)
+        assert run.result["best_epoch"] == alone.result["best_epoch"]
+        assert run.result["stop_reason"] == alone.result["stop_reason"]
+        assert load_file(run.best).keys() == load_file(alone.best).keys()
+        assert (
+            load_file(run.dir / "last/state.safetensors").keys()
+            == load_file(alone.dir / "last/state.safetensors").keys()
+        )
+        assert words_of(run.dir) == words_of(alone.dir)
+
+
+def words_of(folder: Path) -> list[str]:
+    """What the log says, but for numbers, paths and what to do next."""
+    text = (folder / "log.txt").read_text().partition("next ")[0]
+    return re.findall(r"[a-z]{3,}", re.sub(r"\S*(/|sweep|runs)\S*", "", text))
+
+
+def test_a_model_is_evaluated_and_its_training_goes_on_like_any_other(lab: Lab) -> None:
+    run = train(lab)[1]
+    assert isinstance(run, Run)
+    more = lab.resume(run.dir, "epochs=6")
+    assert more.result["epochs_run"] == 6
+    whole = lab.fit(*JOBS[1], "epochs=6")
+    assert more.result["val"] == pytest.approx(whole.result["val"], rel=1e-4)
+
+
+def test_data_that_is_the_same_is_read_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[Dataset] = []
+    load = stacked.load_data
+
+    def counted(*args: Any, **settings: Any) -> Dataset:
+        read.append(load(*args, **settings))
+        return read[-1]
+
+    monkeypatch.setattr(stacked, "load_data", counted)
+    results(train(lab, [["seed=0"], ["seed=1"], ["data.split_seed=1"]]))
+    assert len(read) == 2
+
+
+def test_mistakes_and_numbers_that_are_not_finite_are_the_own_ones(lab: Lab) -> None:
+    wild = ["optimizer.lr=1e30"]
+    mistaken = ["early_stopping.monitor=rmse"]
+    good, failed, bad, also_good = train(lab, [["seed=0"], wild, mistaken, ["seed=1"]])
+    assert [isinstance(how, Run) for how in (good, also_good)] == [True, True]
+    assert isinstance(failed, UserError)
+    assert "the loss or a gradient is not finite" in str(failed)
+    assert (lab.folder / "sweep/1/result.json").is_file()
+    assert isinstance(bad, UserError)
+    assert "early_stopping.monitor" in str(bad)
+    assert not (lab.folder / "sweep/2").exists()
+
+
+def test_a_fault_at_the_end_of_one_does_not_stop_the_others(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    result_of = finish.result_of
+
+    def faulty(experiment: Any, folder: Path, *rest: Any) -> Any:
+        if folder.name == "1":
+            raise ZeroDivisionError
+        return result_of(experiment, folder, *rest)
+
+    monkeypatch.setattr(finish, "result_of", faulty)
+    ended = train(lab)
+    assert [type(how) for how in ended] == [Run, ZeroDivisionError, Run]
+    assert (lab.folder / "sweep/1/last/state.safetensors").is_file()
+
+
+def test_a_folder_that_another_process_holds_is_left_alone(lab: Lab) -> None:
+    (lab.folder / "sweep/1").mkdir(parents=True)
+    with locked(lab.folder / "sweep/1"):
+        ended = train(lab)
+    assert [isinstance(how, Run) for how in ended] == [True, False, True]
+    assert "another process trains in this folder" in str(ended[1])
+    assert [path.name for path in (lab.folder / "sweep/1").iterdir()] == ["log.txt"]
+
+
+def test_a_disk_that_refuses_one_result(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = files._write
+
+    def refusing(temporary: Path, data: bytes, mode: int | None) -> None:
+        if temporary.parent.name == "1" and "result.json" in temporary.name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(temporary, data, mode)
+
+    monkeypatch.setattr(files, "_write", refusing)
+    ended = train(lab)
+    assert [isinstance(how, Run) for how in ended] == [True, False, True]
+    assert re.search(r"cannot write .*1/result.json: No space left on device", str(ended[1]))
+    assert not list((lab.folder / "sweep").rglob("*.tmp"))
+
+
+@pytest.mark.parametrize("at", [2 * STEPS_PER_EPOCH, STEPS_PER_EPOCH + 2], ids=["at an epoch's end", "inside an epoch"])
+def test_a_signal_saves_all_and_all_go_on_from_there(lab: Lab, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    whole = results(train(lab))
+    for path in sorted((lab.folder / "sweep").rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    stop, step = Stop(), stack_trainer.train_step
+
+    def counted(part: Any, batches: Any, h: Any, *rest: Any) -> Any:
+        stop.signal = 2 if h.step == at else None
+        return step(part, batches, h, *rest)
+
+    monkeypatch.setattr(stack_trainer, "train_step", counted)
+    assert [type(how) for how in train(lab, stop=stop)] == [Interrupted] * 3
+    assert not list((lab.folder / "sweep").rglob("result.json"))
+    monkeypatch.setattr(stack_trainer, "train_step", step)
+    for resumed, uninterrupted in zip(results(train(lab)), whole, strict=True):
+        assert resumed["val"] == pytest.approx(uninterrupted["val"], rel=1e-4)
+        assert resumed["epochs_run"] == uninterrupted["epochs_run"]
+
+
+def test_what_is_finished_is_not_trained_again(lab: Lab) -> None:
+    first = results(train(lab))
+    assert results(train(lab)) == first  # with the seconds that it took
+
+
+def test_what_cannot_be_stacked_is_trained_beside(lab: Lab) -> None:
+    noisy = ["augment=table", "augment.noise=0.1"]
+    assert [len(run["val"]) > 0 for run in results(train(lab, [noisy, noisy, *JOBS]))] == [True] * 5
