@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.text import Text
 
-from nntrain.errors import UserError
 from nntrain.experiment import build_experiment
 from nntrain.folder import (
     RESULT,
@@ -25,16 +24,15 @@ from nntrain.objective.metrics import METRICS
 from nntrain.record.files import write_json
 from nntrain.record.layout import Page, facts, grid, heading
 from nntrain.record.lock import locked
-from nntrain.record.side_by_side import SideBySide
 from nntrain.record.words import number
 from nntrain.sweep.groups import alone_because
 from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted
-from nntrain.training.state import LoopState
 from nntrain.verbs.pretrain import finished, fit_parts, has_parts
 from nntrain.verbs.run import Run, Session
-from nntrain.verbs.stacked import Entry, fit_stacked
-from nntrain.verbs.training import header, resume_training, train
+from nntrain.verbs.side_by_side import train_side_by_side
+from nntrain.verbs.stacked import Entry
+from nntrain.verbs.training import resume_training, train
 
 Config = Mapping[str, Any]
 Result = dict[str, Any]
@@ -105,37 +103,12 @@ class _Whole:
 
 def _side_by_side(wanted: Mapping[int, Config], whole: _Whole) -> dict[int, Result]:
     """Folds trained as one program; the screen shows their mean. One that fails does not stop the others."""
-    session, numbers = whole.session, list(wanted)
-    console = session.console
-    first = build_experiment(wanted[numbers[0]], fold=numbers[0])
-    parts = [whole.part(i) for i in numbers]
-    said = header(first, whole.path(), LoopState())
-    console.log.open(whole.path() / "log.txt")
-    console.start(**{**said, "name": whole.config["name"], "model": f"{len(numbers)} x {said['model']}"})
-    for note in first.notes:
-        console.note(note)
-    monitor = first.course.stopping.monitor
-    screen = SideBySide(console, f"val_{monitor}", METRICS[monitor].direction == "min")
-    names = [f"fold {i + 1}" for i in numbers]
-    found: dict[int, Run | Exception] = {}
-
-    def ended(place: int, how: Run | Exception) -> None:
-        found[place] = how
-        screen.left(names[place])
-
-    entries = [
-        Entry(wanted[i], part, replace(session, console=screen.screen(name)), fold=i)
-        for i, part, name in zip(numbers, parts, names, strict=True)
-    ]
-    fit_stacked(entries, session.stop, ended)
-    for place, how in sorted(found.items()):
-        if isinstance(how, UserError):
-            raise type(how)(*(f"{names[place]}: {problem}" for problem in how.problems))
-        if isinstance(how, Exception) and not isinstance(how, Interrupted):
-            raise how
-    if session.stop.signal is not None:
-        raise Interrupted(whole.path())
-    return {numbers[place]: how.result for place, how in found.items() if isinstance(how, Run)}
+    first = min(wanted)
+    like = build_experiment({**wanted[first], "name": whole.config["name"]}, fold=first)
+    entries = {f"fold {i + 1}": Entry(own, whole.part(i), whole.session, fold=i) for i, own in wanted.items()}
+    whole.session.console.log.open(whole.path() / "log.txt")
+    runs = train_side_by_side(entries, like, whole.path(), whole.session)
+    return {i: run.result for i, run in zip(wanted, runs, strict=True)}
 
 
 def _one_by_one(wanted: Mapping[int, Config], whole: _Whole) -> dict[int, Result]:
