@@ -21,7 +21,7 @@ from nntrain.sweep.ranking import Contest, Row, contests, has_model, short_names
 from nntrain.sweep.significance import LEVEL
 
 SHOWN = 20  # rows of a table on the screen; sweep.csv has them all
-FAILED = 8  # lines for those that failed
+FAILED, REASON = 8, 2  # reasons for failing that are shown, and lines of each after its first
 TABLES = 4  # of contests
 KEPT = ("monitor", "best_value", "best_epoch", "val", "test", "seconds", "epochs_run")  # of a run's result.json
 
@@ -243,8 +243,10 @@ def failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -
             reasons.setdefault(reason, []).append(job.number)
     lines = [Text(""), Text("failed", WARNING)] if reasons else []
     for reason, numbers in list(reasons.items())[:FAILED]:
-        label = f"  #{_numbers(numbers)}  "
-        lines += [Text(page.cut(label + reason, 2 * page.width))] if len(numbers) == 1 else [Text(label + reason)]
+        told = _numbers(numbers)
+        label = f"{len(numbers)} jobs (#{told})" if told.endswith("...") else f"#{told}"
+        first, *rest = wrapped(f"{label} {reason}", page.width - 4)
+        lines += [Text("  " + first), *(Text("    " + line) for line in rest[:REASON])]
     if len(reasons) > FAILED:
         lines.append(Text(f"  and {len(reasons) - FAILED} more; sweep.json has them all", FAINT))
     return lines
