@@ -128,13 +128,16 @@ def _fit(words: list[str], flags: set[str]) -> int:
         raise UserError("resume: cannot go with -m: it goes on with a run or a sweep as it was started")
     sweep = _sweep_to_resume(resuming)
     if "multirun" in flags or sweep is not None or _grows(words):
-        from nntrain.sweep.multirun import multirun, resume_sweep
+        from nntrain.sweep.crew import early_workers
 
-        if sweep is None:
-            swept, status = multirun(words, command, _people(flags))
-        else:
-            changes = [word for word in words if not word.startswith("resume=")]
-            swept, status = resume_sweep(sweep, changes, command, _people(flags))
+        with early_workers(words) as workers:  # torch is imported in there while the words are read here
+            from nntrain.sweep.multirun import multirun, resume_sweep
+
+            if sweep is None:
+                swept, status = multirun(words, command, _people(flags), workers)
+            else:
+                changes = [word for word in words if not word.startswith("resume=")]
+                swept, status = resume_sweep(sweep, changes, command, _people(flags), workers)
         _answer(swept, flags)
         return status
     from nntrain.launch import launch
@@ -149,8 +152,8 @@ def _fit(words: list[str], flags: set[str]) -> int:
 
 def _grows(words: list[str]) -> bool:
     """Whether the words, or else their recipe, say `grow`, which is a sweep without -m."""
+    from nntrain.config.grow import grows
     from nntrain.config.words import read_words
-    from nntrain.sweep.grow import grows
 
     return grows(read_words(words, Path.cwd()), Path.cwd())
 
@@ -176,7 +179,7 @@ def _predict(words: list[str], flags: set[str]) -> int:
 
 
 def _check(words: list[str], flags: set[str]) -> int:
-    if "multirun" in flags:
+    if "multirun" in flags or _grows(words):
         from nntrain.sweep.preview import preview
 
         return _answer(preview(words, _people(flags)), flags)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.config.compose import Composed, compose_recipe
+from nntrain.config.grow import GROW, NONE, grows
 from nntrain.config.recipe import find_recipe, read_recipe
 from nntrain.config.search import written
 from nntrain.config.variants import Composer
@@ -20,9 +21,10 @@ from nntrain.sweep.growth import AXES, Axis, sizes
 from nntrain.sweep.search import with_search
 from nntrain.sweep.space import MARK
 
-GROW, SEED, SEEDS = "grow", "seed", "grow.seeds"
-NONE = "none"
+SEED, SEEDS = "seed", "grow.seeds"
 SWEEPER = "hydra/sweeper="
+KEYS = {axis.key for axis in AXES.values()}
+BOUNDS = "grow.from=... and grow.to=..., or grow.steps=[...]"
 
 
 def sweep_line(words: Sequence[str], cwd: Path) -> CommandLine:
@@ -34,18 +36,6 @@ def sweep_line(words: Sequence[str], cwd: Path) -> CommandLine:
     if f"{SWEEPER}{GROW}" in line.hydra:
         raise UserError(f"{SWEEPER}{GROW}: is chosen by grow=depth or grow=width")
     return with_search(line, cwd)
-
-
-def grows(line: CommandLine, cwd: Path) -> bool:
-    """Whether the command line, or else the recipe, says `grow`. What is wrong with them is found by who reads on."""
-    said = next((word.value for word in line.settings if word.key == GROW and word.values), None)
-    if said is None:
-        try:
-            section = read_recipe(find_recipe(str(line.recipes.value), cwd)).values.get(GROW)
-        except UserError:
-            return False
-        said = section.get("name") if isinstance(section, Mapping) else section
-    return said not in (None, NONE)
 
 
 def with_growth(line: CommandLine, cwd: Path) -> CommandLine:
@@ -60,7 +50,10 @@ def with_growth(line: CommandLine, cwd: Path) -> CommandLine:
         raise UserError(*problems)
     values = sizes(config[GROW], axis)
     if len(values) < 2:
-        raise UserError(f"grow: leaves {'one size' if values else 'no size'} of {axis.key}; raise grow.to")
+        last = axis.last if config[GROW]["to"] is None else config[GROW]["to"]
+        raise UserError(
+            f"grow: there are no two sizes of {axis.key} up to grow.to={last:g}; raise it, or lower grow.from"
+        )
     kept = tuple(word for word in line.settings if word.key not in (SEED, axis.key) and not _is_grow(word))
     alone = (*kept, read_word(f"{GROW}={NONE}", cwd))
     _check_sizes(line.recipes, alone, axis, values, cwd)
@@ -85,6 +78,8 @@ def _beside(line: CommandLine) -> Iterator[str]:
             yield f"{word.key}: one thing is grown at a time; give one value ({word.origin})"
         elif word.key == SEED:
             yield f"{word.key}: write the seeds one by one, or as range(5) ({word.origin})"
+        elif word.key in KEYS:
+            yield f"{word.key}: {told} has sizes of its own: {BOUNDS} ({word.origin})"
         else:
             yield f"{word.key}: {told} varies size and seed alone; give one value ({word.origin})"
     for word in line.search:
@@ -111,8 +106,7 @@ def _conflicts(line: CommandLine, composed: Composed, axis: Axis) -> Iterator[st
     name, origins = composed.config[GROW]["name"], composed.origins
     for word in line.settings:
         if word.key == axis.key:
-            bounds = "grow.from=... and grow.to=..., or grow.steps=[...]"
-            yield f"{axis.key}: is what grow={name} finds; say where it starts and ends: {bounds} ({word.origin})"
+            yield f"{axis.key}: is what grow={name} finds; say where it starts and ends: {BOUNDS} ({word.origin})"
     if composed.config["model"].get("widths") is not None:
         said = f"gives the width of every layer, which grow={name} changes; leave it out, or set it to null"
         yield f"model.widths: {said} ({origins['model.widths']})"
@@ -121,13 +115,20 @@ def _conflicts(line: CommandLine, composed: Composed, axis: Axis) -> Iterator[st
 
 
 def _check_sizes(recipe: Word, words: Sequence[Word], axis: Axis, values: Sequence[float], cwd: Path) -> None:
-    """UserError for the first size with which the config is wrong."""
+    """UserError for the first size with which the config is wrong; where it is right with all from another one on, that
+    is proposed."""
     composer, fixed = Composer(cwd), [word.for_hydra.removeprefix(MARK) for word in (recipe, *words)]
-    for value in values:
+    wrong: dict[int, UserError] = {}
+    for place, value in enumerate(values):
         try:
             composer.compose([*fixed, f"{axis.key}={written(value)}"])
         except UserError as error:
-            raise UserError(*(f"grow: with {axis.said(value)}: {problem}" for problem in error.problems)) from None
+            wrong[place] = error
+    if wrong:
+        first, right = min(wrong), max(wrong) + 1
+        larger = right == len(wrong) < len(values) - 1
+        hint = f"; start from a larger one: grow.from={values[right]:g}" if larger else ""
+        raise UserError(*(f"grow: with {axis.said(values[first])}: {said}{hint}" for said in wrong[first].problems))
 
 
 def _choice(key: str, values: Sequence[Any], cwd: Path) -> Word:

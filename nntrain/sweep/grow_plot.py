@@ -28,7 +28,10 @@ def growth_curves(growth: Growth, path: Path) -> Figure | None:
         return None
     metric = growth.monitor.removeprefix("val_").replace("_", " ")
     figure = _figure(7.2, 4.2)
-    axes = _axes(figure, (0.95, 0.6, 5.9, 3.15), axis.title, metric, f"{metric} against {axis.title}")
+    title = f"{metric} against {axis.title}"
+    if growth.seeds > 1:
+        title += f", mean and standard deviation of {growth.seeds} seeds"
+    axes = _axes(figure, (0.95, 0.6, 5.9, 3.15), axis.title, metric, title)
     x = np.array([step.value for step in steps], dtype=float)
     drawn: list[float] = []
     for part, colour, said in zip(PARTS, (BLUE, ORANGE), ("training", "validation"), strict=True):

@@ -72,23 +72,24 @@ def verdict(growth: Growth, page: Page) -> list[tuple[str, str]]:
     steps, said = growth.steps, growth.axis.said
     best, metric = steps[growth.best], growth.monitor.replace("_", " ")
     told = [("best", f"{said(best.value)}: {metric} {_spread(best, 'val', page)}")]
-    if growth.as_good is not None and growth.as_good != growth.best:
-        smaller = steps[growth.as_good]
-        text = f"{said(smaller.value)}, as far as {plural(growth.seeds, 'seed')} tell: {metric} "
-        told.append(("as good", text + _spread(smaller, "val", page)))
+    if growth.alike is not None and growth.alike != growth.best:
+        smaller = steps[growth.alike]
+        text = f"{said(smaller.value)} cannot be told from it by {plural(growth.seeds, 'seed')}: {metric} "
+        told.append(("smallest", text + _spread(smaller, "val", page)))
     return [*told, ("overfitting", _overfitting(growth)), ("ended", growth.ended)]
 
 
 def _overfitting(growth: Growth) -> str:
     assert growth.best is not None
     steps, said = growth.steps, growth.axis.said
-    best, last = said(steps[growth.best].value), said(steps[-1].value)
+    largest = max(place for place, step in enumerate(steps) if step.val)
+    best, last = said(steps[growth.best].value), said(steps[largest].value)
     if growth.overfits is not None:
         start = said(steps[growth.overfits].value)
         return f"from {start} on: validation is worse than with {best}, training is not"
     if growth.hard is not None:
         return f"none, but from {said(steps[growth.hard].value)} on training is worse too: {LARGER_HELP}"
-    if growth.best == len(steps) - 1:
+    if growth.best == largest:
         return f"none up to {last}, which is the best"
     if growth.seeds == 1:
         return "a single seed cannot tell it from chance; grow.seeds=3 would"

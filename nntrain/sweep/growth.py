@@ -5,7 +5,7 @@ Nothing here trains: a step is what its networks, one per seed, scored on traini
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import nan
 from statistics import fmean, stdev
@@ -61,20 +61,20 @@ class Step:
     never had a number are in neither."""
 
     value: float
-    train: Mapping[int, float] = field(default_factory=dict)
-    val: Mapping[int, float] = field(default_factory=dict)
+    train: Mapping[Hashable, float] = field(default_factory=dict)
+    val: Mapping[Hashable, float] = field(default_factory=dict)
     parameters: int | None = None
     epochs: float | None = None  # the best one, on average
     seconds: float | None = None  # of training, on average
 
     def mean(self, part: Part) -> float:
         """Over the seeds; NaN where there is none."""
-        found: Mapping[int, float] = getattr(self, part)
+        found: Mapping[Hashable, float] = getattr(self, part)
         return fmean(found.values()) if found else nan
 
     def spread(self, part: Part) -> float | None:
         """Standard deviation over the seeds; None for fewer than two."""
-        found: Mapping[int, float] = getattr(self, part)
+        found: Mapping[Hashable, float] = getattr(self, part)
         return stdev(found.values()) if len(found) > 1 else None
 
     def summary(self) -> dict[str, Any]:
@@ -112,9 +112,9 @@ class Growth:
         return None if self.best is None else hard_to_train(self.steps, self.best, lower=self.lower)
 
     @property
-    def as_good(self) -> int | None:
-        """See `smallest_as_good`."""
-        return None if self.best is None else smallest_as_good(self.steps, self.best, lower=self.lower)
+    def alike(self) -> int | None:
+        """See `smallest_alike`."""
+        return None if self.best is None else smallest_alike(self.steps, self.best, lower=self.lower)
 
     def best_job(self, jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> int | None:
         """The number of the best run of the best step."""
@@ -139,7 +139,7 @@ class Growth:
             "monitor": self.monitor,
             "steps": [step.summary() for step in self.steps],
             "best": value(self.best),
-            "smallest_as_good": value(self.as_good),
+            "smallest_alike": value(self.alike),
             "overfitting_from": value(self.overfits),
             "training_worse_from": value(self.hard),
             "ended": self.ended,
@@ -182,7 +182,7 @@ def overfitting(steps: Sequence[Step], best: int, *, lower: bool) -> int | None:
     """The first step after the best from which on validation is worse than there, beyond chance, while training is not:
     what larger networks learn more of the training rows does not hold elsewhere. None where no step shows it."""
     found: int | None = None
-    for place in range(len(steps) - 1, best, -1):
+    for place in _after(steps, best):
         if not shows(steps[place], steps[best], "val", lower=lower):
             break
         if not shows(steps[place], steps[best], "train", lower=lower):
@@ -194,24 +194,29 @@ def hard_to_train(steps: Sequence[Step], best: int, *, lower: bool) -> int | Non
     """The first step after the best from which on training too is worse than there, beyond chance: a larger network
     can do whatever a smaller one does, and these were not brought to it."""
     found: int | None = None
-    for place in range(len(steps) - 1, best, -1):
+    for place in _after(steps, best):
         if not all(shows(steps[place], steps[best], part, lower=lower) for part in ("train", "val")):
             break
         found = place
     return found
 
 
-def smallest_as_good(steps: Sequence[Step], best: int, *, lower: bool) -> int:
+def smallest_alike(steps: Sequence[Step], best: int, *, lower: bool) -> int:
     """The first step that is not worse than the best beyond chance; the best itself where all smaller ones are, or
     where a single seed tells nothing."""
     for place in range(best):
-        p = chance_of_worse({**steps[place].val}, {**steps[best].val}, lower=lower)
+        p = chance_of_worse(steps[place].val, steps[best].val, lower=lower)
         if p is not None and p >= LEVEL:
             return place
     return best
 
 
+def _after(steps: Sequence[Step], best: int) -> list[int]:
+    """The places after the best of those steps that came to an end, from the last one on."""
+    return [place for place in range(len(steps) - 1, best, -1) if steps[place].val]
+
+
 def shows(step: Step, best: Step, part: Part, *, lower: bool) -> bool:
     """Whether a step is worse than the best one beyond chance, by the runs of the same seeds."""
-    p = chance_of_worse(dict(getattr(step, part)), dict(getattr(best, part)), lower=lower)
+    p = chance_of_worse(getattr(step, part), getattr(best, part), lower=lower)
     return p is not None and p < LEVEL

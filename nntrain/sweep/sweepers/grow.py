@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +71,7 @@ class Grow(Sweeper):
         outcomes = {seed: self.sweeping.outcomes[n] for seed, n in zip(map(int, seeds), numbers, strict=True)}
         done = {seed: outcome.result for seed, outcome in outcomes.items() if has_model(outcome)}
         metric = self._monitor().removeprefix("val_")
-        scores: dict[str, dict[int, float]] = {
+        scores: dict[str, dict[Hashable, float]] = {
             part: {
                 seed: score
                 for seed, result in done.items()
