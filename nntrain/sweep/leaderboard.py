@@ -245,7 +245,7 @@ def failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -
     for reason, numbers in list(reasons.items())[:FAILED]:
         told = _numbers(numbers)
         label = f"{len(numbers)} jobs (#{told})" if told.endswith("...") else f"#{told}"
-        first, *rest = wrapped(f"{label} {reason}", page.width - 4)
+        first, *rest = wrapped(f"{label}: {reason}", page.width - 4)
         lines += [Text("  " + first), *(Text("    " + line) for line in rest[:REASON])]
     if len(reasons) > FAILED:
         lines.append(Text(f"  and {len(reasons) - FAILED} more; sweep.json has them all", FAINT))

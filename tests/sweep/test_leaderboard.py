@@ -65,8 +65,8 @@ def test_who_failed_and_why() -> None:
     lines = table(jobs, outcomes)
     assert lines[1].startswith("12 jobs, 4 failed, 1 interrupted, 1 not run, in 12.3 s ─")
     assert lines[lines.index("failed") + 1 :] == [
-        "  #0, 4-6 no such file in its folder",
-        "  #1 val_loss was never a number",
+        "  #0, 4-6: no such file in its folder",
+        "  #1: val_loss was never a number",
     ]
 
 
@@ -74,7 +74,7 @@ def test_many_that_failed_by_the_same_are_counted_and_long_reasons_broken() -> N
     jobs = jobs_of({"seed": range(20)})
     outcomes = {job.number: Outcome(job.number, 2, "a reason " * 12) for job in jobs[::2]}
     lines = table(jobs, outcomes, 60)
-    assert lines[lines.index("failed") + 1].startswith("  10 jobs (#0, 2, 4, 6, ...) a reason a reason")
+    assert lines[lines.index("failed") + 1].startswith("  10 jobs (#0, 2, 4, 6, ...): a reason a reason")
     assert lines[-1].startswith("    ")
     assert max(map(cell_len, lines)) <= 60
 
