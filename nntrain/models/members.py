@@ -7,10 +7,21 @@ Legend: M members, B samples in a batch. Whether there is a member axis is told 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+ALIGNED = 16  # floats in a cache line: products round otherwise where their rows lie otherwise in theirs
+
+
+@dataclass
+class Rows:
+    """How many rows of a stack's batch are samples; those after them only fill it up."""
+
+    count: int = 0
+
 
 Drop = Callable[[Tensor], Tensor]  # what drops units of a stack, each member's at its own rate
 
@@ -20,8 +31,12 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     out]."""
     if weight.ndim == 2:
         return F.linear(x, weight, bias)
+    units = x.mT if x.shape[2] % ALIGNED == 0 else x.mT.contiguous()
+    if 1 in weight.shape[1:]:  # no matrix: of such products torch rounds those of one member otherwise than of several
+        y = (weight.unsqueeze(3) * units.unsqueeze(1)).sum(2)
+        return (y if bias is None else y + bias.unsqueeze(2)).mT
     # the transposed product: its gradient for the weights comes as they lie in memory
-    return (torch.bmm(weight, x.mT) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, x.mT)).mT
+    return (torch.bmm(weight, units) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, units)).mT
 
 
 def dropout(x: Tensor, rate: float | Drop, training: bool) -> Tensor:

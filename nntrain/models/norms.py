@@ -9,15 +9,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nntrain.errors import UserError, unknown
-from nntrain.models.members import LayerNorm, RMSNorm
+from nntrain.models.members import LayerNorm, RMSNorm, Rows
 
 
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation (Ioffe & Szegedy 2015) that a training batch of one sample does not break.
 
     One sample has no variance: it is normalised by the running statistics, which it leaves as they are.
-    [B, width], or for a stack of networks [M, B, width], whose statistics are [M, width].
+    [B, width], or for a stack of networks [M, B, width], whose statistics are [M, width]. rows: of a stack's batch.
     """
+
+    rows: Rows
 
     def __init__(self, width: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__(width, eps=eps, momentum=momentum)
@@ -31,17 +33,19 @@ class BatchNorm(nn.BatchNorm1d):
 
     def _stacked(self, x: Tensor) -> Tensor:
         members, batch, width = x.shape
-        learns = self.training and batch > 1
+        samples = self.rows.count
+        learns = self.training and samples > 1
         mean, variance, counts = self.running_mean, self.running_var, self.num_batches_tracked
         assert mean is not None
         assert variance is not None
         assert counts is not None
         if learns:
             counts.add_(1)
+        units = x.mT.reshape(1, members * width, batch)[:, :, :samples]  # each unit a channel
         scale, shift = self.weight.reshape(-1), self.bias.reshape(-1)
-        units = x.transpose(0, 1).reshape(batch, members * width)
-        y = F.batch_norm(units, mean.view(-1), variance.view(-1), scale, shift, learns, self.momentum or 0.0, self.eps)
-        return y.view(batch, members, width).transpose(0, 1)
+        momentum = self.momentum or 0.0
+        y = F.batch_norm(units, mean.view(-1), variance.view(-1), scale, shift, learns, momentum, self.eps)
+        return F.pad(y, (0, batch - samples)).view(members, width, batch).mT
 
 
 class PictureBatchNorm(nn.BatchNorm2d):

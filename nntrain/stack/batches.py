@@ -6,19 +6,33 @@ Legend: M members, B samples in a batch.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from nntrain.training.step import Batch
-
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
     from nntrain.models.network import Network
 
+FILL = 32  # floats of two of the widest vector registers there are
 ENTERED_BYTES = 2**28  # of inputs that are kept as the networks take them, at most; pictures are four times as large
+
+
+@dataclass(slots=True)
+class StackedBatch:
+    """As `Batch`, each tensor [M, B, ...]; of the B rows `rows` are samples, the others fill it up.
+
+    On the CPU a batch has a multiple of FILL rows: each member's numbers then begin at the same place in a vector
+    register and in a cache line wherever it stands in the stack, and what it computes is the same to the bit whoever is
+    beside it. (Torch's kernels round what is left at the end of a tensor otherwise, and MKL's what is not aligned.)
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    weights: Tensor | None
+    rows: int
 
 
 class Samples:
@@ -48,19 +62,30 @@ class Samples:
         """Go on with the members of these rows; the samples of the others stay."""
         self.first = [self.first[row] for row in rows]
 
-    def take(self, indices: Tensor) -> Batch:
-        """Samples [M, B, ...] by their places in all splits, int64 [M, B]."""
-        flat, shape = indices.reshape(-1), indices.shape
-        return Batch(
+    def take(self, places: Tensor) -> StackedBatch:
+        """Samples by their places in all splits, int64 [M, B]; filled up with the last one."""
+        rows = places.shape[1]
+        if gap := self.gap(rows):
+            places = torch.cat((places, places[:, -1:].expand(-1, gap)), 1)
+        flat, shape = places.reshape(-1), places.shape
+        return StackedBatch(
             self.inputs.index_select(0, flat).view(*shape, *self.inputs.shape[1:]),
             self.targets.index_select(0, flat).view(*shape, *self.targets.shape[1:]),
             None if self.weights is None else self.weights.index_select(0, flat).view(shape),
+            rows,
         )
 
-    def same(self, members: int, start: int, stop: int) -> Batch:
-        """Samples start ... stop - 1 of the one split that all share, [M, B, ...] without a copy."""
+    def same(self, members: int, start: int, stop: int) -> StackedBatch:
+        """Samples start ... stop - 1 of the one split that all share, of which no copies are made."""
+        if self.gap(stop - start):
+            return self.take(torch.arange(start, stop, device=self.inputs.device).expand(members, -1))
         weights = None if self.weights is None else _alike(self.weights[start:stop], members)
-        return Batch(_alike(self.inputs[start:stop], members), _alike(self.targets[start:stop], members), weights)
+        inputs, targets = _alike(self.inputs[start:stop], members), _alike(self.targets[start:stop], members)
+        return StackedBatch(inputs, targets, weights, stop - start)
+
+    def gap(self, rows: int) -> int:
+        """How many rows fill a batch up."""
+        return -rows % FILL if self.targets.device.type == "cpu" else 0
 
 
 def _joined(tensors: Sequence[Tensor]) -> Tensor:

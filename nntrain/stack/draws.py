@@ -10,12 +10,18 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from nntrain.models.members import Rows
+
 
 class Draws:
     """One random generator a member, seeded before every step as torch's own is for one network: on the CPU the numbers
-    are the same, because they are drawn in the same order and shapes."""
+    are the same, because they are drawn in the same order and shapes.
 
-    def __init__(self, members: int, device: torch.device) -> None:
+    rows: of the batch; those that only fill it up draw nothing.
+    """
+
+    def __init__(self, members: int, rows: Rows, device: torch.device) -> None:
+        self.rows = rows
         self.generators = [torch.Generator(device) for _ in range(members)]
 
     def seed(self, seeds: Sequence[int]) -> None:
@@ -33,7 +39,8 @@ class Dropout:
 
     def __call__(self, x: Tensor) -> Tensor:
         kept = torch.ones(x.shape, dtype=x.dtype, device=x.device)
-        for row, keep, generator in zip(kept.unbind(), self.keep, self.draws.generators, strict=True):
+        drawn = kept[:, : self.draws.rows.count]
+        for row, keep, generator in zip(drawn.unbind(), self.keep, self.draws.generators, strict=True):
             if keep < 1:
                 row.bernoulli_(keep, generator=generator)
         return x * kept.div_(over_rows(self._keep, x))
@@ -49,7 +56,8 @@ class Noise:
 
     def __call__(self, x: Tensor) -> Tensor:
         noise = torch.zeros(x.shape, dtype=x.dtype, device=x.device)
-        for row, size, generator in zip(noise.unbind(), self.sizes, self.draws.generators, strict=True):
+        drawn = noise[:, : self.draws.rows.count]
+        for row, size, generator in zip(drawn.unbind(), self.sizes, self.draws.generators, strict=True):
             if size:
                 row.normal_(generator=generator)
         return x + noise.mul_(over_rows(self._sizes, x))

@@ -13,9 +13,8 @@ from torch import Tensor
 
 from nntrain.objective.averages import real
 from nntrain.objective.metrics import compute
-from nntrain.stack.batches import Samples
+from nntrain.stack.batches import Samples, StackedBatch
 from nntrain.stack.stack import Part
-from nntrain.training.step import Batch
 
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
@@ -47,13 +46,14 @@ class Evaluation:
         outputs = torch.cat([some.mT for some in _outputs(part, parts)], 2).mT.float()  # as the network lays them out
         targets = torch.cat([batch.targets for batch in parts], 1)
         weights = [batch.weights for batch in parts if batch.weights is not None]
-        return scores_of(part, outputs, targets, torch.cat(weights, 1) if weights else None, names)
+        whole = StackedBatch(outputs, targets, torch.cat(weights, 1) if weights else None, self.count(part.start))
+        return scores_of(part, outputs, whole, names)  # only the last batch is filled up
 
     def count(self, row: int) -> int:
         """Samples of a member."""
         return len(self.places[row])
 
-    def _batches(self, part: Part) -> list[Batch]:
+    def _batches(self, part: Part) -> list[StackedBatch]:
         size, count = BATCH.get(part.program.device.type, LARGE_BATCH), self.count(part.start)
         if self.whole:
             ends = [(start, min(start + size, count)) for start in range(0, count, size)]
@@ -63,22 +63,24 @@ class Evaluation:
 
 
 @torch.no_grad()
-def _outputs(part: Part, batches: Sequence[Batch]) -> list[Tensor]:
+def _outputs(part: Part, batches: Sequence[StackedBatch]) -> list[Tensor]:
     network = part.network.eval()
     with part.program.autocast(part.program.device):
-        outputs = [network(batch.inputs) for batch in batches]
+        outputs = []
+        for batch in batches:
+            part.rows.count = batch.rows
+            outputs.append(network(batch.inputs))
     network.train()
     return outputs
 
 
 @torch.no_grad()
-def scores_of(
-    part: Part, outputs: Tensor, targets: Tensor, weights: Tensor | None, names: Sequence[str]
-) -> list[dict[str, float]]:
-    """Of outputs float32 [M, N, K]; targets [M, N, ...] as in a `Split`, weights [M, N]."""
+def scores_of(part: Part, outputs: Tensor, whole: StackedBatch, names: Sequence[str]) -> list[dict[str, float]]:
+    """Of outputs float32 [M, N, K] for a whole split."""
     objective, task = part.objective, part.program.objective.task
-    found = {"loss": objective.evaluation_losses(outputs, targets, weights)}
-    predictions, own = objective.predictions(outputs), objective.own_unit(targets)
+    found = {"loss": objective.evaluation_losses(outputs, whole)}
+    predictions = objective.predictions(outputs)[:, : whole.rows]
+    own = objective.own_unit(whole.targets)[:, : whole.rows]
     for name in names:
         if name in TOGETHER and not task.is_multilabel:
             found[name] = TOGETHER[name](predictions, own)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from nntrain.objective.objective import Objective
+from nntrain.stack.batches import StackedBatch
 
 Run = tuple[int, int, Objective]  # neighbours first ... last + 1 that have the same
 
@@ -26,17 +27,16 @@ class StackedObjective:
         self.units = runs(objectives, lambda o: (type(o.criterion), o.raw_targets, o.task))
         self.class_weights = _class_weights(objectives)
 
-    def losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
-        """The training loss of each member, [M]: outputs [M, B, K], targets [M, B] or [M, B, T], weights [M, B]."""
-        return self._losses(self.training, outputs, targets, weights, smoothed=True)
+    def losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
+        """The mean training loss of each member, [M]; outputs [M, B, K]."""
+        return self._losses(self.training, outputs, batch, smoothed=True)
 
-    def evaluation_losses(self, outputs: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:
+    def evaluation_losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
         """The same with labels as they are, not smoothed."""
-        return self._losses(self.evaluation, outputs, targets, weights, smoothed=False)
+        return self._losses(self.evaluation, outputs, batch, smoothed=False)
 
-    def _losses(
-        self, members: Sequence[Run], outputs: Tensor, targets: Tensor, weights: Tensor | None, smoothed: bool
-    ) -> Tensor:
+    def _losses(self, members: Sequence[Run], outputs: Tensor, batch: StackedBatch, smoothed: bool) -> Tensor:
+        targets, weights = batch.targets, batch.weights
         if outputs.dtype in (torch.float16, torch.bfloat16):  # under autocast; a loss needs the full mantissa
             outputs = outputs.float()
         if self.class_weights is not None:
@@ -46,7 +46,7 @@ class StackedObjective:
             smoothing = objective.label_smoothing if smoothed else 0.0
             own = None if weights is None else weights[start:stop]
             losses = objective.criterion.weighted(outputs[start:stop], targets[start:stop], own, smoothing)
-            found.append(losses.mean(1))
+            found.append(losses[:, : batch.rows].mean(1))
         return found[0] if len(found) == 1 else torch.cat(found)
 
     def _weights(self, of_class: Tensor, targets: Tensor, weights: Tensor | None) -> Tensor:

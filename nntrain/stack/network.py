@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nntrain.models.network import Network
+from nntrain.models.norms import BatchNorm
 from nntrain.stack.draws import Draws, Dropout
 from nntrain.stack.parameters import StackedParameters
 
@@ -41,6 +42,8 @@ def stacked_network(
         elif not all(other is value or torch.equal(other, value) for other in others):
             put(network, name, torch.stack([value, *others]))
     for name, module in network.named_modules():
+        if isinstance(module, BatchNorm):
+            module.rows = draws.rows
         for rate in RATES:
             if hasattr(module, rate):
                 rates = [float(getattr(other.get_submodule(name), rate)) for other in networks]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from nntrain.models.members import Rows
 from nntrain.objective.objective import Objective
 from nntrain.optim.optimizer import State
 from nntrain.stack.draws import Draws, Noise
@@ -91,8 +92,8 @@ class Stack:
 class Part:
     """Neighbours in a stack as one network, with all that a step of theirs needs.
 
-    network: its parameters are `params.views`. noise: on standardised inputs, None for none. asks: whether some member
-    draws at random, so that seeds are wanted.
+    network: its parameters are `params.views`. rows: of the batch that it is given. noise: on standardised inputs, None
+    for none. random: whether some member draws, so that seeds are wanted.
     """
 
     def __init__(self, stack: Stack, start: int, stop: int) -> None:
@@ -102,7 +103,8 @@ class Part:
         self.program = programs[0]
         self.tensors = {name: tensor[start:stop] for name, tensor in stack.tensors.items()}
         self.params = StackedParameters(stack.layout, self.tensors["params"])
-        self.draws = Draws(len(programs), self.program.device)
+        self.rows = Rows()
+        self.draws = Draws(len(programs), self.rows, self.program.device)
         buffers = {
             name.removeprefix("buffers."): tensor
             for name, tensor in self.tensors.items()

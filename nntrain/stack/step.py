@@ -14,19 +14,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nntrain.optim.optimizer import Hyper
+from nntrain.stack.batches import StackedBatch
 from nntrain.stack.stack import Part
-from nntrain.training.step import Batch
 
 
-def forward(part: Part, batch: Batch) -> Tensor:
-    """Each member's mean training loss [M] with its graph; the batch's tensors are [M, B, ...]."""
+def forward(part: Part, batch: StackedBatch) -> Tensor:
+    """Each member's mean training loss [M] with its graph."""
+    part.rows.count = batch.rows
     x = part.network.enter(batch.inputs)
     if part.noise is not None:
         x = part.noise(x)
-    return part.objective.losses(part.network.compute(x), batch.targets, batch.weights)
+    return part.objective.losses(part.network.compute(x), batch)
 
 
-def gradients(part: Part, batches: Sequence[Batch], seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
+def gradients(part: Part, batches: Sequence[StackedBatch], seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
     """Losses [M] and gradients [M, W] of the mean over all samples of `batches`. The next call writes over them.
 
     seeds: of each member's noise.
@@ -36,16 +37,16 @@ def gradients(part: Part, batches: Sequence[Batch], seeds: Sequence[int]) -> tup
     if len(batches) == 1:
         losses, grads = _gradients(part, batches[0], 1.0)
         return losses, part.params.gather(grads)
-    total = sum(batch.inputs.shape[1] for batch in batches)
-    losses, grads = _gradients(part, batches[0], batches[0].inputs.shape[1] / total)
+    total = sum(batch.rows for batch in batches)
+    losses, grads = _gradients(part, batches[0], batches[0].rows / total)
     for batch in batches[1:]:
-        more, next_grads = _gradients(part, batch, batch.inputs.shape[1] / total)
+        more, next_grads = _gradients(part, batch, batch.rows / total)
         losses = losses + more
         grads = list(torch._foreach_add(grads, next_grads))
     return losses, part.params.gather(grads)
 
 
-def _gradients(part: Part, batch: Batch, share: float) -> tuple[Tensor, list[Tensor]]:
+def _gradients(part: Part, batch: StackedBatch, share: float) -> tuple[Tensor, list[Tensor]]:
     with part.program.autocast(part.program.device):
         losses = forward(part, batch)
     losses = losses.float()
@@ -56,7 +57,7 @@ def _gradients(part: Part, batch: Batch, share: float) -> tuple[Tensor, list[Ten
 
 
 def train_step(
-    part: Part, batches: Sequence[Batch], h: Hyper, seeds: Sequence[int], shares: NDArray[np.float64] | None
+    part: Part, batches: Sequence[StackedBatch], h: Hyper, seeds: Sequence[int], shares: NDArray[np.float64] | None
 ) -> tuple[Tensor, list[int]]:
     """Advance all members by one update; their losses [M] before it, and which of them could not take it.
 

@@ -44,7 +44,7 @@ def test_schedules_of_every_kind_in_one_stack() -> None:
 
 
 def test_initialisers_of_every_kind_in_one_stack() -> None:
-    assert_each_as_alone(*({"init": name, "model.activation": "tanh"} for name in INITIALIZERS))
+    assert_each_as_alone(*({"init": name, "model.activation": "tanh", "optimizer": "sgd"} for name in INITIALIZERS))
 
 
 @pytest.mark.parametrize("name", LOSSES)
