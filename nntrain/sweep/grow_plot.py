@@ -4,69 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nntrain.record.canvas import BLUE, GREEN, LIGHT, ORANGE
-from nntrain.record.plots import _axes, _figure, _plain_numbers, _save
+from nntrain.record.axes import SMALL, Axes, Entry, Scale, fitted
+from nntrain.record.canvas import BLUE, GREEN, GREY, LIGHT, ORANGE, Canvas, points
 from nntrain.record.sparkline import logarithmic
 from nntrain.record.words import number
 from nntrain.sweep.growth import PARTS, Growth, Part, Step
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+STAR, DOT, SMALL_DOT = 14.0, 5.0, 3.0
 
 
-def growth_curves(growth: Growth, path: Path) -> Figure | None:
-    """Mean over the seeds with a band of one standard deviation, and a dot for each run; the ground is shaded where
-    overfitting starts. Sizes that are multiplied stand at equal distances. None where no run had a number."""
+def growth_curves(growth: Growth, path: Path) -> Canvas | None:
+    """Means over the seeds with bars of one standard deviation, and a dot for each run; the ground is shaded from where
+    overfitting starts. Sizes that are multiplied stand at equal distances. None where no run had a number.
+
+    Raises WriteError when the disk refuses.
+    """
     steps, axis = [step for step in growth.steps if step.val], growth.axis
     if growth.best is None:
         return None
-    metric = growth.monitor.removeprefix("val_").replace("_", " ")
-    figure = _figure(7.2, 4.2)
-    title = f"{metric} against {axis.title}"
+    values = [value for step in steps for part in PARTS for value in getattr(step, part).values()]
+    metric, title = growth.monitor.removeprefix("val_").replace("_", " "), axis.title
+    said = f"{metric} against {title}"
     if growth.seeds > 1:
-        title += f", mean and standard deviation of {growth.seeds} seeds"
-    axes = _axes(figure, (0.95, 0.6, 5.9, 3.15), axis.title, metric, title)
-    x = np.array([step.value for step in steps], dtype=float)
-    drawn: list[float] = []
-    for part, colour, said in zip(PARTS, (BLUE, ORANGE), ("training", "validation"), strict=True):
-        drawn += _curve(axes, steps, x, part, colour, said)
-    log = logarithmic(drawn)
-    if log:
-        axes.set_yscale("log")
-    if not axis.by:
-        axes.set_xscale("log", base=2)
-    axes.set_xticks(x, [f"{value:g}" for value in x])
-    axes.minorticks_off()
-    _plain_numbers(axes.yaxis, log=log)
+        said += f", mean and standard deviation of {growth.seeds} seeds"
+    canvas = Canvas(7.2, 4.2)
+    x, y = _sizes(steps, log=not axis.by), fitted(values, log=logarithmic(values))
+    axes = Axes(canvas, (0.95, 0.6, 5.9, 3.15), x, y, (title, metric), said)
     if growth.overfits is not None:
-        ends = axes.get_xlim()
-        axes.axvspan(
-            growth.steps[growth.overfits].value, ends[1], color=LIGHT, alpha=0.6, zorder=0, label="overfitting"
-        )
-        axes.set_xlim(ends)
+        _shade(axes, growth.steps[growth.overfits].value)
+    entries = []
+    for part, colour, name in zip(PARTS, (BLUE, ORANGE), ("training", "validation"), strict=True):
+        _curve(axes, steps, part, colour)
+        entries.append(Entry(name, colour, 1.6, DOT))
     best = growth.steps[growth.best]
+    axes.star(best.value, best.mean("val"), GREEN, STAR)
     label = f"best: {axis.said(best.value)}, {number(best.mean('val'))}"
-    star: dict[str, Any] = {"marker": "*", "markersize": 13, "markeredgecolor": "white", "linestyle": "none"}
-    axes.plot([best.value], [best.mean("val")], color=GREEN, label=label, zorder=5, **star)
-    axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9, loc="best")
-    return _save(figure, path)
+    axes.legend([*entries, Entry(label, GREEN, dot=STAR, star=True)])
+    return canvas.save(path)
 
 
-def _curve(
-    axes: Axes, steps: Sequence[Step], x: NDArray[np.float64], part: Part, colour: str, said: str
-) -> list[float]:
-    """One part's line, band and dots; the values drawn."""
-    mean = np.array([step.mean(part) for step in steps])
+def _sizes(steps: Sequence[Step], *, log: bool) -> Scale:
+    """An axis with every size marked."""
+    sizes = [step.value for step in steps]
+    ticks, low, high = {size: f"{size:g}" for size in sizes}, min(sizes), max(sizes)
+    if log:
+        pad = (high / low) ** 0.05 if high > low else 2.0
+        return Scale(low / pad, high * pad, ticks, log=True)
+    pad = 0.05 * (high - low) or 0.5
+    return Scale(low - pad, high + pad, ticks)
+
+
+def _shade(axes: Axes, start: float) -> None:
+    _, bottom, right, top = axes.box
+    left = axes.places(axes.x, [start])[0]
+    axes.canvas.fill((left, bottom + 1, right, top), LIGHT, 0.6)
+    place = (left + points(4), top - points(3))
+    axes.canvas.write(*place, "overfitting", SMALL, GREY, across="right", up="top", turned=True)
+
+
+def _curve(axes: Axes, steps: Sequence[Step], part: Part, colour: str) -> None:
+    x = np.array([step.value for step in steps])
+    means = np.array([step.mean(part) for step in steps])
     spread = np.array([step.spread(part) or 0.0 for step in steps])
-    axes.plot(x, mean, color=colour, linewidth=1.6, marker="o", markersize=4, label=said)
-    runs = [(step.value, value) for step in steps for value in getattr(step, part).values()]
-    least = min(value for _, value in runs)  # a logarithmic axis has no place for what lies below zero
-    axes.fill_between(x, np.maximum(mean - spread, least), mean + spread, color=colour, alpha=0.15, linewidth=0)
-    axes.plot(*zip(*runs, strict=True), linestyle="none", marker="o", markersize=2.5, color=colour, alpha=0.5)
-    return [value for _, value in runs]
+    axes.curve(x, means, colour, dots=DOT)
+    low = np.maximum(means - spread, axes.y.low)  # a logarithmic axis has no place for what lies below zero
+    for at, *ends in zip(axes.at(x, means)[0], axes.at(x, low)[1], axes.at(x, means + spread)[1], strict=True):
+        axes.canvas.line([at, at], ends, colour, 1.2, axes.box)
+    runs: list[tuple[float, float]] = [(step.value, one) for step in steps for one in getattr(step, part).values()]
+    every: NDArray[np.float64] = np.array(runs)
+    axes.canvas.dots(*axes.at(every[:, 0], every[:, 1]), colour, SMALL_DOT, axes.everywhere, alpha=0.5)
