@@ -118,6 +118,10 @@ def leaderboard(
         lines += [Text(""), Text(contest.title, STRONG)] if contest.title else []
         lines += _table(contest, page)
     said = list(dict.fromkeys(text for contest in found[:TABLES] for text in _legend(contest, page)))
+    if any(contest.by_loss for contest in found):
+        said.append(
+            "values of different losses cannot be compared; early_stopping.monitor=accuracy (or rmse) ranks all"
+        )
     lines += [Text(line, FAINT) for text in said for line in wrapped(text, page.width)]
     if len(found) > TABLES:
         lines.append(Text(f"and {len(found) - TABLES} more tables; sweep.csv has them all", FAINT))
@@ -155,7 +159,9 @@ def _table(contest: Contest, page: Page) -> list[Text]:
     )
     header = [title for title, _, _ in chosen]
     body = [list(cells) for cells in zip(*(cells for _, _, cells in chosen), strict=True)]
-    lines = grid(header, body, "".join(side for _, side, _ in chosen), page, flexible=flexible if varied else 0)
+    lines = grid(
+        header, body, "".join(side for _, side, _ in chosen), page, flexible=flexible if varied else len(chosen) - 1
+    )
     lines[1].stylize(GOOD)
     if (more := len(contest.rows) - len(rows)) > 0:
         lines.append(Text(f"and {more} more; sweep.csv has them all", FAINT))

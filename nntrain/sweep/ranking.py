@@ -61,11 +61,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Contest:
-    """Rows whose values can be compared, best first. title: what tells it from others, "" where it is the only one."""
+    """Rows whose values can be compared, best first. title: what tells it from others, "" where it is the only one.
+    by_loss: whether there are others that differ in the loss alone, so that another metric would rank them all."""
 
     title: str
     monitor: str
     rows: tuple[Row, ...]
+    by_loss: bool = False
 
     @property
     def lower(self) -> bool:
@@ -102,7 +104,12 @@ def contests(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> list[Conte
         if has_model(outcomes.get(job.number)):
             apart.setdefault(_comparable(job, outcomes[job.number]), []).append(job)
     return [
-        Contest(_title(key, list(apart), together), key[0], tuple(_rows(together, jobs, outcomes, key[0])))
+        Contest(
+            _title(key, list(apart), together),
+            key[0],
+            tuple(_rows(together, jobs, outcomes, key[0])),
+            by_loss=sum(other[:2] == key[:2] for other in apart) > 1,
+        )
         for key, together in apart.items()
     ]
 

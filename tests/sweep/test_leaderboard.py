@@ -102,6 +102,17 @@ def test_contests_have_a_table_each_and_one_legend() -> None:
     assert not any("recipe" in line for line in lines)
 
 
+def test_other_losses_are_told_apart_and_what_would_rank_them() -> None:
+    jobs = [
+        Job(job.number, job.words, job.varied, job.folder, CONFIG | {"loss": {"name": job.varied["loss"]}})
+        for job in jobs_of({"loss": ["squared", "huber"], "seed": [1, 2]})
+    ]
+    lines = table(jobs, ended(jobs, lambda varied: 0.5))
+    assert {"loss squared", "loss huber"} < set(lines)
+    assert "values of different losses cannot be compared; early_stopping.monitor=accuracy (or rmse) ranks" in lines[-1]
+    assert lines[lines.index("loss huber") + 2].startswith("1     2  0.5000 ± 0.0000  ★")
+
+
 def wide(keys: int) -> list[Job]:
     space = {f"section.a_long_setting_{i}": ["the_first", "the_second"] for i in range(keys)}
     return jobs_of(space | {"seed": [0, 1, 2]})
