@@ -57,6 +57,7 @@ class Board:
         self._pace = Pace()
         self._began: float | None = None
         self._said, self._failures_said = 0.0, 0
+        self._plans: set[str] = set()
 
     @property
     def seconds(self) -> float:
@@ -77,7 +78,9 @@ class Board:
                     self._note(outcome)
                     self._pace.earlier += self._pace.ran[outcome.number]
         if not self.quiet:
-            self._print([line for text in plan for line in _plan_lines(text, self._page)])
+            new = [text for text in plan if text not in self._plans]  # a search has the same plan many times over
+            self._plans.update(new)
+            self._print([line for text in new for line in _plan_lines(text, self._page)])
             if self._wants_live and self._live is None:
                 self._start_live()
 

@@ -125,6 +125,14 @@ def test_jobs_of_an_earlier_session_are_done_and_set_no_pace() -> None:
     assert "left" not in str(board._view())
 
 
+def test_a_plan_is_said_once_however_often_a_search_adds_jobs() -> None:
+    screen, jobs = io.StringIO(), jobs_of(SPACE)
+    board = Board(screen)
+    for i in range(0, 6, 2):
+        board.begin(jobs[i : i + 2], ["2 jobs, 2 at a time"])
+    assert screen.getvalue() == "2 jobs, 2 at a time\n"
+
+
 def test_each_metric_has_its_own_best() -> None:
     board = Board(io.StringIO(), live=False)
     board.begin(jobs_of(SPACE), [])
