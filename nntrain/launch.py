@@ -6,15 +6,13 @@ import os
 import shlex
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from nntrain.config.compose import Composed, compose
-from nntrain.config.words import read_words
 from nntrain.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,6 +22,8 @@ if TYPE_CHECKING:
 
 # Words that leave what is trained as the recipe has it.
 UNTRAINED = {"config", "name", "run_dir", "quiet", "device"}
+
+SEARCHES = "the search of the recipe is left alone: this is one run; -m searches"
 
 
 def launch(
@@ -39,6 +39,8 @@ def launch(
 
     source: what to call the recipe in the commands that are proposed, where not as `config=` does.
     """
+    from nntrain.config.compose import compose
+
     resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
     if not resumed:
         source, composed = _source(words) if source is None else source, compose(words)
@@ -47,18 +49,19 @@ def launch(
                 f"grow: {grown} is a sweep over many runs, which is started on the command line by nntrain fit; "
                 "for one run set grow=none"
             )
-        return train_composed(composed, command, source=source, stream=stream, quiet=quiet)
+        notes = [SEARCHES] if composed.searches else []
+        return train_composed(composed.config, command, source=source, stream=stream, quiet=quiet, notes=notes)
     from nntrain.folder import CONFIG, find_run, shown
 
     folder = find_run(Path(resumed[-1]))
     saved, changes = folder / CONFIG, [word for word in words if not word.startswith("resume=")]
     _check_changes(changes, shown(saved))
-    composed = compose([config_word(saved), *changes])
-    return train_composed(composed, command, source=shown(saved), resumed=folder, stream=stream, quiet=quiet)
+    config = compose([config_word(saved), *changes]).config
+    return train_composed(config, command, source=shown(saved), resumed=folder, stream=stream, quiet=quiet)
 
 
 def train_composed(
-    composed: Composed,
+    config: Mapping[str, Any],
     command: Sequence[str],
     *,
     source: str = "",
@@ -67,12 +70,13 @@ def train_composed(
     quiet: bool = False,
     silent: bool = False,
     judge: Judge | None = None,
+    notes: Sequence[str] = (),
 ) -> tuple[Run, int]:
     """Train a config that is known to be sound.
 
     source: what `config=` named, for the commands that are proposed; empty for the run's own config.yaml.
     resumed: the run folder to go on with. silent: say nothing at all but in log.txt. judge: of a search, which may end
-    the run after any epoch.
+    the run after any epoch. notes: to be said first.
     """
     # torch is imported once the config is known to be sound: a typo costs no second
     from nntrain.data.progress import watched
@@ -83,7 +87,6 @@ def train_composed(
     from nntrain.verbs.fit import fit, resume
     from nntrain.verbs.run import Run, Session
 
-    config = composed.config
     with (
         catching_signals() as stop,
         Path(os.devnull).open("w") if silent else nullcontext(stream) as people,
@@ -92,8 +95,8 @@ def train_composed(
         watched(bar),
     ):
         session = Session(console, stop, command, source, judge)
-        if composed.searches:
-            console.note("the search of the recipe is left alone: this is one run; -m searches")
+        for note in notes:
+            console.note(note)
         try:
             return (fit(config, session) if resumed is None else resume(resumed, config, session)), 0
         except Interrupted as interrupted:
@@ -158,5 +161,7 @@ def _check_changes(changes: Sequence[str], saved: str) -> None:
 
 def _source(words: Sequence[str]) -> str:
     """What `config=` names, where it says all that was trained; else the run's own config.yaml does, and this is ""."""
+    from nntrain.config.words import read_words
+
     changed = {word.partition("=")[0] for word in words} - UNTRAINED
     return "" if changed else str(read_words(words, Path.cwd()).recipes.value)

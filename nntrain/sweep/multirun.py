@@ -32,6 +32,7 @@ from nntrain.sweep.plugins import DEFAULT_LAUNCHER, register
 from nntrain.sweep.report import report
 from nntrain.sweep.resume import read_sweep
 from nntrain.sweep.sweep import Sweep
+from nntrain.sweep.workers import Workers
 
 FOLDER = "run_dir"  # the word that says where the sweep goes; its jobs are the folders 0, 1, ... in there
 QUIET = (  # a job is a run of ours: its folder, log and working directory are none of Hydra's
@@ -43,10 +44,13 @@ QUIET = (  # a job is a run of ours: its folder, log and working directory are n
 )
 
 
-def multirun(words: Sequence[str], command: Sequence[str], stream: TextIO) -> tuple[dict[str, Any], int]:
+def multirun(
+    words: Sequence[str], command: Sequence[str], stream: TextIO, workers: Workers
+) -> tuple[dict[str, Any], int]:
     """Run every combination; what `sweep.json` holds, and the exit status: 130 or 143 where a signal ended the sweep,
     1 where a job failed by a fault of ours, 2 where one failed by a mistake. One job's failure never stops the others.
 
+    workers: those that are started already.
     UserError where a word, a recipe or a value of any combination is wrong, before anything runs.
     """
     cwd = Path.cwd()
@@ -60,18 +64,18 @@ def multirun(words: Sequence[str], command: Sequence[str], stream: TextIO) -> tu
         write_manifest(folder, manifest)
         return folder
 
-    return _run(line, recipes, manifest, make_folder, command, stream)
+    return _run(line, recipes, manifest, make_folder, command, stream, workers)
 
 
 def resume_sweep(
-    folder: Path, changes: Sequence[str], command: Sequence[str], stream: TextIO
+    folder: Path, changes: Sequence[str], command: Sequence[str], stream: TextIO, workers: Workers
 ) -> tuple[dict[str, Any], int]:
     """Run what is missing, failed or interrupted of a sweep, towards the same total; see `multirun`.
 
     changes: words besides. UserError where they, or a recipe, ask for other jobs than those it was started with.
     """
     manifest, line, recipes = read_sweep(folder, changes)
-    return _run(line, recipes, manifest, lambda: folder, command, stream)
+    return _run(line, recipes, manifest, lambda: folder, command, stream, workers)
 
 
 def _run(
@@ -81,6 +85,7 @@ def _run(
     make_folder: Callable[[], Path],
     command: Sequence[str],
     stream: TextIO,
+    workers: Workers,
 ) -> tuple[dict[str, Any], int]:
     fixed = {word.key for word in (line.recipes, *line.settings) if not word.sweeps}
     quiet = next((word.value for word in line.settings if word.key == "quiet"), recipes[0].values.get("quiet", False))
@@ -93,7 +98,7 @@ def _run(
             return folder
 
         board = exits.enter_context(Board(stream, quiet=bool(quiet)))
-        sweep = Sweep(manifest, fixed, locked_folder, command, board, exits)
+        sweep = Sweep(manifest, fixed, locked_folder, command, board, workers, exits)
         sweep.expected, sweep.devices = _expected(line), _devices(line, recipes)
         if manifest.jobs:
             sweep.folder  # noqa: B018  # locked before anything is read of it

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nntrain.sweep.growth import Growth
     from nntrain.sweep.launchers.base import Launcher
     from nntrain.sweep.work import Judges
+    from nntrain.sweep.workers import Workers
 
 RESULTS = "sweep.json"
 MARK = "++"  # lets Hydra carry words whose keys it has no config for
@@ -38,8 +39,8 @@ class Sweep:
     """fixed: the keys that are the same in all jobs; varied: those that differ. folder: made when it is first asked
     for. jobs: all that are known. outcomes: by number, of those that ended. judges: what ends a running job early, set
     by a sweeper. growth: what came of trying size after size. excused: numbers of jobs that may fail without the sweep
-    having failed. exits: closed when the sweep ends. expected: how many jobs there will be at most, where that is known
-    before. devices: as the jobs ask for them."""
+    having failed. workers: processes for its jobs. exits: closed when the sweep ends. expected: how many jobs there
+    will be at most, where that is known before. devices: as the jobs ask for them."""
 
     def __init__(
         self,
@@ -48,11 +49,13 @@ class Sweep:
         make_folder: Callable[[], Path],
         command: Sequence[str],
         board: Board,
+        workers: Workers,
         exits: ExitStack,
     ) -> None:
         self.manifest = manifest
         self.command = command
         self.board = board
+        self.workers = workers
         self.exits = exits
         self.outcomes: dict[int, Outcome] = {}
         self.judges: Judges | None = None

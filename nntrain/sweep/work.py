@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import shutil
 import signal
 import traceback
@@ -12,7 +11,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nntrain.config.compose import Composed
 from nntrain.errors import UserError
 from nntrain.folder import CONFIG
 from nntrain.record.lock import locked
@@ -116,8 +114,7 @@ def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None) ->
 
     try:
         resumed = begun(job.folder)
-        composed = Composed(dict(job.config), {})
-        run, status = train_composed(composed, command, resumed=resumed, silent=True, judge=judge)
+        run, status = train_composed(job.config, command, resumed=resumed, silent=True, judge=judge)
     except UserError as error:
         return Outcome(job.number, 2, str(error))
     except KeyboardInterrupt:

@@ -23,6 +23,7 @@ from nntrain.sweep.job import Job
 from nntrain.sweep.manifest import Manifest
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.sweep import Sweep
+from nntrain.sweep.workers import Workers
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 1\nbatch_size: 64\n"
 HERE = "hydra/launcher=basic"  # in this process, which has imported torch already
@@ -287,5 +288,6 @@ def test_a_launcher_of_others_runs_a_job_by_calling_the_sweep(cwd: Path, monkeyp
 
 
 def test_a_launcher_of_others_that_sends_the_sweep_away_is_refused(cwd: Path) -> None:
-    with ExitStack() as exits, pytest.raises(UserError, match=r"takes the sweep itself to other processes"):
-        pickle.dumps(Sweep(Manifest((), str(cwd), {}, {}), set(), lambda: cwd, [], Board(), exits))
+    sweep = Sweep(Manifest((), str(cwd), {}, {}), set(), lambda: cwd, [], Board(), Workers(print, print), ExitStack())
+    with pytest.raises(UserError, match=r"takes the sweep itself to other processes"):
+        pickle.dumps(sweep)

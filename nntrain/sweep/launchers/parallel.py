@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
 from nntrain.record.words import plural
-from nntrain.sweep.devices import cores, gpus
+from nntrain.sweep.crew import Unit, settings
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Launcher, Plan, Units
 from nntrain.sweep.outcome import INTERRUPTED, Outcome
-from nntrain.sweep.progress import Progress, Reporter
+from nntrain.sweep.progress import Progress
 from nntrain.sweep.workers import Setting, Workers
-
-if TYPE_CHECKING:
-    from nntrain.sweep.work import Judges
-
-COLLECT_AFTER = 100_000  # new objects, as in the command line
 
 
 class Parallel(Launcher):
@@ -28,7 +20,6 @@ class Parallel(Launcher):
 
     def __init__(self, workers: int | None = None) -> None:
         self._asked = workers
-        self._workers: Workers | None = None
 
     @property
     def at_once(self) -> int:
@@ -48,7 +39,7 @@ class Parallel(Launcher):
         workers = self._start(len(units))
         left: dict[int, Job] = {}
 
-        def begun(unit: _Unit) -> None:
+        def begun(unit: Unit) -> None:
             left.update({job.number: job for job in unit.jobs})
             self.sweep.board.running(job.number for job in unit.jobs)
 
@@ -60,67 +51,26 @@ class Parallel(Launcher):
                 for progress in message:
                     self.sweep.board.progress(*progress)
 
-        def lost(unit: _Unit, code: int) -> list[_Unit]:
+        def lost(unit: Unit, code: int) -> list[Unit]:
             jobs = [job for job in unit.jobs if left.pop(job.number, None) is not None]
             if len(jobs) > 1:  # one of a stack may have broken it for all
-                return [_Unit([job], unit.command, unit.judges) for job in jobs]
+                return [Unit([job], unit.command, unit.judges) for job in jobs]
             for job in jobs:
                 record(Outcome(job.number, 1, _how_it_died(code)))
             return []
 
-        workers.run([_Unit(list(unit), self.sweep.command, self.sweep.judges) for unit in units], begun, told, lost)
+        workers.run([Unit(list(unit), self.sweep.command, self.sweep.judges) for unit in units], begun, told, lost)
 
     def _start(self, wanted: int | None) -> Workers:
         """As many workers as there can be, or as are wanted where that is fewer."""
-        if self._workers is None:
-            self._workers = Workers(_train, _prepare)
-            self.sweep.exits.callback(self._workers.close)
-        settings = self._settings()
-        missing = min(len(settings), len(settings) if wanted is None else wanted) - self._workers.count
+        workers, every = self.sweep.workers, self._settings()
+        missing = min(len(every), len(every) if wanted is None else wanted) - workers.count
         if missing > 0:
-            self._workers.start(settings[self._workers.count :][:missing])
-        return self._workers
+            workers.start(every[workers.count :][:missing])
+        return workers
 
     def _settings(self) -> list[Setting]:
-        """Of every worker that there can be. Jobs that name their GPU see all of them."""
-        named = {device for device in self.sweep.devices if ":" in device}
-        found = gpus() if self.on_gpus else []
-        count = self._asked or len(named) or len(found) or cores()
-        threads = max(1, cores() // count)
-        return [Setting(threads, found[i % len(found)] if found and not named else None) for i in range(count)]
-
-    @property
-    def on_gpus(self) -> bool:
-        return not self.sweep.devices <= {"cpu", "mps"} and bool(gpus())
-
-
-@dataclass(frozen=True)
-class _Unit:
-    """What goes to a worker."""
-
-    jobs: Sequence[Job]
-    command: Sequence[str]
-    judges: Judges | None
-
-
-def _prepare() -> None:
-    from nntrain.sweep.work import import_torch
-
-    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
-    import_torch()
-
-
-def _train(unit: Any, send: Callable[[Any], None]) -> None:
-    from nntrain.sweep.work import train_unit
-
-    reporter = Reporter(send)
-
-    def ended(outcome: Outcome) -> None:
-        reporter.flush()
-        send(outcome)
-
-    train_unit(unit.jobs, unit.command, ended, reporter.watching(unit.judges))
-    gc.collect()
+        return settings(self.sweep.devices, self._asked)
 
 
 def _of_signal(outcome: Outcome, number: int | None) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nntrain.sweep.crew import on_gpus
 from nntrain.sweep.groups import MOST, MOST_ON_GPU, partition, plan_words, units
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Plan
@@ -17,5 +18,5 @@ class Stacked(Parallel):
 
     def plan(self, jobs: Sequence[Job]) -> Plan:
         groups = partition(jobs)
-        most = MOST_ON_GPU if self.on_gpus else MOST
+        most = MOST_ON_GPU if on_gpus(self.sweep.devices) else MOST
         return Plan(units(groups, len(self._settings()), most), plan_words(groups))
