@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from nntrain.record.axes import SMALL, Axes, Entry, Scale, fitted
-from nntrain.record.canvas import BLUE, GREEN, GREY, LIGHT, ORANGE, Canvas, points
+from nntrain.record.axes import Axes, Entry, Scale, fitted
+from nntrain.record.canvas import BLUE, GREEN, LIGHT, ORANGE, Canvas
 from nntrain.record.sparkline import logarithmic
 from nntrain.record.words import number
 from nntrain.sweep.growth import PARTS, Growth, Part, Step
@@ -34,9 +34,10 @@ def growth_curves(growth: Growth, path: Path) -> Canvas | None:
     canvas = Canvas(7.2, 4.2)
     x, y = _sizes(steps, log=not axis.by), fitted(values, log=logarithmic(values))
     axes = Axes(canvas, (0.95, 0.6, 5.9, 3.15), x, y, (title, metric), said)
+    entries = []
     if growth.overfits is not None:
         _shade(axes, growth.steps[growth.overfits].value)
-    entries = []
+        entries.append(Entry("overfitting", LIGHT, line=8.0))
     for part, colour, name in zip(PARTS, (BLUE, ORANGE), ("training", "validation"), strict=True):
         _curve(axes, steps, part, colour)
         entries.append(Entry(name, colour, 1.6, DOT))
@@ -60,10 +61,7 @@ def _sizes(steps: Sequence[Step], *, log: bool) -> Scale:
 
 def _shade(axes: Axes, start: float) -> None:
     _, bottom, right, top = axes.box
-    left = axes.places(axes.x, [start])[0]
-    axes.canvas.fill((left, bottom + 1, right, top), LIGHT, 0.6)
-    place = (left + points(4), top - points(3))
-    axes.canvas.write(*place, "overfitting", SMALL, GREY, across="right", up="top", turned=True)
+    axes.canvas.fill((axes.places(axes.x, [start])[0], bottom + 1, right, top), LIGHT, 0.6)
 
 
 def _curve(axes: Axes, steps: Sequence[Step], part: Part, colour: str) -> None:
