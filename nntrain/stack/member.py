@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from nntrain.training.course import Best, Course, Keeper, Screen
+from nntrain.training.course import Best, Course, Judge, Keeper, Screen
 from nntrain.training.diagnose import NonFiniteError
 from nntrain.training.state import LoopState, TrainState
 from nntrain.training.step import Program
 
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
-
-Judge = Callable[[int, float], str | None]  # epoch and monitored value -> why to stop, or None
 
 
 @dataclass(eq=False)

@@ -78,15 +78,19 @@ class StackedTrainer:
                 self.dismiss(left)
 
     def begin_epoch(self) -> None:
+        self.arrange()
+        for row, member in enumerate(self.members):
+            member.screen.epoch_begin(member.loop.epoch, self.orders.steps(row))
+        self.position, self.spent, self.mark = 0, 0.0, perf_counter()
+
+    def arrange(self) -> None:
+        """Lay out the steps of an epoch."""
         course = self.members[0].course
         size = None if course.batch_size is None else course.batch_size * course.accumulate
         self.orders = Orders([self.order(row) for row in range(len(self.members))], size)
         steps = [self.orders.steps(row) for row in range(len(self.members))]
-        for member, count in zip(self.members, steps, strict=True):
-            member.screen.epoch_begin(member.loop.epoch, count)
         self.losses = torch.zeros(max(steps), len(self.members), device=self.samples.targets.device)
         self.begun = np.array([member.loop.step for member in self.members])
-        self.position, self.spent, self.mark = 0, 0.0, perf_counter()
 
     def order(self, row: int) -> Tensor:
         """The places in `samples` of a member's samples, as its epoch takes them."""
@@ -122,6 +126,11 @@ class StackedTrainer:
 
     def step(self, part: Part, places: Tensor, position: int) -> None:
         """The next step of some neighbours; those whose loss or gradient is not finite fail and stand still."""
+        for row in self.advance(part, places, position):
+            self.fail(part.start + row, position)
+
+    def advance(self, part: Part, places: Tensor, position: int) -> list[int]:
+        """The step, and which of the neighbours could not take it."""
         members, rows, first = part.members, slice(part.start, part.stop), part.members[0]
         size = places.shape[1] if first.course.batch_size is None else first.course.batch_size
         batches = [self.samples.take(some) for some in torch.split(places, size, 1)]
@@ -130,8 +139,7 @@ class StackedTrainer:
         shares = average_shares(members, steps)
         losses, bad = train_step(part, batches, self.hyper(part, position), seeds, shares)
         self.losses[position, rows] = losses
-        for row in bad:
-            self.fail(part.start + row, position)
+        return bad
 
     def hyper(self, part: Part, position: int) -> Hyper:
         """Steps, rates and momenta of a part. Members that go in step have one number for their step, all along: an
