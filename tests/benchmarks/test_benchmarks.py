@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
-TABLES = ("step_time", "whole_process", "start_up", "memory", "tables")
+TABLES = ("step_time", "whole_process", "start_up", "memory", "tables", "sweeps")
 PICTURES = ("image_steps", "transfer", "streaming", "decoding")
 
 
