@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from rich.text import Text
 
 from nntrain.config.words import CommandLine
-from nntrain.record.layout import FAINT, Page, grid, heading
+from nntrain.record.layout import FAINT, Page, facts, grid, heading
 from nntrain.record.screen import show
 from nntrain.record.words import count, plural, wrapped
 from nntrain.sweep.check import check_sweep
@@ -18,12 +18,14 @@ from nntrain.sweep.grow import sweep_line
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER
+from nntrain.sweep.search import OPTUNA
+from nntrain.sweep.space import read_space
 from nntrain.sweep.sweep import MARK
 from nntrain.sweep.sweepers.grid import combinations
 
 SHOWN = 40  # jobs on the screen; --json has them all
 ONE_BY_ONE = "one by one"
-LAUNCHER, SWEEPER = "hydra/launcher=", "hydra/sweeper="
+LAUNCHER, SWEEPER, SETTING = "hydra/launcher=", "hydra/sweeper=", "hydra.sweeper."
 
 
 def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
@@ -37,8 +39,11 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
     sweeper, launcher = _chosen(line, SWEEPER, "basic"), _chosen(line, LAUNCHER, DEFAULT_LAUNCHER)
     if sweeper != "basic":
         space = {word.key: word.text.partition("=")[2] for word in (line.recipes, *line.settings) if word.sweeps}
-        show(lambda page: _space_lines(space, sweeper, page), stream)
-        return {"sweeper": sweeper, "launcher": launcher, "space": space, "jobs": None}
+        settings = dict(word.removeprefix(SETTING).split("=", 1) for word in line.hydra if word.startswith(SETTING))
+        if sweeper == OPTUNA:
+            read_space([word.for_hydra for word in (line.recipes, *line.settings)])
+        show(lambda page: _space_lines(space, settings, sweeper, page), stream)
+        return {"sweeper": sweeper, "launcher": launcher, "space": space, "settings": settings, "jobs": None}
     fixed = {word.key for word in (line.recipes, *line.settings) if not word.sweeps}
     jobs = Jobs(cwd, fixed, lambda: cwd / "runs" / recipes[0].name / "...")
     lists = combinations([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
@@ -87,7 +92,8 @@ def _name(group: Group, place: int) -> str:
     return str(place) if group.stacked else f"{ONE_BY_ONE}: {group.reason}"
 
 
-def _space_lines(space: dict[str, str], sweeper: str, page: Page) -> list[Text]:
+def _space_lines(space: dict[str, str], settings: dict[str, str], sweeper: str, page: Page) -> list[Text]:
     rows = [[key, values] for key, values in space.items()]
     title = f"drawn by hydra/sweeper={sweeper} while it runs, from"
-    return [heading(title, page), *grid(["setting", "values"], rows, "ll", page, flexible=1)]
+    lines = [heading(title, page), *grid(["setting", "values"], rows, "ll", page, flexible=1)]
+    return [*lines, Text(""), *facts(list(settings.items()), page)] if settings else lines

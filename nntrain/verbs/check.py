@@ -27,6 +27,8 @@ from nntrain.verbs.ensemble import trained_alone
 from nntrain.verbs.pretrain import build_pretraining, build_whole, pretrains
 from nntrain.verbs.sheet import sheet_path, write_sheet
 
+SEARCHES = "the recipe has a search, which fit runs with -m; check -m shows what it draws from"
+
 
 def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str, Any]:
     """Build everything, train nothing; the report, which is also shown. Nothing is written, but for the contact sheet
@@ -46,6 +48,7 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
     if several is not None and several["alone"] is None:
         memory |= {what: several["members"] * size for what, size in memory.items() if what != "data"}
     dataset = experiment.dataset
+    notes = [*([SEARCHES] if composed.searches else []), *experiment.notes]
     if sheet is not None:
         write_sheet(composed.config, dataset, sheet)
     show(
@@ -56,7 +59,7 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
             parameters=parameters,
             memory=memory,
             data=dataset.summary,
-            notes=experiment.notes,
+            notes=notes,
             beginning=experiment.beginning.table,
             pretraining=first,
             ensemble=several,
@@ -73,7 +76,7 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
         "ensemble": several,
         "memory_bytes": memory,
         "data": dict(dataset.summary),
-        "notes": list(experiment.notes),
+        "notes": notes,
         "beginning": [dict(row) for row in experiment.beginning.table],
         "pretrain": first,
         "sheet": None if sheet is None else str(sheet.resolve()),

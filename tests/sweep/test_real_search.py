@@ -84,3 +84,14 @@ def test_a_pruned_job_leaves_the_others_to_go_on(count: int, cwd: Path) -> None:
     assert sorted(asked) == sorted([(0, 1), (0, 2), *((i, epoch) for i in range(1, count) for epoch in range(1, 5))])
     assert outcomes[0].result["stop_reason"] == "pruned by a test"
     assert (cwd / "out" / "0" / "best.safetensors").is_file()
+
+
+def test_check_shows_what_is_drawn_from_and_says_that_there_is_a_search(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "config=mine.yaml", "search.seed=3", "-m", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["space"]["model.dropout"] == "interval(0, 0.5)"
+    assert found["settings"]["seed"] == "3"
+    assert main(["check", "config=mine.yaml", "model.depth=interval(4,2)", "-m"]) == 2
+    assert "model.depth: interval(4,2): the first end must be below the second" in capsys.readouterr().err
+    assert main(["check", "config=mine.yaml"]) == 0
+    assert "the recipe has a search, which fit runs with -m" in " ".join(capsys.readouterr().out.split())
