@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from nntrain.data.dataset import Dataset, PixelFeatures, Split, class_counts
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
+from nntrain.data.pictures.pool import cores
 from nntrain.data.pictures.preprocessing import PixelPreprocessing
 from nntrain.data.splitting import Index, Shares, by_chance, check_class_sizes, generator, take
 from nntrain.errors import UserError
@@ -154,16 +156,18 @@ def pixel_features(pixels: NDArray[np.uint8], rows: Index) -> PixelFeatures:
 def count_levels(pixels: NDArray[np.uint8], rows: Index | None = None) -> NDArray[np.int64]:
     """How often each channel has each of the 256 levels, [C, 256], in some of the pictures or all."""
     _, channels, height, width = pixels.shape
-    counts = np.zeros((channels, 256), dtype=np.int64)
     most = max(1, BLOCK // (channels * height * width))
-    for start in range(0, len(pixels) if rows is None else len(rows), most):  # in blocks: no second copy of all
+
+    def counted(start: int) -> NDArray[np.int64]:
         some = slice(start, start + most)
-        block = pixels[some if rows is None else rows[some]]
-        for channel in range(channels):
-            values = torch.from_numpy(np.ascontiguousarray(block[:, channel]).ravel())
-            # NumPy's bincount would first widen every pixel to 8 bytes
-            counts[channel] += torch.bincount(values, minlength=256).numpy()
-    return counts
+        block = pixels[some if rows is None else rows[some]]  # in blocks: no second copy of all
+        values = [torch.from_numpy(np.ascontiguousarray(block[:, channel]).ravel()) for channel in range(channels)]
+        # NumPy's bincount would first widen every pixel to 8 bytes
+        return np.stack([torch.bincount(one, minlength=256).numpy() for one in values])
+
+    with ThreadPoolExecutor(cores()) as threads:
+        starts = range(0, len(pixels) if rows is None else len(rows), most)
+        return sum(threads.map(counted, starts), start=np.zeros((channels, 256), dtype=np.int64))
 
 
 def features_of(counts: NDArray[np.int64], height: int, width: int) -> PixelFeatures:

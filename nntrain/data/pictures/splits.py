@@ -6,6 +6,7 @@ import hashlib
 import math
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from nntrain.data.dataset import PixelFeatures
 from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.assembling import BLOCK, count_levels, features_of
+from nntrain.data.pictures.pool import cores
 from nntrain.data.pictures.reading import Pictures
 from nntrain.data.splitting import Index
 
@@ -26,7 +28,16 @@ def in_memory(pictures: Pictures, rows: Index) -> torch.Tensor:
     """uint8 [N, C, H, W] in memory."""
     _, *shape = pictures.pixels.shape
     flat = pictures.pixels.reshape(-1, math.prod(shape))  # of which `take` copies a row at once
-    return torch.from_numpy(np.take(flat, rows, axis=0).reshape(-1, *shape))
+    held = np.empty((len(rows), flat.shape[1]), dtype=np.uint8)
+
+    def copy(start: int) -> None:
+        some = slice(start, start + most)
+        np.take(flat, rows[some], axis=0, out=held[some], mode="clip")  # "raise" would copy once more
+
+    most = max(1, BLOCK // flat.shape[1])
+    with ThreadPoolExecutor(cores()) as threads:
+        list(threads.map(copy, range(0, len(rows), most)))
+    return torch.from_numpy(held.reshape(-1, *shape))
 
 
 def on_disk(pictures: Pictures, parts: dict[str, Index]) -> dict[str, torch.Tensor]:
