@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     **{leaf: set() for leaf in LEAVES},
     **dict.fromkeys(PARTS, LEAVES),
     "training": {"record", "objective", "optim"} | LEAVES,
-    "stack": {"data", "models", "objective", "optim", "training", "record"} | LEAVES,
+    "stack": {"augment", "data", "models", "objective", "optim", "training", "record"} | LEAVES,
     "config": {"components"} | LEAVES,
     "components": {"config"} | LEAVES,
     "experiment": BUILD,

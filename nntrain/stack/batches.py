@@ -117,12 +117,13 @@ class Orders:
     """In which order an epoch takes the samples of each member: its steps for neighbours at once, where these have
     equally many samples.
 
-    orders: int64 [N], one a member, places in `Samples`. step_size: samples of a step, None: all.
+    orders: int64 [N], one a member, places in `Samples`, on the CPU. step_size: samples of a step, None: all.
     """
 
-    def __init__(self, orders: Sequence[Tensor], step_size: int | None) -> None:
+    def __init__(self, orders: Sequence[Tensor], step_size: int | None, device: torch.device) -> None:
         self.orders = list(orders)
         self.step_size = step_size
+        self.device = device
         self._join()
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -137,7 +138,7 @@ class Orders:
             length, stop = len(self.orders[start]), start + 1
             while stop < len(self.orders) and len(self.orders[stop]) == length:
                 stop += 1
-            self._runs.append((start, torch.stack(self.orders[start:stop])))
+            self._runs.append((start, torch.stack(self.orders[start:stop]).to(self.device)))
             start = stop
 
     def sizes(self, row: int) -> list[int]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from nntrain.augment.draws import GOLDEN, mix64
 from nntrain.models.members import Rows
 
 
@@ -20,13 +21,60 @@ class Draws:
     rows: of the batch; those that only fill it up draw nothing.
     """
 
-    def __init__(self, members: int, rows: Rows, device: torch.device) -> None:
+    def __init__(self, members: int, rows: Rows) -> None:
         self.rows = rows
-        self.generators = [torch.Generator(device) for _ in range(members)]
+        self.generators = [torch.Generator() for _ in range(members)]
 
     def seed(self, seeds: Sequence[int]) -> None:
         for generator, seed in zip(self.generators, seeds, strict=True):
             generator.manual_seed(seed)
+
+    def keeps(self, x: Tensor, probabilities: Sequence[float]) -> Tensor:
+        """1 with each member's probability, else 0; like x [M, B, ...]. A probability of 1 draws nothing."""
+        kept = torch.ones(x.shape, dtype=x.dtype)
+        drawn = kept[:, : self.rows.count].unbind()
+        for row, probability, generator in zip(drawn, probabilities, self.generators, strict=True):
+            if probability < 1:
+                row.bernoulli_(probability, generator=generator)
+        return kept
+
+    def normal(self, x: Tensor, sizes: Sequence[float]) -> Tensor:
+        """Standard normal numbers like x [M, B, ...]; none, but 0, for a member whose size is 0."""
+        noise = torch.zeros(x.shape, dtype=x.dtype)
+        drawn = noise[:, : self.rows.count].unbind()
+        for row, size, generator in zip(drawn, sizes, self.generators, strict=True):
+            if size:
+                row.normal_(generator=generator)
+        return noise
+
+
+class HashedDraws(Draws):
+    """The same for devices on which a call per member would take too long: each number is a hash of the member's seed,
+    of how many draws its step made before, and of its place (see `augment/draws.py`)."""
+
+    def seed(self, seeds: Sequence[int]) -> None:
+        self.keys = torch.tensor(seeds, dtype=torch.int64).unsqueeze(1)
+        self.calls = 0
+
+    def keeps(self, x: Tensor, probabilities: Sequence[float]) -> Tensor:
+        wanted = torch.tensor(probabilities, device=x.device)
+        return (self._units(x) < over_rows(wanted, x).float()).to(x.dtype)
+
+    def normal(self, x: Tensor, sizes: Sequence[float]) -> Tensor:
+        nearly = 1 - 2.0**-24  # the inverse is infinite at 1
+        uniform = self._units(x).mul_(2).sub_(1).clamp_(-nearly, nearly)
+        return uniform.erfinv_().mul_(2**0.5).to(x.dtype)
+
+    def _units(self, x: Tensor) -> Tensor:
+        """float32 in [0, 1), like x."""
+        self.calls += 1
+        places = torch.arange(1, x[0].numel() + 1, device=x.device).mul_(GOLDEN)
+        keys = mix64(mix64(self.keys.to(x.device, copy=True)) + self.calls)
+        return (mix64(keys + places) >> 40).bitwise_and_((1 << 24) - 1).to(torch.float32).mul_(2.0**-24).view(x.shape)
+
+
+def draws_for(members: int, rows: Rows, device: torch.device) -> Draws:
+    return Draws(members, rows) if device.type == "cpu" else HashedDraws(members, rows)
 
 
 class Dropout:
@@ -38,12 +86,7 @@ class Dropout:
         self._keep = torch.tensor(self.keep, device=device)
 
     def __call__(self, x: Tensor) -> Tensor:
-        kept = torch.ones(x.shape, dtype=x.dtype, device=x.device)
-        drawn = kept[:, : self.draws.rows.count]
-        for row, keep, generator in zip(drawn.unbind(), self.keep, self.draws.generators, strict=True):
-            if keep < 1:
-                row.bernoulli_(keep, generator=generator)
-        return x * kept.div_(over_rows(self._keep, x))
+        return x * self.draws.keeps(x, self.keep).div_(over_rows(self._keep, x))
 
 
 class Noise:
@@ -55,12 +98,7 @@ class Noise:
         self._sizes = torch.tensor(self.sizes, device=device)
 
     def __call__(self, x: Tensor) -> Tensor:
-        noise = torch.zeros(x.shape, dtype=x.dtype, device=x.device)
-        drawn = noise[:, : self.draws.rows.count]
-        for row, size, generator in zip(drawn.unbind(), self.sizes, self.draws.generators, strict=True):
-            if size:
-                row.normal_(generator=generator)
-        return x + noise.mul_(over_rows(self._sizes, x))
+        return x + self.draws.normal(x, self.sizes).mul_(over_rows(self._sizes, x))
 
 
 def over_rows(values: Tensor, x: Tensor) -> Tensor:

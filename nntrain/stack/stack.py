@@ -13,7 +13,7 @@ from torch import Tensor
 from nntrain.models.members import Rows
 from nntrain.objective.objective import Objective
 from nntrain.optim.optimizer import State
-from nntrain.stack.draws import Draws, Noise
+from nntrain.stack.draws import Noise, draws_for
 from nntrain.stack.limits import Limits
 from nntrain.stack.losses import StackedObjective
 from nntrain.stack.member import Member
@@ -53,6 +53,20 @@ class Stack:
         if key not in self._parts:
             self._parts[key] = Part(self, start, stop)
         return self._parts[key]
+
+    def weights(self, rows: Sequence[int]) -> list[dict[str, Tensor]]:
+        """Copies of what the model files of these members hold: parameters and buffers by name."""
+        if not rows:
+            return []
+        index = torch.tensor(rows, device=self.layout.flat.device)
+        names = list(self.members[0].program.network.state_dict())
+        buffers = {name: self.tensors[f"buffers.{name}"][index] for name in names if name not in self.layout.names}
+        vectors = self.tensors["params"][index].detach()
+        found = []
+        for i, vector in enumerate(vectors):
+            own = dict(zip(self.layout.names, self.layout.split(vector), strict=True))
+            found.append({name: own[name] if name in own else buffers[name][i] for name in names})
+        return found
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with the members of these rows alone. The others get tensors of their own."""
@@ -104,7 +118,7 @@ class Part:
         self.tensors = {name: tensor[start:stop] for name, tensor in stack.tensors.items()}
         self.params = StackedParameters(stack.layout, self.tensors["params"])
         self.rows = Rows()
-        self.draws = Draws(len(programs), self.rows, self.program.device)
+        self.draws = draws_for(len(programs), self.rows, self.program.device)
         buffers = {
             name.removeprefix("buffers."): tensor
             for name, tensor in self.tensors.items()

@@ -87,7 +87,8 @@ class StackedTrainer:
         """Lay out the steps of an epoch."""
         course = self.members[0].course
         size = None if course.batch_size is None else course.batch_size * course.accumulate
-        self.orders = Orders([self.order(row) for row in range(len(self.members))], size)
+        orders = [self.order(row) for row in range(len(self.members))]
+        self.orders = Orders(orders, size, self.samples.inputs.device)
         steps = [self.orders.steps(row) for row in range(len(self.members))]
         self.losses = torch.zeros(max(steps), len(self.members), device=self.samples.targets.device)
         self.begun = np.array([member.loop.step for member in self.members])
@@ -96,7 +97,7 @@ class StackedTrainer:
         """The places in `samples` of a member's samples, as its epoch takes them."""
         split, course, first = self.members[row].train, self.members[row].course, self.samples.first[row]
         if course.batch_size is None:
-            return torch.arange(first, first + len(split), device=split.inputs.device)
+            return torch.arange(first, first + len(split))
         return shuffled(split, course, self.members[row].loop.epoch) + first
 
     def steps(self, left: Callable[[Member], None]) -> None:
@@ -201,7 +202,11 @@ class StackedTrainer:
                 member.state.params.flat.copy_(average)
                 refresh_norms(member.program, member.train.inputs)
         scores = self.scores(self.val, start, stop)
-        better = [self.observe(member, found) for member, found in zip(members, scores, strict=True)]
+        better = [
+            m.course.stopping.observe(m.loop, s[m.course.stopping.monitor])
+            for m, s in zip(members, scores, strict=True)
+        ]
+        self.keep_best(start, scores, better)
         seen = self.scores(self.probe, start, stop)
         if own is not None:
             self.stack.tensors["params"].copy_(own)
@@ -214,14 +219,16 @@ class StackedTrainer:
             found += evaluation.scores(part, part.members[0].course.metrics)
         return found
 
-    def observe(self, member: Member, scores: dict[str, float]) -> bool:
-        """Whether these are the best scores of a member so far, whose weights are then kept."""
-        stopping = member.course.stopping
-        better = stopping.observe(member.loop, scores[stopping.monitor])
-        if better or not stopping.restore_best or member.loop.best_value is None:
-            weights = {name: value.clone() for name, value in member.program.network.state_dict().items()}
-            member.best = Best(weights, member.loop.epoch, scores, saved=False)
-        return better
+    def keep_best(self, start: int, scores: Scores, better: Sequence[bool]) -> None:
+        """The weights of members from `start` on whose epoch was the best so far."""
+        kept = []
+        for row, won in enumerate(better, start):
+            member = self.members[row]
+            if won or not member.course.stopping.restore_best or member.loop.best_value is None:
+                kept.append(row)
+        for row, weights in zip(kept, self.stack.weights(kept), strict=True):
+            member = self.members[row]
+            member.best = Best(weights, member.loop.epoch, scores[row - start], saved=False)
 
     def look_at_gradients(self, start: int, stop: int) -> None:
         """Warn, after epochs 1, 2, 4, 8 and so on, where gradients vanish or explode."""

@@ -48,15 +48,15 @@ def epoch_order(split: Split, course: Course, epoch: int) -> list[Indices]:
     """For each step of the epoch the indices of its batches, on the device of the inputs."""
     if course.batch_size is None:
         return [()]
-    order = shuffled(split, course, epoch)
+    order = shuffled(split, course, epoch).to(split.inputs.device)
     if course.accumulate == 1:
         return [(part,) for part in torch.split(order, course.batch_size)]
     return [torch.split(part, course.batch_size) for part in torch.split(order, course.batch_size * course.accumulate)]
 
 
 def shuffled(split: Split, course: Course, epoch: int) -> Tensor:
-    """The numbers of all samples in the order of an epoch, int64 [N], on the device of the inputs."""
-    return torch.randperm(len(split), generator=generator(course.seed, "order", epoch)).to(split.inputs.device)
+    """The numbers of all samples in the order of an epoch, int64 [N], on the CPU."""
+    return torch.randperm(len(split), generator=generator(course.seed, "order", epoch))
 
 
 def step_sizes(split: Split, order: list[Indices]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 import torch
 from stacks import CLASSES, VALUES, alone, assert_each_as_alone, experiment, member, stacked
 
+from nntrain.models.members import Rows
+from nntrain.stack.draws import HashedDraws
 from nntrain.stack.member import Member
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.course import Interrupted, Stop
@@ -207,3 +210,41 @@ def test_gradients_that_vanish_are_warned_of_as_alone() -> None:
         own = alone(settings).screen.warnings  # type: ignore[attr-defined]
         assert [text[:60] for text in one.screen.warnings] == [text[:60] for text in own]  # type: ignore[attr-defined]
     assert members[0].screen.warnings  # type: ignore[attr-defined]
+
+
+def test_where_the_device_is_asked_once_an_epoch() -> None:
+    """As on a GPU: who is not finite stands still until then, and the others go on."""
+    wild = {"optimizer": "sgd", "model.activation": "relu", "optimizer.lr": 1e30, "seed": 1}
+    settings: list[Settings] = [wild | {"optimizer.lr": 0.1, "seed": 0}, wild, wild | {"optimizer.lr": 0.1, "seed": 2}]
+    asked = stacked(*settings)
+    members = [member(experiment(one)) for one in settings]
+    for one in members:
+        one.program = replace(one.program, asks=False)
+    StackedTrainer(members, Stop()).fit(lambda one: None)
+    assert str(members[1].error) == str(asked[1].error)
+    assert torch.equal(members[1].state.params.flat, asked[1].state.params.flat)
+    assert [bits(members[i]) for i in (0, 2)] == [bits(asked[i]) for i in (0, 2)]
+
+
+@pytest.mark.parametrize("settings", [{"model.dropout": 0.3}, {"regularization.input_noise": 0.5}], ids=str)
+def test_draws_by_hash_are_each_members_own(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of devices on which a call per member takes too long."""
+    monkeypatch.setattr("nntrain.stack.stack.draws_for", lambda members, rows, device: HashedDraws(members, rows))
+    first, second, plain = stacked(settings, settings | {"seed": 1}, dict.fromkeys(settings, 0.0))
+    (again,) = stacked(settings | {"seed": 1})
+    assert bits(second) == bits(again)
+    assert bits(first) != bits(second)
+    own = alone(dict.fromkeys(settings, 0.0))
+    assert plain.loop.history[-1]["val_loss"] == pytest.approx(own.loop.history[-1]["val_loss"], rel=1e-4)
+
+
+def test_hashed_draws_are_distributed_as_they_should_be() -> None:
+    draws = HashedDraws(2, Rows(5000))
+    draws.seed([1, 2])
+    x = torch.zeros(2, 5000, 4)
+    kept, noise = draws.keeps(x, [0.25, 1.0]), draws.normal(x, [1.0, 1.0])
+    assert float(kept[0].mean()) == pytest.approx(0.25, abs=0.01)
+    assert bool((kept[1] == 1).all())
+    assert float(noise.mean()) == pytest.approx(0, abs=0.02)
+    assert float(noise.std()) == pytest.approx(1, abs=0.02)
+    assert abs(float(torch.corrcoef(noise.flatten(1))[0, 1])) < 0.03
