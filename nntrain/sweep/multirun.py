@@ -103,10 +103,11 @@ def _run(
         if manifest.jobs:
             sweep.folder  # noqa: B018  # locked before anything is read of it
             sweep.restore()
-            if len(sweep.outcomes) == len(sweep.jobs):
-                board.note(f"{shown(sweep.folder)} is finished")
+        done = len(sweep.outcomes)
         try:
             _by_hydra(line, sweep)
+            if done == len(sweep.outcomes):  # a search, or a growing, may have had more to do
+                board.note(f"{shown(sweep.folder)} is finished")
         except KeyboardInterrupt as interrupted:
             if not sweep.jobs:
                 raise

@@ -178,7 +178,9 @@ def test_where_nothing_can_be_trained_the_growing_has_failed(monkeypatch: pytest
     assert not Path("out/best.safetensors").exists()
 
 
-def test_it_is_gone_on_with_and_may_go_further(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_gone_on_with_and_may_go_further(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupted(job: Job) -> float | None:
         if job.number == 5:
             raise KeyboardInterrupt
@@ -191,9 +193,13 @@ def test_it_is_gone_on_with_and_may_go_further(monkeypatch: pytest.MonkeyPatch) 
     assert ran == list(range(5, 12))
     assert values() == [1, 2, 3, 4]
     ran = trains(monkeypatch)
+    assert main(["fit", "resume=out"]) == 0
+    assert ran == []
+    assert capsys.readouterr().out.count("note  out is finished") == 1
     assert main(["fit", "resume=out", "grow.patience=4", "grow.to=6"]) == 0
     assert ran == list(range(12, 18))
     assert found()["growth"]["best"] == 6
+    assert "is finished" not in capsys.readouterr().out
 
 
 def test_check_shows_what_it_would_try(capsys: pytest.CaptureFixture[str]) -> None:
