@@ -187,8 +187,8 @@ def make_sampler(given: Any, seed: int) -> BaseSampler:
         "random": optuna.samplers.RandomSampler,
         "nsga2": optuna.samplers.NSGAIISampler,
     }
-    if name == "qmc":
-        settings = {"scramble": True, **settings}
+    defaults = {"tpe": {"constant_liar": True}, "auto": {"constant_liar": True}, "qmc": {"scramble": True}}
+    settings = {**defaults.get(name, {}), **settings}
     if name in ("gp", "cmaes", "qmc"):
         settings = {**settings, "warn_independent_sampling": False}
     with warnings.catch_warnings():

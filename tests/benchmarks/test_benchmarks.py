@@ -11,6 +11,7 @@ import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 TABLES = ("step_time", "whole_process", "start_up", "memory", "tables", "sweeps")
+SEARCHES = ("search",)
 PICTURES = ("image_steps", "transfer", "streaming", "decoding")
 
 
@@ -19,7 +20,7 @@ def run(script: str, *words: str, cwd: Path) -> str:
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("script", [*TABLES, *PICTURES])
+@pytest.mark.parametrize("script", [*TABLES, *PICTURES, *SEARCHES])
 def test_help_says_the_bar_and_the_options(script: str, tmp_path: Path) -> None:
     said = run(script, "--help", cwd=tmp_path)
     assert "Bar" in said

@@ -7,6 +7,7 @@ import shutil
 import sys
 from math import log10
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -41,13 +42,13 @@ def rates() -> list[float]:
 
 
 def test_a_search_goes_to_where_it_is_good(lab: Lab) -> None:
-    recipe(n_trials=25)
+    recipe(n_trials=40)
     assert search() == 0
-    assert lab.trained == list(range(25))
-    far = [abs(log10(rate) + 2) for rate in rates()]
-    assert sum(far[15:]) / 10 < 0.75 * sum(far[:15]) / 15
+    assert lab.trained == list(range(40))
     assert all(1e-4 <= rate <= 1 for rate in rates())
-    assert [trial.user_attrs["job"] for trial in lab.kept] == list(range(25))
+    far = [abs(log10(rate) + 2) for rate in rates()]
+    assert median(far[20:]) < 0.75 * median(far[:10])  # which are drawn at random
+    assert [trial.user_attrs["job"] for trial in lab.kept] == list(range(40))
 
 
 def test_a_recipe_whose_keys_are_the_space_itself_is_searched_too() -> None:

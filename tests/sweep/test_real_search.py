@@ -91,7 +91,7 @@ def test_check_shows_what_is_drawn_from_and_says_that_there_is_a_search(capsys: 
     found = json.loads(capsys.readouterr().out)
     assert found["space"]["model.dropout"] == "interval(0, 0.5)"
     assert found["settings"]["seed"] == "3"
-    assert main(["check", "config=mine.yaml", "model.depth=interval(4,2)", "-m"]) == 2
-    assert "model.depth: interval(4,2): the first end must be below the second" in capsys.readouterr().err
+    assert main(["check", "config=mine.yaml", "model.input_dropout=interval(0.4,0.2)", "-m"]) == 2
+    assert "model.input_dropout: interval(0.4,0.2): the first end must be below the second" in capsys.readouterr().err
     assert main(["check", "config=mine.yaml"]) == 0
     assert "the recipe has a search, which fit runs with -m" in " ".join(capsys.readouterr().out.split())
