@@ -14,7 +14,8 @@ from nntrain.stack.member import Member
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.batches import epoch_order, take
 from nntrain.training.course import Stop
-from nntrain.training.step import train_step
+from nntrain.training.state import TrainState
+from nntrain.training.step import Program, train_step
 
 CACHE_BYTES = 2**22  # of parameters, gradients and the optimizer's state of a stack on the CPU: a step goes over all of
 # them, and from memory they come at half the speed of the cache
@@ -22,12 +23,12 @@ LEAST, MOST = 4, 64  # members of a stack on the CPU, whatever their size; more 
 STEPS = 3  # that are timed, after one that is not
 
 
-def cache_size(member: Member) -> int:
+def cache_size(program: Program, state: TrainState) -> int:
     """How many trainings like this are fastest as one stack, by the memory that a step goes over."""
-    if member.program.device.type != "cpu":
+    if program.device.type != "cpu":
         return 1024
-    state = [member.state.params.flat, member.state.params.flat, *member.state.optimizer.tensors.values()]
-    return max(LEAST, min(MOST, CACHE_BYTES // max(1, sum(tensor.nbytes for tensor in state))))
+    tensors = [state.params.flat, state.params.flat, *state.optimizer.tensors.values()]
+    return max(LEAST, min(MOST, CACHE_BYTES // max(1, sum(tensor.nbytes for tensor in tensors))))
 
 
 def train(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from nntrain.experiment import Experiment, build_experiment, load_data
 from nntrain.folder import beginning_of, write_setup
 from nntrain.record.files import WriteError, later, refused, together
 from nntrain.record.lock import locked
+from nntrain.stack.agree import why_not
 from nntrain.stack.member import Member
-from nntrain.stack.trainer import StackedTrainer
+from nntrain.stack.trial import cache_size, train
 from nntrain.training.arithmetic import arithmetic
 from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted, Stop
@@ -67,10 +68,18 @@ class _Stacking:
 
     def run(self) -> None:
         waiting = list(range(len(self.entries)))
+        size = self.size()
         while waiting and self.stop.signal is None:
-            size = len(waiting)
             now, waiting = waiting[:size], waiting[size:]
             self.chunk(now)
+
+    def size(self) -> int:
+        """How many are fastest as one stack, told by the first that can be built."""
+        for entry in self.entries:
+            with suppress(Exception):  # it is met again where each is built, and said there
+                experiment = build_experiment(entry.config, entry.fold, dataset=self.dataset(entry))
+                return cache_size(experiment.program, experiment.state)
+        return len(self.entries)
 
     def chunk(self, places: Sequence[int]) -> None:
         """Train some of them at the same time, and those that cannot be stacked one after another."""
@@ -84,15 +93,8 @@ class _Stacking:
                         self.ended(place, found)
                     else:
                         begun[place] = found
-            alone = {place: one for place, one in begun.items() if not can_be_stacked(one)}
-            stacked = {place: one for place, one in begun.items() if place not in alone}
-            if len(stacked) < 2:
-                alone, stacked = begun, {}
-            if stacked:
-                self.train_stacked(stacked)
-            for place, training in alone.items():
-                with self.failing(place):
-                    self.ended(place, training.run())
+            for group in groups(begun):
+                self.train_group(group)
 
     def set_up(self, places: Sequence[int], held: ExitStack) -> dict[int, Experiment]:
         """Build each, and make, lock and set up its folder; those that could not be have ended."""
@@ -137,10 +139,10 @@ class _Stacking:
             self.datasets[key] = load_data(config, fold=entry.fold)
         return self.datasets[key]
 
-    def train_stacked(self, trainings: Mapping[int, Training]) -> None:
+    def train_group(self, trainings: Mapping[int, Training]) -> None:
+        """Train those that agree, as stacks where that is faster."""
         members = {place: member_of(training) for place, training in trainings.items()}
         places = {id(member): place for place, member in members.items()}
-
         writing: dict[int, tuple[Run, Future[None]]] = {}
 
         def left(member: Member) -> None:
@@ -151,11 +153,19 @@ class _Stacking:
                 writing[place] = run, write()
             self.report(writing, [place for place, (_, written) in writing.items() if written.done()])
 
+        def alone(member: Member) -> None:
+            if self.stop.signal is not None:
+                raise Interrupted
+            place = places.pop(id(member))
+            with self.failing(place):
+                self.ended(place, trainings[place].run())
+
         try:
-            StackedTrainer(list(members.values()), self.stop).fit(left)
+            train(list(members.values()), self.stop, left, alone)
         except Interrupted:
             for place in places.values():
-                self.ended(place, trainings[place].interrupted())
+                if trainings[place].alone.loop.step:
+                    self.ended(place, trainings[place].interrupted())
         finally:
             self.report(writing, list(writing))
 
@@ -196,10 +206,24 @@ def member_of(training: Training) -> Member:
     )
 
 
-def can_be_stacked(training: Training) -> bool:
-    """Whether a stack takes it as it stands: at the start of an epoch, nothing streamed, nothing augmented."""
-    alone = training.alone
-    return not alone.losses and alone.augment is None and not alone.train.streamed and alone.course.thawing is None
+def groups(trainings: Mapping[int, Training]) -> list[dict[int, Training]]:
+    """Those that can be one stack beside each other; what cannot be part of any is a group by itself."""
+    if not trainings:
+        return []
+    plain = {place: training for place, training in trainings.items() if training.alone.augment is None}
+    if len(plain) == len(trainings) and why_not([member_of(training) for training in plain.values()]) is None:
+        return [dict(trainings)]
+    found: list[dict[int, Training]] = []
+    for place, training in trainings.items():
+        member = member_of(training)
+        for group in found if place in plain else ():
+            first = next(iter(group.values()))
+            if first.alone.augment is None and why_not([member_of(first), member]) is None:
+                group[place] = training
+                break
+        else:
+            found.append({place: training})
+    return found
 
 
 def leave(training: Training, member: Member) -> Run:

@@ -74,5 +74,5 @@ def test_other_errors_are_none_of_memory(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_size_by_what_a_step_goes_over() -> None:
     small, large = member(experiment({})), member(experiment({"model.widths": [700, 700]}))
-    assert trial.cache_size(small) == trial.MOST
-    assert trial.cache_size(large) == trial.LEAST
+    assert trial.cache_size(small.program, small.state) == trial.MOST
+    assert trial.cache_size(large.program, large.state) == trial.LEAST

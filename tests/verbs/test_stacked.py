@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from nntrain.record import files
 from nntrain.record.console import RunConsole
 from nntrain.record.lock import locked
 from nntrain.stack import trainer as stack_trainer
+from nntrain.stack import trial
 from nntrain.training.course import Interrupted, Stop
 from nntrain.verbs import finish, stacked
 from nntrain.verbs.run import Run, Session
@@ -165,8 +167,7 @@ def test_a_disk_that_refuses_one_result(lab: Lab, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize("at", [2 * STEPS_PER_EPOCH, STEPS_PER_EPOCH + 2], ids=["at an epoch's end", "inside an epoch"])
 def test_a_signal_saves_all_and_all_go_on_from_there(lab: Lab, monkeypatch: pytest.MonkeyPatch, at: int) -> None:
     whole = results(train(lab))
-    for path in sorted((lab.folder / "sweep").rglob("*"), reverse=True):
-        path.rmdir() if path.is_dir() else path.unlink()
+    shutil.rmtree(lab.folder / "sweep")
     stop, step = Stop(), stack_trainer.train_step
 
     def counted(part: Any, batches: Any, h: Any, *rest: Any) -> Any:
@@ -180,6 +181,22 @@ def test_a_signal_saves_all_and_all_go_on_from_there(lab: Lab, monkeypatch: pyte
     for resumed, uninterrupted in zip(results(train(lab)), whole, strict=True):
         assert resumed["val"] == pytest.approx(uninterrupted["val"], rel=1e-4)
         assert resumed["epochs_run"] == uninterrupted["epochs_run"]
+
+
+def test_those_that_are_faster_alone_leave_the_same(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = results(train(lab))
+    shutil.rmtree(lab.folder / "sweep")
+    monkeypatch.setattr(trial, "faster", lambda trainer: False)
+    for one, other in zip(results(train(lab)), beside, strict=True):
+        assert one["val"] == pytest.approx(other["val"], rel=1e-4)
+        assert one["best_epoch"] == other["best_epoch"]
+
+
+def test_what_was_not_begun_is_not_told_of(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = Stop()
+    monkeypatch.setattr(trial, "faster", lambda trainer: setattr(stop, "signal", 2))
+    assert [type(how) for how in train(lab, stop=stop)] == []
+    assert not list((lab.folder / "sweep").rglob("state.safetensors"))
 
 
 def test_what_is_finished_is_not_trained_again(lab: Lab) -> None:
