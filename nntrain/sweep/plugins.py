@@ -7,11 +7,13 @@ beside it keeps its own `basic`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 
-PLACE = "hydra_plugins.nntrain_sweeps"  # Hydra takes plugins from that package alone
+PLACE = "hydra_plugins._nntrain"  # Hydra takes plugins from that package alone
 
 
 @dataclass
@@ -38,6 +40,7 @@ class Submitit:
     _convert_: str = "all"
     cluster: str = "auto"  # auto (Slurm where there is one, else local), slurm, local, debug
     workers: int | None = None  # at the same time; null: as the cores here are enough for; on Slurm for searches
+    stacked: bool = True  # networks of the same shapes train as one program; false: each job by itself
     name: str = "nntrain"
     timeout_min: int = 60  # minutes for one job; then it is queued again, and goes on from its saved state
     cpus_per_task: int = 1
@@ -62,6 +65,7 @@ class Ray:
     address: str | None = None  # of a cluster: auto, ray://HOST:10001; null: one is started on this machine
     cpus: float = 1  # that a job takes
     gpus: float = 0
+    stacked: bool = True  # as above
     init: dict[str, Any] = field(default_factory=dict)  # more settings of ray.init
 
 
@@ -108,7 +112,10 @@ DEFAULT_LAUNCHER = "stacked"
 
 def register() -> None:
     """Let Hydra's `hydra/launcher=` and `hydra/sweeper=` find them."""
-    store = ConfigStore.instance()
+    store, module = ConfigStore.instance(), import_module(PLACE)
+    for cls in vars(module).values():
+        if isinstance(cls, type):
+            Plugins.instance().register(cls)
     for group, table in (("hydra/launcher", LAUNCHERS), ("hydra/sweeper", SWEEPERS)):
         for name, settings in table.items():
             store.store(group=group, name=name, node=settings, provider="nntrain")

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
-from nntrain.record.words import plural
-from nntrain.sweep.launchers.base import Plan, Units
+from nntrain.sweep.launchers.base import Units
 from nntrain.sweep.launchers.remote import Answer, Remote, require, train_there
 
 if TYPE_CHECKING:
-    from nntrain.sweep.job import Job
+    pass
 
 
 class Ray(Remote):
@@ -21,9 +20,15 @@ class Ray(Remote):
     pause = 0.1
 
     def __init__(
-        self, address: str | None = None, cpus: float = 1, gpus: float = 0, init: dict[str, Any] | None = None
+        self,
+        address: str | None = None,
+        cpus: float = 1,
+        gpus: float = 0,
+        stacked: bool = True,
+        init: dict[str, Any] | None = None,
     ) -> None:
-        self._address, self._cpus, self._gpus = address, cpus, gpus
+        self._address, self._cpus, self._gpus, self.stacks = address, cpus, gpus, stacked
+        self.on_gpus = gpus > 0
         self._init = dict(init or {})
 
     def prepare(self) -> None:
@@ -42,9 +47,9 @@ class Ray(Remote):
                 raise UserError(f"hydra/launcher=ray: no cluster: {where} ({' '.join(str(error).split())})") from None
             self.sweep.exits.callback(ray.shutdown)
 
-    def plan(self, jobs: Sequence[Job]) -> Plan:
-        where = "of this machine" if self._address is None else f"at {self._address}"
-        return Plan([[job] for job in jobs], [f"{plural(len(jobs), 'job')} by the Ray cluster {where}"])
+    @property
+    def where(self) -> str:
+        return f"by the Ray cluster {'of this machine' if self._address is None else f'at {self._address}'}"
 
     def submit(self, units: Units) -> list[Any]:
         import ray

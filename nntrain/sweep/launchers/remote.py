@@ -18,8 +18,10 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
+from nntrain.record.words import plural
+from nntrain.sweep.groups import MOST, MOST_ON_GPU, partition, plan_words, units
 from nntrain.sweep.interrupted import Interrupted
-from nntrain.sweep.launchers.base import Launcher, Units
+from nntrain.sweep.launchers.base import Launcher, Plan, Units
 from nntrain.sweep.outcome import INTERRUPTED, Outcome, find_outcome
 
 if TYPE_CHECKING:
@@ -37,6 +39,12 @@ class Remote(Launcher):
     ended. queues: whether all units can be handed over at once, and wait there; else as many as can train."""
 
     pause = 0.5
+    on_gpus = False
+
+    @property
+    @abstractmethod
+    def where(self) -> str:
+        """Where jobs train, in a few words."""
 
     @property
     @abstractmethod
@@ -54,16 +62,24 @@ class Remote(Launcher):
     def cancel(self, handles: Sequence[Any]) -> None:
         """End them, so that they save their states."""
 
+    def plan(self, jobs: Sequence[Job]) -> Plan:
+        if not self.stacks:
+            return Plan([[job] for job in jobs], [f"{plural(len(jobs), 'job')} {self.where}"])
+        groups = partition(jobs)
+        most = MOST_ON_GPU if self.on_gpus else MOST
+        return Plan(units(groups, self.at_once, most), [*plan_words(groups), f"they train {self.where}"])
+
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
         waiting = deque(units)
         given: dict[Any, Sequence[Job]] = {}
-        most, watch = len(units) if self.queues else self.at_once, Watch(self.sweep.board.progress)
+        watch = Watch(self.sweep.board.progress)
         with signals_end_it():
             try:
                 while waiting or given:
-                    batch = [waiting.popleft() for _ in range(min(len(waiting), most - len(given)))]
+                    room = len(waiting) if self.queues else self.at_once - len(given)
+                    batch = [waiting.popleft() for _ in range(min(len(waiting), room))]
                     given |= zip(self.submit(batch), batch, strict=True) if batch else ()
-                    self._record_ended(given, record)
+                    waiting.extend(self._record_ended(given, record))
                     running = [job for jobs in given.values() for job in jobs if job.folder.is_dir()]
                     self.sweep.board.running(job.number for job in running)
                     watch.look(running)
@@ -73,10 +89,17 @@ class Remote(Launcher):
                 self._end_all(given, record, status)
                 raise Interrupted(status) from None
 
-    def _record_ended(self, given: dict[Any, Sequence[Job]], record: Callable[[Outcome], None]) -> None:
+    def _record_ended(self, given: dict[Any, Sequence[Job]], record: Callable[[Outcome], None]) -> list[Sequence[Job]]:
+        """What is to be tried again, one by one: the jobs of a stack, one of which may have broken it for all."""
+        again: list[Sequence[Job]] = []
         for handle, answer in self.ended(list(given)):
-            for outcome in outcomes_of(given.pop(handle), answer):
-                record(outcome)
+            jobs = given.pop(handle)
+            for job, outcome in zip(jobs, outcomes_of(jobs, answer), strict=True):
+                if outcome.status and isinstance(answer, Exception) and len(jobs) > 1:
+                    again.append([job])
+                else:
+                    record(outcome)
+        return again
 
     def _end_all(self, given: dict[Any, Sequence[Job]], record: Callable[[Outcome], None], status: int) -> None:
         """Jobs that cannot be asked any more are said to be interrupted."""

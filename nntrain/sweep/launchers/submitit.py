@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError, unknown
-from nntrain.record.words import plural
 from nntrain.sweep.devices import cores
 from nntrain.sweep.job import Job
-from nntrain.sweep.launchers.base import Plan, Units
+from nntrain.sweep.launchers.base import Units
 from nntrain.sweep.launchers.remote import Answer, Remote, require, train_there
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.workers import Setting
@@ -39,8 +38,11 @@ class Submitit(Remote):
     is for searches alone. settings: as
     submitit.AutoExecutor takes them; those that are not COMMON are Slurm's."""
 
-    def __init__(self, cluster: str = "auto", workers: int | None = None, **settings: Any) -> None:
-        self._cluster, self._workers = cluster, workers
+    def __init__(
+        self, cluster: str = "auto", workers: int | None = None, stacked: bool = True, **settings: Any
+    ) -> None:
+        self._cluster, self._workers, self.stacks = cluster, workers, stacked
+        self.on_gpus = bool(settings.get("gpus_per_node"))
         self._settings = {key: value for key, value in settings.items() if value not in (None, [], {})}
         self._executor: Any = None
 
@@ -53,11 +55,9 @@ class Submitit(Remote):
         if self._cluster == "slurm" and shutil.which("srun") is None:
             raise UserError("hydra.launcher.cluster=slurm: there is no Slurm on this machine (srun is not found)")
 
-    def plan(self, jobs: Sequence[Job]) -> Plan:
-        where = {"slurm": "on Slurm", "debug": "in this process"}.get(
-            self._cluster_of(), "in processes of this machine"
-        )
-        return Plan([[job] for job in jobs], [f"{plural(len(jobs), 'job')} {where}, by submitit"])
+    @property
+    def where(self) -> str:
+        return f"{WHERE.get(self._cluster_of(), 'in processes of this machine')}, by submitit"
 
     def submit(self, units: Units) -> list[Any]:
         executor, threads = self._made(), int(self._settings.get("cpus_per_task", 1))

@@ -84,14 +84,29 @@ def sweep(*words: str) -> int:
 
 def test_each_unit_is_a_task(cluster: Cluster, cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.broken = {1}
-    assert sweep("seed=1,2", "hydra.launcher.address=auto", "hydra.launcher.cpus=2", "hydra.launcher.gpus=0.5") == 1
+    assert (
+        sweep(
+            "seed=1,2",
+            "hydra.launcher.address=auto",
+            "hydra.launcher.cpus=2",
+            "hydra.launcher.gpus=0.5",
+            "hydra.launcher.stacked=false",
+        )
+        == 1
+    )
     out = capsys.readouterr().out
     assert "2 jobs by the Ray cluster at auto" in out
     assert "#1  seed=2  failed: TaskError: the node has died" in out
     assert (cwd / "out" / "0" / "result.json").is_file()
-    (address, _), settings, end = cluster.calls
+    (address, _), asked, end = cluster.calls
     assert (address, end) == ("auto", "shutdown")
-    assert settings == {"num_cpus": 2, "num_gpus": 0.5, "max_retries": 0}
+    assert asked == {"num_cpus": 2, "num_gpus": 0.5, "max_retries": 0}
+
+
+def test_jobs_of_the_same_shapes_are_one_task(cluster: Cluster, cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sweep("seed=1,2", "hydra.launcher.address=auto") == 0
+    assert "2 jobs: 1 group of 2 stacked\nthey train by the Ray cluster at auto" in capsys.readouterr().out
+    assert (cwd / "out" / "1" / "result.json").is_file()
 
 
 def test_as_many_train_at_once_as_the_cluster_is_large(cluster: Cluster) -> None:

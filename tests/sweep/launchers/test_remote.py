@@ -42,6 +42,10 @@ class Elsewhere(Remote):
         self.sweep: Any = SimpleNamespace(board=board)
 
     @property
+    def where(self) -> str:
+        return "elsewhere"
+
+    @property
     def queues(self) -> bool:
         return self._queues
 
@@ -100,6 +104,17 @@ def test_jobs_that_had_ended_before_their_unit_failed_keep_their_results(tmp_pat
     kept, lost = outcomes_of(jobs, RuntimeError())
     assert (kept.status, kept.result["best_value"]) == (0, 0.5)
     assert (lost.status, lost.error) == (1, "RuntimeError: without a reason")
+
+
+def test_of_a_stack_that_broke_the_jobs_are_tried_one_by_one(tmp_path: Path) -> None:
+    def answer(jobs: Sequence[Job]) -> Answer:
+        return RuntimeError("killed") if 1 in [job.number for job in jobs] else done(jobs)
+
+    jobs, recorded = jobs_in(tmp_path, 4), []
+    launcher = Elsewhere(answer)
+    launcher.run([jobs[:3], jobs[3:]], recorded.append)
+    assert launcher.given == [[0, 1, 2, 3], [0, 1, 2]]
+    assert sorted((outcome.number, outcome.status) for outcome in recorded) == [(0, 0), (1, 1), (2, 0), (3, 0)]
 
 
 def test_jobs_after_one_that_ended_its_unit_were_not_run(tmp_path: Path) -> None:

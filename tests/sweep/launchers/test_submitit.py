@@ -32,7 +32,7 @@ def test_each_job_is_a_run_in_its_folder(cwd: Path, capsys: pytest.CaptureFixtur
     pytest.importorskip("submitit")
     assert sweep("hydra.launcher.cluster=debug", "batch_size=64,5000") == 2
     out = capsys.readouterr().out
-    assert "2 jobs in this process, by submitit" in out
+    assert "they train in this process, by submitit" in out
     found = json.loads((cwd / "out" / "sweep.json").read_text())
     assert [(job["job"], job["status"]) for job in found["jobs"]] == [(0, 0), (1, 2)]
     assert found["jobs"][1]["error"].startswith("batch_size: 5000 is larger than the training split")
