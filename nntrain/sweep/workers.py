@@ -53,6 +53,7 @@ class _Worker:
     process: Any
     pipe: Connection
     setting: Setting
+    ready: bool = False
     unit: Any = None
 
 
@@ -111,41 +112,44 @@ class Workers:
         self._workers.clear()
 
     def _hand_out(self, waiting: deque[Any], begun: Callable[[Any], None]) -> bool:
-        """Whether anybody has something to do."""
+        """Give units to those that have nothing to do; whether there is something to wait for."""
         for worker in self._workers:
-            if worker.unit is None and waiting and self._signal is None:
+            if worker.ready and worker.unit is None and waiting and self._signal is None:
                 worker.unit = waiting.popleft()
                 with suppress(OSError):  # it has died, as its sentinel will say
                     worker.pipe.send(worker.unit)
                 begun(worker.unit)
-        return any(worker.unit is not None for worker in self._workers)
+        return any(worker.unit is not None for worker in self._workers) or bool(waiting and self._signal is None)
 
     def _listen(
         self, waiting: deque[Any], told: Callable[[Any], None], lost: Callable[[Any, int], Sequence[Any]]
     ) -> None:
-        busy = [worker for worker in self._workers if worker.unit is not None]
+        busy = [worker for worker in self._workers if worker.unit is not None or not worker.ready]
         ready = wait([*(worker.pipe for worker in busy), *(worker.process.sentinel for worker in busy)])
         for worker in busy:
             if worker.pipe in ready or worker.process.sentinel in ready:
                 try:
-                    while worker.unit is not None and worker.pipe.poll():
+                    while worker.pipe.poll():
                         message = worker.pipe.recv()
-                        if message is None:
+                        if message is not None:
+                            told(message)
+                        elif worker.ready:
                             worker.unit = None
                         else:
-                            told(message)
+                            worker.ready = True
                 except (EOFError, OSError):
                     worker.process.join()
-                if worker.unit is not None and not worker.process.is_alive():
                     self._replace(worker, waiting, lost)
 
     def _replace(self, worker: _Worker, waiting: deque[Any], lost: Callable[[Any, int], Sequence[Any]]) -> None:
-        unit = worker.unit
+        """A worker has died. One that never got ready costs a unit too, or else there would be no end to it."""
         self._workers.remove(worker)
         worker.pipe.close()
         if self._signal is not None:
             return
-        waiting.extendleft(reversed(lost(unit, worker.process.exitcode or 0)))
+        unit = waiting.popleft() if worker.unit is None and waiting else worker.unit
+        if unit is not None:
+            waiting.extendleft(reversed(lost(unit, worker.process.exitcode or 0)))
         if waiting and len(waiting) > sum(other.unit is None for other in self._workers):
             self._workers.append(self._started(worker.setting, fork=False))
 
@@ -202,9 +206,8 @@ def _serve(
     prepare()
     with suppress(EOFError, OSError):  # the parent has gone, or wants no more
         while True:
-            unit = pipe.recv()
-            train(unit, lambda message: _send(pipe, message))
-            pipe.send(None)
+            pipe.send(None)  # ready for the next
+            train(pipe.recv(), lambda message: _send(pipe, message))
 
 
 def _send(pipe: Connection, message: Any) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nntrain.config import variants
 from nntrain.config.compose import compose
 from nntrain.config.variants import Composer
 from nntrain.errors import UserError
@@ -52,6 +54,17 @@ def test_a_job_is_what_its_words_come_to_alone(sweep: str, recipe: str, cwd: Pat
         job, alone = composer.compose([f"config={recipe}", *words]), compose([f"config={recipe}", *words])
         assert job.config == alone.config
         assert dict(job.origins) == dict(alone.origins)
+
+
+def test_hydra_composes_once_for_each_combination_of_choices(cwd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    composed: list[Any] = []
+    real = variants.compose_recipe
+    monkeypatch.setattr(variants, "compose_recipe", lambda *rest: composed.append(rest) or real(*rest))
+    composer = Composer(cwd)
+    for optimizer in ("adam", "sgd"):
+        for seed in range(150):
+            composer.compose(["config=mine", f"optimizer={optimizer}", f"seed={seed}"])
+    assert len(composed) == 2
 
 
 def test_jobs_share_no_values(cwd: Path) -> None:

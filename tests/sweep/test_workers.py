@@ -40,6 +40,7 @@ def work(unit: Any, send: Callable[[Any], None]) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: stopped.set())
         unit.touch()
         stopped.wait(20)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         send(f"saved {unit.name}")
     else:
         send((unit, os.getpid()))
@@ -141,6 +142,23 @@ def test_a_signal_is_passed_on_and_no_other_unit_begins(
     assert sorted(told) == ["saved a", "saved b"]
     assert not units[2].exists()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def broken() -> None:
+    raise ImportError("no torch")
+
+
+def test_workers_that_cannot_start_lose_their_units(
+    started: Callable[..., Workers], capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert sorted(run(started(prepare=broken), ["a", "b", "c"])["lost"]) == [("a", 1), ("b", 1), ("c", 1)]
+    assert "ImportError: no torch" in capfd.readouterr().err
+
+
+def test_a_unit_may_be_larger_than_a_pipe_holds(started: Callable[..., Workers]) -> None:
+    large = "x" * 1_000_000
+    (said,) = run(started(), [large])["told"]
+    assert said[0] == large
 
 
 def test_workers_that_are_idle_end_at_once(started: Callable[..., Workers]) -> None:

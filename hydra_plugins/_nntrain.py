@@ -1,4 +1,8 @@
-"""Hydra takes plugins from this package alone: these are the launchers and sweepers of `nntrain.sweep`."""
+"""Hydra takes plugins from this package alone: these are the launchers and sweepers of `nntrain.sweep`.
+
+The name's underscore keeps Hydra from importing them whenever it starts; `nntrain.sweep.plugins` hands them over when a
+sweep begins.
+"""
 
 from nntrain.sweep.launchers import basic, parallel, ray, stacked, submitit
 from nntrain.sweep.sweepers import grid, grow, optuna
