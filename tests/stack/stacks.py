@@ -24,7 +24,7 @@ from nntrain.training.trainer import Trainer
 CLASSES = {"data": "synthetic", "data.dataset": "blobs", "data.classes": 3, "data.samples": 90, "data.noise": 0.4}
 TWO_CLASSES = {"data": "synthetic", "data.dataset": "moons", "data.samples": 90}
 VALUES = {"data": "synthetic", "data.dataset": "sinusoid", "data.samples": 90}
-SMALL = {"model": "mlp", "model.widths": [6, 5], "batch_size": 16, "epochs": 4, "device": "cpu"}
+SMALL = {"model": "mlp", "model.widths": [6, 5], "batch_size": 16, "epochs": 3, "device": "cpu"}
 Settings = Mapping[str, Any]
 
 TIMES = ("seconds", "samples_per_second")

@@ -27,14 +27,14 @@ def counts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def three(base: Settings, *changes: Settings) -> list[Settings]:
-    """Three members of different seeds, with these changes in turn."""
-    return [base | {"seed": seed} | (changes[seed] if seed < len(changes) else {}) for seed in range(3)]
+def pair(base: Settings, change: Settings | None = None) -> list[Settings]:
+    """Two members of different seeds, of which the second has the change."""
+    return [base | {"seed": 0}, base | {"seed": 1} | (change or {})]
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIMIZERS if name != "lbfgs"])
 def test_every_optimizer(name: str) -> None:
-    assert_each_as_alone(*three({"optimizer": name, "model.activation": "tanh"}, {}, {"optimizer.lr": 0.003}))
+    assert_each_as_alone(*pair({"optimizer": name, "model.activation": "tanh"}, {"optimizer.lr": 0.003}))
 
 
 def test_schedules_of_every_kind_in_one_stack() -> None:
@@ -62,23 +62,23 @@ def test_every_loss(name: str, counts: Path) -> None:
         }
     numbers = {"focal": "gamma", "huber": "delta", "quantile": "quantile"}
     change = {f"loss.{numbers[name]}": 0.7} if name in numbers else {}
-    assert_each_as_alone(*three(data | {"loss": name, "model.activation": "tanh", "optimizer.lr": 0.01}, {}, change))
+    assert_each_as_alone(*pair(data | {"loss": name, "model.activation": "tanh", "optimizer.lr": 0.01}, change))
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_every_activation(name: str) -> None:
-    assert_each_as_alone(*three({"model.activation": name}))
+    assert_each_as_alone(*pair({"model.activation": name}))
 
 
 @pytest.mark.parametrize("name", NORMS)
 def test_every_norm_with_dropout_and_skips(name: str) -> None:
-    base = {
-        "model.norm": name,
-        "model.widths": [6, 6, 5],
-        "model.residual": True,
-        "batch_size": 31,
-        "model.activation": "tanh",
-    }
-    assert_each_as_alone(
-        *three(base | {"model.dropout": 0.2}, {}, {"model.dropout": [0.0, 0.5, 0.1]}, {"model.dropout": 0.0})
-    )
+    base = {"model.norm": name, "model.widths": [6, 6, 5], "model.residual": True, "batch_size": 31}
+    base |= {"model.activation": "tanh", "model.dropout": 0.2}
+    assert_each_as_alone(*pair(base, {"model.dropout": [0.0, 0.5, 0.1]}))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_two_hundred_steps(optimizer: str) -> None:
+    base = {"optimizer": optimizer, "model.activation": "tanh", "batch_size": 4, "epochs": 13, "schedule": "cosine"}
+    members = assert_each_as_alone(*pair(base, {"optimizer.lr": 0.01, "regularization.grad_clip_norm": 1.0}))
+    assert members[0].loop.step >= 200

@@ -125,12 +125,17 @@ def bits(one: Member) -> list[bytes]:
 
 @pytest.mark.parametrize(
     "base",
-    [{}, {"model.dropout": 0.3, "regularization.input_noise": 0.1}, {"model.norm": "batch"}, {"model.norm": "layer"}],
+    [
+        {"optimizer": "adam", "model.activation": "gelu"},
+        {"optimizer": "sgd", "model.dropout": 0.3, "regularization.input_noise": 0.1},
+        {"optimizer": "muon", "model.norm": "batch", "regularization.ema": 0.9},
+        {"optimizer": "adafactor", "model.norm": "layer"},
+        {"model.widths": [33, 7], "data.dataset": "moons", "data.classes": None, "data.noise": 0.1},
+    ],
     ids=str,
 )
-@pytest.mark.parametrize("optimizer", ["adam", "sgd", "muon"])
-def test_the_others_are_untouched_to_the_bit(base: Settings, optimizer: str) -> None:
-    base = base | {"optimizer": optimizer, "regularization.grad_clip_norm": 1.0, "batch_size": 13}
+def test_the_others_are_untouched_to_the_bit(base: Settings) -> None:
+    base = base | {"regularization.grad_clip_norm": 1.0, "batch_size": 13}
     others = [base | {"seed": 1, "optimizer.lr": 0.01}, base | {"seed": 2}, base | {"seed": 3}]
     brief = [base | {"seed": 4, "epochs": 1}, base | {"seed": 5, "epochs": 2}]
     alone_, beside = stacked(*others), stacked(brief[0], *others[:2], brief[1], others[2])
@@ -159,7 +164,7 @@ def test_one_is_pruned_by_its_judge() -> None:
     members[1].judge = lambda epoch, value: "pruned: worse than the median" if epoch == 2 else None
     left: list[Member] = []
     StackedTrainer(members, Stop()).fit(left.append)
-    assert [len(one.loop.history) for one in members] == [4, 2, 4]
+    assert [len(one.loop.history) for one in members] == [3, 2, 3]
     assert members[1].loop.stop_reason == "pruned: worse than the median"
     assert left[0] is members[1]
     assert set(left) == set(members)
@@ -186,7 +191,7 @@ def test_asked_to_stop_all_states_are_saved() -> None:
 def test_states_are_saved_as_often_as_each_member_says() -> None:
     settings: list[Settings] = [{"checkpoint.every_seconds": 0}, {"checkpoint.every_seconds": 1e9}]
     every, never = stacked(*settings)
-    assert len(every.keeper.states) == 4  # type: ignore[attr-defined]
+    assert len(every.keeper.states) == 3  # type: ignore[attr-defined]
     assert len(never.keeper.states) == 1  # type: ignore[attr-defined]
 
 
