@@ -68,7 +68,7 @@ def _closing(
     named = [
         (
             "best",
-            f"#{job.number}  {job.said}: {contest.monitor.replace('_', ' ')} {number(outcome.result['best_value'])}",
+            f"#{job.number} {job.said}: {contest.monitor.replace('_', ' ')} {number(outcome.result['best_value'])}",
         )
         for contest, (job, outcome) in zip(found[:TABLES], first, strict=False)
     ]
