@@ -11,7 +11,7 @@ import torch
 import yaml
 
 from nntrain.config.schema.data import DATASETS, FIELDS, VISION_FILES, conflicts
-from nntrain.data import bundled, synthetic
+from nntrain.data import bundled, bundled_files, synthetic
 from nntrain.data.dataset import Dataset, PixelFeatures
 from nntrain.data.preprocessing import from_state
 from nntrain.data.table import SOURCES
@@ -163,15 +163,15 @@ def test_digits_are_grey_pictures_of_17_levels():
     assert data.task.classes == tuple("0123456789")
 
 
-def test_bundled_tables_need_no_polars():  # (pandas comes with scikit-learn, where it is installed)
+def test_bundled_sets_need_neither_scikit_learn_nor_polars():
     import subprocess
     import sys
 
     code = (
         "import sys; from nntrain.data.table import SOURCES;"
-        "SOURCES['bundled'](dataset='iris').load();"
+        "SOURCES['bundled'](dataset='iris').load(); SOURCES['bundled'](dataset='digits').load();"
         "SOURCES['synthetic']().load();"
-        "print([m for m in ('polars', 'torchvision', 'PIL') if m in sys.modules])"
+        "print([m for m in ('sklearn', 'polars', 'torchvision', 'PIL') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -194,3 +194,15 @@ def test_circles_lie_on_circles_without_noise():
 def test_sinusoid_is_the_sine_without_noise():
     points, values = synthetic.SyntheticSource(dataset="sinusoid", noise=0.0, samples=50).draw()
     assert np.allclose(values, np.sin(points[:, 0]))
+
+
+@pytest.mark.parametrize("name", bundled.DATASETS)
+def test_bundled_sets_are_those_of_scikit_learn_to_the_bit(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = bundled_files._from_files(name), bundled_files._from_sklearn(name)
+    assert ours is not None
+    assert (ours.features, ours.classes) == (theirs.features, theirs.classes)
+    assert (ours.data.dtype, ours.target.dtype) == (theirs.data.dtype, theirs.target.dtype)
+    assert ours.data.tobytes() == theirs.data.tobytes()
+    assert ours.target.tobytes() == theirs.target.tobytes()
+    monkeypatch.setitem(bundled_files.FILES, name, ("another name",))
+    assert bundled_files.read_bundled(name).data.tobytes() == theirs.data.tobytes()

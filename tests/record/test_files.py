@@ -16,7 +16,7 @@ import torch
 from safetensors import safe_open
 
 from nntrain.errors import UserError
-from nntrain.record.files import json_text, write_atomic, write_json, write_safetensors
+from nntrain.record.files import json_text, later, together, write_atomic, write_json, write_safetensors
 
 
 def refuse(code: int) -> Callable[..., Any]:
@@ -147,3 +147,72 @@ def test_safetensors_holds_tensors_and_text(tmp_path: Path) -> None:
     with safe_open(path, "pt") as file:
         assert file.metadata() == {"format": "1"}
         assert torch.equal(file.get_tensor("w"), torch.arange(6.0).view(2, 3).T)
+
+
+def test_files_written_together_appear_together_each_flushed_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def flushed(file: int) -> None:
+        events.append("folder" if stat.S_ISDIR(os.fstat(file).st_mode) else "file")
+        fsync(file)
+
+    def renamed(source: Path, target: Path) -> Path:
+        events.append(target.name)
+        return replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", flushed)
+    monkeypatch.setattr(Path, "replace", renamed)
+    with together():
+        write_atomic(tmp_path / "model", "early")
+        with together():
+            write_atomic(tmp_path / "state", "one")
+        write_atomic(tmp_path / "model", "late")
+        assert list(tmp_path.iterdir()) == []
+    assert events == ["file", "file", "model", "state", "folder"]
+    assert [(tmp_path / name).read_text() for name in ("model", "state")] == ["late", "one"]
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "open", "replace"])
+def test_a_full_disk_keeps_the_old_of_files_written_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text("old")
+    monkeypatch.setattr(Path if call == "replace" else os, call, refuse(errno.ENOSPC))
+
+    def both() -> None:
+        with together():
+            write_atomic(tmp_path / "a", "new")
+            write_atomic(tmp_path / "b", "new")
+
+    with pytest.raises(UserError, match=r"cannot write .*a: No space left on device; the old file is kept"):
+        both()
+    monkeypatch.undo()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "old", "b": "old"}
+
+
+def test_what_was_written_before_a_fault_is_there(tmp_path: Path) -> None:
+    def faulty() -> None:
+        with together():
+            write_atomic(tmp_path / "file", "text")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        faulty()
+    assert (tmp_path / "file").read_text() == "text"
+
+
+def test_files_written_later_are_there_once_that_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with later() as write:
+        write_atomic(tmp_path / "file", "text")
+    write().result()
+    assert (tmp_path / "file").read_text() == "text"
+    monkeypatch.setattr(os, "fsync", refuse(errno.ENOSPC))
+    with later() as write:
+        write_atomic(tmp_path / "file", "other")
+    with pytest.raises(UserError, match="No space left on device; the old file is kept"):
+        write().result()
+    assert (tmp_path / "file").read_text() == "text"

@@ -90,3 +90,15 @@ def test_no_repository_no_git_and_a_slow_git_are_no_errors(tmp_path: Path, monke
     monkeypatch.undo()
     monkeypatch.setenv("PATH", "")
     assert git_state(tmp_path) is None
+
+
+def test_runs_that_start_in_one_moment_ask_git_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+    monkeypatch.setattr(run_folder, "git_state", asked.append)
+    monkeypatch.setattr(run_folder, "monotonic", lambda: 1e6)
+    for seed in range(3):
+        environment(seed, "cpu", "abc", [], tmp_path)
+    assert asked == [tmp_path]
+    monkeypatch.setattr(run_folder, "monotonic", lambda: 1e6 + run_folder.GIT_LASTS)
+    environment(3, "cpu", "abc", [], tmp_path)
+    assert asked == [tmp_path] * 2
