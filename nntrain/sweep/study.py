@@ -114,11 +114,11 @@ class Study:
         self._live.enqueue_trial(params)
         return self.ask()
 
-    def start(self, trial: Trial, job: int) -> None:
-        """The trial's job is about to run, or has run for another trial already."""
+    def start(self, trial: Trial, job: int, runs: int) -> None:
+        """The trial's job is about to run. runs: the job that runs for it, an earlier one where both are the same."""
         trial.set_user_attr(JOB, job)
         trial.set_user_attr(NUMBER, trial.number)
-        self._running.setdefault(job, trial)
+        self._running.setdefault(runs, trial)
 
     def judge(self, job: int, epoch: int, value: float) -> str | None:
         """Take in the monitored value of an epoch; a text where the job should end there. Trials are compared by their
@@ -131,29 +131,27 @@ class Study:
         return f"pruned after epoch {epoch} ({named(self._settings['pruner'])[0]})" if pruned else None
 
     def tell(self, trial: Trial, outcome: Outcome, values: Sequence[float] | None) -> None:
-        """How the trial's job ended. values: of the metrics, None where it has none."""
+        """How the trial's job ended. values: of the metrics, None where it failed."""
         from optuna.trial import TrialState
 
         self._running.pop(outcome.number, None)
         self._best.pop(outcome.number, None)
-        sound = values is not None and all(map(math.isfinite, values)) and not outcome.status
         if outcome.error:
             trial.set_user_attr("error", outcome.error)
-        if sound and outcome.pruned and self._reported(trial):
-            ended = self._live.tell(trial, state=TrialState.PRUNED)
-        elif sound:
-            ended = self._live.tell(trial, list(values or ()))
-        else:
+        if values is None or not all(map(math.isfinite, values)):
             ended = self._live.tell(trial, state=TrialState.FAIL)
+        elif outcome.pruned:
+            if not self._live.trials[trial.number].intermediate_values:  # it reported to a session before
+                trial.report(values[0], outcome.result["epochs_run"])
+            ended = self._live.tell(trial, state=TrialState.PRUNED)
+        else:
+            ended = self._live.tell(trial, list(values))
         self._storage().add(ended)
 
     @property
     def completed(self) -> list[FrozenTrial]:
         """The trials that ran to their end."""
         return [trial for trial in self.trials if trial.state.name == "COMPLETE"]
-
-    def _reported(self, trial: Trial) -> bool:
-        return bool(self._live.trials[trial.number].intermediate_values)
 
 
 def _better(one: float, other: float, *, lower: bool) -> float:

@@ -47,7 +47,7 @@ def test_a_search_goes_to_where_it_is_good(lab: Lab) -> None:
     assert sorted(jobs()) == list(range(40))
     assert all(1e-4 <= rate <= 1 for rate in rates())
     far = [abs(log10(rate) + 2) for rate in rates()]
-    assert median(far[20:]) < 0.75 * median(far[:10])  # which are drawn at random
+    assert median(far[20:]) < 0.6  # at random it would be 1
     assert [trial.user_attrs["job"] for trial in lab.kept] == list(range(40))
 
 
@@ -202,6 +202,15 @@ def test_a_job_that_ended_when_the_search_was_killed_is_not_trained_again(lab: L
     assert resume() == 0
     assert lab.trained == []
     assert len(lab.kept) == 3
+
+
+def test_a_trial_that_comes_to_the_settings_of_another_is_not_tried_again(lab: Lab) -> None:
+    recipe('  optimizer: "adam,sgd"\n  optimizer.lr: "interval(0.1, 0.10001)"', n_trials=6)
+    search()
+    assert (len(jobs()), len(lab.trained)) == (6, 2)
+    assert [trial.user_attrs["job"] for trial in lab.kept] == list(range(6))
+    resume()
+    assert len(lab.kept) == 6
 
 
 # What ends it

@@ -35,11 +35,12 @@ def study(metrics: Sequence[str] = ("loss",), count: int = 12) -> Study:
     made = Study(AXES, goal, SETTINGS, Nowhere)  # type: ignore[arg-type]
     for job in range(count):
         trial = made.ask()
-        made.start(trial, job)
+        made.start(trial, job, job)
         if job == 3 and len(metrics) == 1:
             made.judge(job, 1, 50.0)
         values = [100 * trial.params["optimizer.lr"], 10.0 * (job + 1)][: len(metrics)]
-        made.tell(trial, Outcome(job, 2 * (job == 2), pruned=job == 3), None if job == 2 else values)
+        outcome = Outcome(job, result={"epochs_run": 1}, pruned=job == 3 and len(metrics) == 1)
+        made.tell(trial, outcome, None if job == 2 else values)
     return made
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +104,7 @@ class Search(Sweeper):
     def _search(self, study: Study, words: Sequence[Axis | str]) -> None:
         began, axes, jobs = time.monotonic(), study.axes, self.sweeping.manifest.jobs
         done = study.load() if jobs else set()
-        again = [_again(study, job, jobs[job], words) for job in sorted(jobs) if job not in done]
+        again = [_again(study, job, jobs[job]) for job in sorted(jobs) if job not in done]
         if again:
             self._run(study, again)
         combinations, total, limit = size(axes), self.settings["n_trials"], self.settings["time_limit"]
@@ -129,7 +129,7 @@ class Search(Sweeper):
         jobs = self._jobs(study, asked)
         for one in asked:
             if one.number in jobs:
-                study.start(one.trial, jobs[one.number].number)
+                study.start(one.trial, one.number, jobs[one.number].number)
         for block in _blocks([one for one in asked if one.number in jobs]):
             self.launcher.launch([one.words for one in block], block[0].number)
         for one in asked:
@@ -153,7 +153,7 @@ class Search(Sweeper):
                     for one in block:
                         jobs |= self._jobs(study, [one])
                     continue
-                study.start(block[0].trial, block[0].number)
+                study.start(block[0].trial, block[0].number, block[0].number)
                 study.tell(block[0].trial, Outcome(block[0].number, 2, str(error)), None)
                 self.sweeping.board.note(f"search: {error.problems[0]}")
         return jobs
@@ -227,13 +227,11 @@ def values_of(outcome: Outcome, metrics: Sequence[str]) -> list[float] | None:
 
 
 def check_installed(sampler: str) -> None:
-    """UserError with the command that installs what is missing."""
+    """UserError with the command that installs what is missing. Imports nothing: workers are forked after this."""
     for package in ("optuna", *NEEDS.get(sampler, ())):
-        try:
-            import_module(package)
-        except ImportError:
+        if find_spec(package) is None:
             what = "hydra/sweeper=optuna" if package == "optuna" else f"search.sampler={sampler}"
-            raise UserError(f"{what}: needs {package}, which is not here; pip install 'nntrain[optuna]'") from None
+            raise UserError(f"{what}: needs {package}, which is not here; pip install 'nntrain[optuna]'")
 
 
 def _plain(value: Any) -> Any:
@@ -246,7 +244,7 @@ def _new(study: Study, job: int, words: Sequence[Axis | str]) -> Asked:
     return Asked(trial, job, chosen)
 
 
-def _again(study: Study, job: int, known: Sequence[str], words: Sequence[Axis | str]) -> Asked:
+def _again(study: Study, job: int, known: Sequence[str]) -> Asked:
     """A job that did not come to its end, with the values it had."""
     written = dict(word.split("=", 1) for word in known)
     params = {axis.key: axis.value(written[axis.key]) for axis in study.axes}
