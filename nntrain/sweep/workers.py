@@ -207,12 +207,20 @@ def _serve(
     with suppress(EOFError, OSError):  # the parent has gone, or wants no more
         while True:
             pipe.send(None)  # ready for the next
-            train(pipe.recv(), lambda message: _send(pipe, message))
+            train(pipe.recv(), sender(pipe))
 
 
-def _send(pipe: Connection, message: Any) -> None:
-    """Where the parent has died, the run saves its state and ends, as if it had been told to."""
-    try:
-        pipe.send(message)
-    except OSError:
-        os.kill(os.getpid(), signal.SIGTERM)
+def sender(pipe: Connection) -> Callable[[Any], None]:
+    """Sends to the parent. Where that has died, the run saves its state and ends, as if it had been told to."""
+    gone = False
+
+    def send(message: Any) -> None:
+        nonlocal gone
+        try:
+            pipe.send(message)
+        except OSError:
+            if not gone:
+                gone = True
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    return send

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import Pipe
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from nntrain.sweep import workers as module
 from nntrain.sweep.interrupted import Interrupted
-from nntrain.sweep.workers import THREADS, Setting, Workers
+from nntrain.sweep.workers import THREADS, Setting, Workers, sender
 
 
 @pytest.fixture(autouse=True)
@@ -159,6 +160,20 @@ def test_a_unit_may_be_larger_than_a_pipe_holds(started: Callable[..., Workers])
     large = "x" * 1_000_000
     (said,) = run(started(), [large])["told"]
     assert said[0] == large
+
+
+def test_a_run_whose_parent_has_died_is_told_to_stop_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda process, number: told.append((process, number)))
+    theirs, ours = Pipe()
+    send = sender(ours)
+    send("alive")
+    assert theirs.recv() == "alive"
+    theirs.close()
+    send("gone")
+    send("still gone")
+    assert told == [(os.getpid(), signal.SIGTERM)]
+    ours.close()
 
 
 def test_workers_that_are_idle_end_at_once(started: Callable[..., Workers]) -> None:
