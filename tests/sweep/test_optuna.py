@@ -213,6 +213,16 @@ def test_a_trial_that_comes_to_the_settings_of_another_is_not_tried_again(lab: L
     assert len(lab.kept) == 6
 
 
+def test_a_pruned_job_whose_session_was_killed_counts_as_pruned(lab: Lab) -> None:
+    recipe(pruner="median", n_trials=10)
+    search()
+    before = {trial.user_attrs["job"]: trial.state for trial in lab.kept}
+    assert "PRUNED" in {state.name for state in before.values()}
+    lab.kept = []
+    resume()
+    assert {trial.user_attrs["job"]: trial.state for trial in lab.kept} == before
+
+
 # What ends it
 
 
