@@ -37,7 +37,7 @@ def report(sweep: Sweep, stream: TextIO) -> dict[str, Any]:
         if result["best"] is None:
             drop_best(sweep.folder)
         else:
-            best = link_best(sweep.folder, sweep.folder / str(result["best"]))
+            best = link_best(sweep.folder, _model_folder(sweep, result["best"]))
         if found := contests(sweep.jobs, sweep.outcomes):
             from nntrain.sweep.plots import draw
 
@@ -50,6 +50,13 @@ def report(sweep: Sweep, stream: TextIO) -> dict[str, Any]:
         sweep.board.note(str(error))
     show(lambda page: _closing(sweep.folder, best, result["best"], sweep.jobs, sweep.outcomes, page), stream)
     return result
+
+
+def _model_folder(sweep: Sweep, job: int) -> Path:
+    """Where the model of a job lies: in its folder, or of one that cross-validates in that of its best fold."""
+    run, told = sweep.folder / str(job), sweep.outcomes[job].result.get("checkpoint")
+    inner = None if told is None else run / Path(told).parent.name
+    return inner if inner is not None and inner.is_dir() else run
 
 
 def _closing(

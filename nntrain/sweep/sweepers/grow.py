@@ -101,7 +101,7 @@ class Grow(Sweeper):
             return f"{plural(self.patience, 'step')} without a better mean on validation"
         if len(steps) < values:
             return ""
-        still = ", and validation still improved: there may be more to gain with a larger grow.to"
+        still = ", and validation still improved: larger ones may do better"
         return "all sizes were tried" + (still if best == len(steps) - 1 else "")
 
     def _tell(self, steps: Sequence[Step], best: int | None, seeds: int, ended: str) -> None:
