@@ -36,6 +36,7 @@ Train; keep the best model on validation; evaluate it on test once, at the end.
   nntrain fit config=digits seed=1,2,3 optimizer=adam,sgd -m     every combination
   nntrain fit config=digits model.init_from=RUN freeze=backbone 'unfreeze_at={epochs:3,every:1}'     transfer
   nntrain fit config=iris,wine 'optimizer.lr=choice(0.1,0.01)' 'seed=range(1,4)' -m
+  nntrain fit config=digits 'optimizer.lr=tag(log,interval(1e-4,0.1))' search.n_trials=50 -m     a search
   nntrain fit config=digits grow=depth                     add hidden layers until validation gains no more
   nntrain fit config=digits pretrain=denoising             first without labels, then with them
   nntrain fit resume=runs/digits/2026-01-31_12-00-00_abc123    go on exactly where a run or a sweep stopped
@@ -54,7 +55,8 @@ settings that belong to no group
   name seed ensemble device epochs batch_size precision gradient_accumulation deterministic time_limit run_dir
   quiet
 
-nntrain configs lists all choices, nntrain configs optimizer the settings of one group,
+nntrain configs lists all choices, nntrain configs optimizer the settings of one group, nntrain configs search
+those of a search;
 nntrain check config=... shows where each value comes from without training."""
 
 _EVAL = """\

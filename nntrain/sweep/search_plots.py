@@ -80,6 +80,8 @@ def history(trials: Sequence[FrozenTrial], metric: str, lower: bool, path: Path)
 
 def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lower: bool, path: Path) -> Figure:
     """The metric against each setting, a panel each; the best trial is starred."""
+    from matplotlib.ticker import LogLocator
+
     across = min(ACROSS, len(space))
     rows = -(-len(space) // across)
     figure = _figure(3.5 * across + 0.5, 3.3 * rows + 0.1)
@@ -105,6 +107,7 @@ def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lo
             )
         elif axis.log:
             axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(numticks=4))
         if not axis.choices:
             _plain_numbers(axes.xaxis, log=axis.log)
         _focus(axes, lower)
@@ -117,7 +120,7 @@ def importance(shares: Mapping[str, float], metric: str, path: Path) -> Figure:
     names = [_short(clean(key)) for key in shares]
     left, up = max(len(name) for name in names) * 10 * 0.58 / 72 + 0.35, max(1.0, 0.36 * len(names))
     figure = _figure(left + 4.6, up + 1.05)
-    title = f"what {_said(metric)} depends on"
+    title = f"what the validation {_said(metric)} depends on"
     axes = _axes(figure, (left, 0.6, 4.0, up), "share of its variation", "", title)
     axes.grid(False, axis="y")
     rows = np.arange(len(names))
