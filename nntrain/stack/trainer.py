@@ -92,6 +92,7 @@ class StackedTrainer:
         steps = [self.orders.steps(row) for row in range(len(self.members))]
         self.losses = torch.zeros(max(steps), len(self.members), device=self.samples.targets.device)
         self.begun = np.array([member.loop.step for member in self.members])
+        self.factors = np.array([member.loop.rate_factor for member in self.members])
 
     def order(self, row: int) -> Tensor:
         """The places in `samples` of a member's samples, as its epoch takes them."""
@@ -114,7 +115,7 @@ class StackedTrainer:
             if self.mark > due:
                 self.save([m for m in self.members if 0 < m.course.every_seconds < self.mark - m.saved_at])
                 due = self.next_save()
-            if any(self.spent > limit for limit in limits):
+            if self.spent > min(limits):
                 for row, limit in enumerate(limits):
                     if self.spent > limit and self.members[row].error is None:
                         self.end_epoch(row, row + 1)
@@ -148,8 +149,7 @@ class StackedTrainer:
         steps: Any = self.begun + position + 1
         steps = int(steps[0]) if self.in_step else steps
         lr, momentum = self.stack.rates(steps)
-        lr = lr * np.array([member.loop.rate_factor for member in self.members])
-        rows = slice(part.start, part.stop)
+        rows, lr = slice(part.start, part.stop), lr * self.factors
         if isinstance(momentum, np.ndarray):
             momentum = momentum[rows]
         h: Any = (steps if self.in_step else steps[rows], lr[rows], momentum)
@@ -312,7 +312,7 @@ class StackedTrainer:
         self.val.keep(rows)
         self.probe.keep(rows)
         self.orders.keep(rows)
-        self.losses, self.begun = self.losses[:, rows], self.begun[rows]
+        self.losses, self.begun, self.factors = self.losses[:, rows], self.begun[rows], self.factors[rows]
         for member in gone:
             left(member)
         self.mark = perf_counter()
