@@ -79,10 +79,13 @@ class MemberKeeper(FolderKeeper):
     """Of one of many runs that train at the same time, which mostly are short: rows of metrics reach the disk at least
     every `ROWS_EVERY` seconds and whenever the state does, and what the trainer saves when a run ends is kept for
     `settle`, to be written together with its result.
+
+    each_epoch: called after every epoch.
     """
 
     def __init__(self, folder: Path, experiment: Experiment, console: RunConsole) -> None:
         super().__init__(folder, experiment, console)
+        self.each_epoch: Callable[[], None] = lambda: None
         self._history: Sequence[Row] = []
         self._written_at = perf_counter()
         self._best: Best | None = None
@@ -102,6 +105,7 @@ class MemberKeeper(FolderKeeper):
 
     def rows(self, history: Sequence[Row]) -> None:
         self._history = history
+        self.each_epoch()
         if perf_counter() - self._written_at > ROWS_EVERY:
             self._write_rows()
 

@@ -151,6 +151,9 @@ class _Stacking:
                 with later() as write:
                     run = leave(trainings[place], member)
                 writing[place] = run, write()
+            report_written()
+
+        def report_written() -> None:
             self.report(writing, [place for place, (_, written) in writing.items() if written.done()])
 
         def alone(member: Member) -> None:
@@ -160,6 +163,9 @@ class _Stacking:
             with self.failing(place):
                 self.ended(place, trainings[place].run())
 
+        for training in trainings.values():
+            if isinstance(training.keeper, MemberKeeper):
+                training.keeper.each_epoch = report_written
         try:
             train(list(members.values()), self.stop, left, alone)
         except Interrupted:

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +39,10 @@ FILES = {
 }
 
 
-def train(lab: Lab, jobs: Sequence[Sequence[str]] = JOBS, stop: Stop | None = None) -> list[Run | Exception]:
-    """How each ended, in order; those that did not begin are left out."""
+def train(
+    lab: Lab, jobs: Sequence[Sequence[str]] = JOBS, stop: Stop | None = None, told: Callable[[], None] = lambda: None
+) -> list[Run | Exception]:
+    """How each ended, in order; those that did not begin are left out. told: called as each ends."""
     stop, found = stop or Stop(), dict[int, Run | Exception]()
     entries = []
     for i, words in enumerate(jobs):
@@ -51,6 +53,7 @@ def train(lab: Lab, jobs: Sequence[Sequence[str]] = JOBS, stop: Stop | None = No
     def ended(place: int, how: Run | Exception) -> None:
         assert place not in found
         found[place] = how
+        told()
 
     fit_stacked(entries, stop, ended)
     return [found[place] for place in sorted(found)]
@@ -181,6 +184,14 @@ def test_a_signal_saves_all_and_all_go_on_from_there(lab: Lab, monkeypatch: pyte
     for resumed, uninterrupted in zip(results(train(lab)), whole, strict=True):
         assert resumed["val"] == pytest.approx(uninterrupted["val"], rel=1e-4)
         assert resumed["epochs_run"] == uninterrupted["epochs_run"]
+
+
+def test_a_member_that_ends_early_is_reported_while_the_others_train(lab: Lab) -> None:
+    long = lab.folder / "sweep/1/result.json"
+    there: list[bool] = []
+    runs = train(lab, [["epochs=1"], ["epochs=60", "early_stopping=none"]], told=lambda: there.append(long.exists()))
+    assert len(results(runs)) == 2
+    assert there == [False, True]
 
 
 def test_those_that_are_faster_alone_leave_the_same(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
