@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from nntrain.verbs.run import Run
 
 TRACEBACK = "traceback.txt"
-STOPPED = "interrupted; its state is saved"
 STATES = "last/state.safetensors"  # of a run, or of a part of it
 
 Judge = Callable[[int, float], str | None]  # after an epoch, with its monitored value: why the run ends here, or None
@@ -99,7 +98,7 @@ def _outcome(job: Job, how: Run | Exception, number: int | None) -> Outcome:
     from nntrain.training.course import Interrupted
 
     if isinstance(how, Interrupted):
-        return Outcome(job.number, INTERRUPTED + (number or signal.SIGINT), STOPPED)
+        return Outcome(job.number, INTERRUPTED + (number or signal.SIGINT), _stopped(job))
     if isinstance(how, UserError):
         return Outcome(job.number, 2, str(how))
     if isinstance(how, Exception):
@@ -122,8 +121,13 @@ def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None) ->
     except Exception as error:  # a fault in one job is reported, and the others go on
         return failed(job, error)
     if status:
-        return Outcome(job.number, status, STOPPED)
+        return Outcome(job.number, status, _stopped(job))
     return finished(job.number, run.result)
+
+
+def _stopped(job: Job) -> str:
+    saved = job.config["checkpoint"]["resumable"]
+    return "interrupted; its state is saved" if saved else "interrupted; it keeps no state (checkpoint.resumable=false)"
 
 
 def failed(job: Job, error: Exception) -> Outcome:

@@ -60,6 +60,8 @@ class Parallel(Launcher):
             return []
 
         workers.run([Unit(list(unit), self.sweep.command, self.sweep.judges) for unit in units], begun, told, lost)
+        for number in left:
+            record(Outcome(number, INTERRUPTED + signal.SIGTERM, "its process was told to stop"))
 
     def _start(self, wanted: int | None) -> Workers:
         """As many workers as there can be, or as are wanted where that is fewer."""

@@ -10,9 +10,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+
+from nntrain.sweep.job import Job
+from nntrain.sweep.launchers.parallel import Parallel
+from nntrain.sweep.outcome import Outcome
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 2\nbatch_size: 64\n"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -80,7 +85,7 @@ def test_a_signal_ends_the_sweep_with_the_states_saved(cwd: Path) -> None:
 
 
 def test_a_worker_that_is_killed_costs_its_job_alone_and_resume_goes_on_from_its_state(cwd: Path) -> None:
-    words = ["config=mine", "epochs=400,2", "early_stopping=none", "checkpoint.every_seconds=0.05"]
+    words = ["config=mine", "epochs=600,2", "early_stopping=none", "checkpoint.every_seconds=0.2"]
     sweeping = begin(*words, "run_dir=out", "hydra/launcher=parallel", "hydra.launcher.workers=1", "-m")
     until(lambda: (cwd / "out" / "0" / "last" / "state.safetensors").is_file())
     (worker,) = _children(sweeping.pid)
@@ -94,7 +99,65 @@ def test_a_worker_that_is_killed_costs_its_job_alone_and_resume_goes_on_from_its
     assert (status, err) == (0, "")
     assert "2 / 2  #0" in out  # the other one is done
     assert "resumed in epoch" in (cwd / "out" / "0" / "log.txt").read_text()
-    assert epochs(cwd / "out" / "0") == 400
+    assert epochs(cwd / "out" / "0") == 600
+
+
+Happening = Callable[[Any, Callable[[Any], None], Callable[[Any, int], Any]], None]
+
+
+def outcomes_of(units: list[list[int]], happening: Happening) -> tuple[dict[int, Outcome], list[list[int]]]:
+    """How jobs end where this happens to each unit in its worker, and the units that are tried once more."""
+
+    class Crew:
+        count, signalled = 1, None
+
+        def run(self, units: Any, begun: Any, told: Any, lost: Any) -> None:
+            for unit in units:
+                begun(unit)
+                again.extend(happening(unit, told, lost) or [])
+
+    again: list[Any] = []
+    outcomes: dict[int, Outcome] = {}
+    launcher = Parallel(1)
+    board = SimpleNamespace(running=lambda numbers: None, progress=lambda *news: None)
+    launcher.sweep = SimpleNamespace(workers=Crew(), board=board, command=[], judges=None, devices={"cpu"})
+    jobs = [[Job(number, (), {}, Path(str(number)), {}) for number in unit] for unit in units]
+    launcher.run(jobs, lambda outcome: outcomes.update({outcome.number: outcome}))
+    return outcomes, [[job.number for job in unit.jobs] for unit in again]
+
+
+def test_members_of_a_stack_that_lost_its_worker_are_tried_alone() -> None:
+    def happening(unit: Any, told: Any, lost: Any) -> Any:
+        told(Outcome(unit.jobs[0].number))
+        return lost(unit, -9)
+
+    outcomes, again = outcomes_of([[0, 1, 2], [3, 4]], happening)
+    assert again == [[1], [2]]
+    assert {number: outcome.error for number, outcome in outcomes.items() if outcome.status == 1} == {
+        4: "its process was ended by SIGKILL; out of memory?"
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (1, "its process ended by itself with exit status 1"),
+        (-11, "its process was ended by SIGSEGV"),
+        (-9, "its process was ended by SIGKILL; out of memory?"),
+        (-63, "its process was ended by signal 63"),
+    ],
+)
+def test_a_job_whose_worker_died_says_by_what(code: int, said: str) -> None:
+    outcomes, again = outcomes_of([[0]], lambda unit, told, lost: lost(unit, code))
+    assert (outcomes[0].status, outcomes[0].error, again) == (1, said, [])
+
+
+def test_jobs_of_a_worker_that_was_told_to_stop_have_an_outcome_too() -> None:
+    outcomes, _ = outcomes_of([[0, 1]], lambda unit, told, lost: told(Outcome(0, 143, "interrupted")))
+    assert {number: (outcome.status, outcome.error) for number, outcome in outcomes.items()} == {
+        0: (143, "interrupted"),
+        1: (143, "its process was told to stop"),
+    }
 
 
 def _children(process: int) -> list[int]:
