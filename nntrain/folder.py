@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # What a resumed run may change without becoming another run.
 RESUMABLE = ("epochs", "time_limit", "early_stopping.patience", "checkpoint.every_seconds", "quiet", "device")
+UNMARKED = {"ensemble": 1, "grow.name": "none"}  # as every run was before there was a choice
 CONFIG, ENVIRONMENT, RESULT = "config.yaml", "environment.json", "result.json"
 
 
@@ -93,8 +94,9 @@ def config_fingerprint(config: Mapping[str, Any]) -> str:
         f"{group}.{key}": v for group, part in config.items() if isinstance(part, Mapping) for key, v in part.items()
     }
     settings |= {key: value for key, value in config.items() if not isinstance(value, Mapping)}
-    if settings.get("ensemble") == 1:  # as every run was before there was a choice
-        del settings["ensemble"]
+    for key, value in UNMARKED.items():
+        if settings.get(key) == value:
+            del settings[key]
     fixed = sorted((key, value) for key, value in settings.items() if key not in (*RESUMABLE, "run_dir", "name"))
     return blake2b(json.dumps(fixed, default=str).encode(), digest_size=8).hexdigest()
 
