@@ -162,11 +162,12 @@ def test_a_trial_that_ran_all_its_epochs_is_not_called_pruned() -> None:
     assert not any(found["stop_reason"].startswith("pruned") for found in results().values())
 
 
-def test_two_metrics_are_weighed_against_each_other(lab: Lab) -> None:
+def test_two_metrics_are_weighed_against_each_other(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     recipe(f"{LR}  model.widths: [[4], [8], [16]]", sampler="nsga2", metrics=["accuracy", "parameters"], n_trials=6)
     assert search() == 0
     assert {trial.values[1] for trial in lab.kept} <= {40, 80, 160}
     assert all(trial.values[0] < 1 for trial in lab.kept)
+    assert "best trade-offs of accuracy and parameters: #" in " ".join(capsys.readouterr().out.split())
 
 
 # Going on

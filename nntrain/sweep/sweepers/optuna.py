@@ -28,12 +28,12 @@ from nntrain.sweep.groups import MOST, alone_because
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.ranking import lower_is_better
 from nntrain.sweep.space import MARK, Axis, notes, read_space, size
+from nntrain.sweep.study import JOB, NAME, Goal, Study
 
 if TYPE_CHECKING:
     from optuna import Trial
 
     from nntrain.sweep.job import Job
-    from nntrain.sweep.study import Goal, Study
     from nntrain.sweep.sweep import Sweep
 
 NEEDS = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}  # packages, by sampler
@@ -80,7 +80,6 @@ class Search(Sweeper):
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
         from nntrain.sweep.judging import judging
         from nntrain.sweep.storage import FILE, Storage
-        from nntrain.sweep.study import NAME, Study
 
         words, axes = read_space(arguments)
         goal = self._goal(words, axes)
@@ -170,8 +169,6 @@ class Search(Sweeper):
 
     def _goal(self, words: Sequence[Axis | str], axes: Sequence[Axis]) -> Goal:
         """What is looked for. UserError where trials could not be compared by it, or one of them is wrong in itself."""
-        from nntrain.sweep.study import Goal
-
         example = [word if isinstance(word, str) else word.word(word.example) for word in words]
         composer = Composer(Path(self.sweeping.manifest.cwd))
         config = composer.compose([word.removeprefix(MARK) for word in example]).config
@@ -206,6 +203,8 @@ class Search(Sweeper):
         found = importances(study)
         shares = ", ".join(f"{key} {number(share)}" for key, share in found.items())
         self.sweeping.board.note(f"search: {said}" + (f"; importance: {shares}" if shares else ""))
+        if len(study.goal.metrics) == 2:
+            self.sweeping.board.note(f"best trade-offs of {' and '.join(study.goal.metrics)}: {_front(study)}")
         try:
             draw(study, found, self.sweeping.folder / "plots")
         except WriteError as error:  # the trials are safe
@@ -261,6 +260,14 @@ def _blocks(asked: Sequence[Asked]) -> Iterator[list[Asked]]:
         block.append(one)
     if block:
         yield block
+
+
+def _front(study: Study) -> str:
+    """The jobs that no other beats in both metrics, with these."""
+    first: dict[tuple[float, ...], int] = {}  # a job that is the same as another stands for that one
+    for trial in sorted(study.optuna.best_trials, key=lambda trial: (trial.values[1], trial.number)):
+        first.setdefault(tuple(trial.values), trial.user_attrs[JOB])
+    return "; ".join(f"#{job} {' and '.join(map(number, values))}" for values, job in first.items())
 
 
 def _all_failed(count: int, error: str) -> str:
