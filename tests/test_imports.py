@@ -125,6 +125,7 @@ QUICK = {
     "from nntrain.cli import main; main(['configs', 'optimizer'])": SLOW | {"hydra", "omegaconf"},
     "from nntrain.cli import main; main(['fit', 'optimizer.lrr=1'])": SLOW,
     "from nntrain.cli import main; main(['fit', 'optimizer.lr=fast,slow', '-m'])": SLOW,
+    "from nntrain.cli import main; main(['check', 'seed=range(9)', '-m'])": SLOW,  # so are jobs composed and grouped
     "import os; os.environ['COMP_LINE'] = 'nntrain fit optimizer=sgd optimizer.'\n"
     "from nntrain.cli import main; main(['completion', 'query'])": SLOW | {"hydra", "rich"},
     "import nntrain.config.compose": SLOW | {"rich"},
