@@ -5,7 +5,7 @@ Legend: M members, B samples in a batch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -132,14 +132,8 @@ class Orders:
 
     def _join(self) -> None:
         """Neighbours of one length as one tensor [m, N]."""
-        self._runs: list[tuple[int, Tensor]] = []
-        start = 0
-        while start < len(self.orders):
-            length, stop = len(self.orders[start]), start + 1
-            while stop < len(self.orders) and len(self.orders[stop]) == length:
-                stop += 1
-            self._runs.append((start, torch.stack(self.orders[start:stop]).to(self.device)))
-            start = stop
+        runs = neighbours([len(order) for order in self.orders])
+        self._runs = [(start, torch.stack(self.orders[start:stop]).to(self.device)) for start, stop in runs]
 
     def sizes(self, row: int) -> list[int]:
         """How many samples each step of a member takes."""
@@ -165,3 +159,12 @@ class Orders:
             else:
                 found.append((start, start + len(order), places))
         return found
+
+
+def neighbours(kinds: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Start and end of each run of equal ones."""
+    start = 0
+    for i in range(1, len(kinds) + 1):
+        if i == len(kinds) or kinds[i] != kinds[start]:
+            yield start, i
+            start = i

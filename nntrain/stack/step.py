@@ -15,6 +15,7 @@ from torch import Tensor
 
 from nntrain.optim.optimizer import Hyper
 from nntrain.stack.batches import StackedBatch
+from nntrain.stack.member import Member
 from nntrain.stack.stack import Part
 
 
@@ -106,3 +107,17 @@ def _set_aside(part: Part, rows: list[int], grads: Tensor) -> list[tuple[Tensor,
     moved = [part.params.flat, *part.optimizer.tensors.values()]
     moved += [part.tensors["average"]] if "average" in part.tensors else []
     return [(tensor, tensor[rows]) for tensor in moved]
+
+
+def average_shares(members: Sequence[Member], steps: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """What share in its running average the weights of each member have after so many steps [M]: see `follow_average`
+    and `average_in` in training/. None where nothing is averaged."""
+    if members[0].program.ema:
+        decays = np.array([member.program.ema for member in members])
+        own: NDArray[np.float64] = 1 - np.minimum(decays, (1 + steps) / (10 + steps))
+        return own
+    starts = [member.course.swa_start for member in members]
+    if starts[0] is None:
+        return None
+    counts = steps - np.array(starts, dtype=np.int64) + 1
+    return np.where(counts > 0, 1 / np.maximum(counts, 1), 0.0)

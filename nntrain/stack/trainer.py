@@ -6,23 +6,22 @@ Legend: M members.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
-from nntrain.stack.batches import Orders, Samples, entered
+from nntrain.stack.batches import Orders, Samples, entered, neighbours
 from nntrain.stack.evaluate import Evaluation
 from nntrain.stack.losses import criterion_of
 from nntrain.stack.member import Member
 from nntrain.stack.stack import Part, Stack
-from nntrain.stack.step import gradients, train_step
+from nntrain.stack.step import average_shares, gradients, train_step
 from nntrain.training.averaging import averaged_weights, refresh_norms
 from nntrain.training.batches import drawn_of, epoch_order, shuffled, take
 from nntrain.training.course import Best, Interrupted, Stop
@@ -323,26 +322,3 @@ def _kind(member: Member) -> tuple[Any, ...]:
     """Members of one kind are to be neighbours: one call then does for all of them."""
     objective: Any = member.program.objective
     return len(member.train), len(member.val), repr((criterion_of(objective), objective.label_smoothing))
-
-
-def neighbours(kinds: Sequence[Any]) -> Iterator[tuple[int, int]]:
-    """Start and end of each run of equal ones."""
-    start = 0
-    for i in range(1, len(kinds) + 1):
-        if i == len(kinds) or kinds[i] != kinds[start]:
-            yield start, i
-            start = i
-
-
-def average_shares(members: Sequence[Member], steps: NDArray[np.int64]) -> NDArray[np.float64] | None:
-    """What share in its running average the weights of each member have after so many steps [M]: see `follow_average`
-    and `average_in` in training/. None where nothing is averaged."""
-    if members[0].program.ema:
-        decays = np.array([member.program.ema for member in members])
-        own: NDArray[np.float64] = 1 - np.minimum(decays, (1 + steps) / (10 + steps))
-        return own
-    starts = [member.course.swa_start for member in members]
-    if starts[0] is None:
-        return None
-    counts = steps - np.array(starts, dtype=np.int64) + 1
-    return np.where(counts > 0, 1 / np.maximum(counts, 1), 0.0)

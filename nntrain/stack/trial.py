@@ -42,24 +42,29 @@ def train(
     if len(members) == 1:
         alone(members[0])
         return
+    trainer, wins, fits = None, False, True
     try:
         trainer = StackedTrainer(members, stop)
         wins = faster(trainer)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        wins, trainer = None, None
-    if wins is None or trainer is None:
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        half = len(members) // 2
-        train(members[:half], stop, left, alone)
-        train(members[half:], stop, left, alone)
-    elif wins:
+        fits = False
+    if trainer is not None and wins:
         trainer.fit(left)
-    else:
+        return
+    if trainer is not None:
+        trainer.stack.keep([])  # each has tensors of its own again, and those of the stack are given back
+        trainer = None
+    if fits:
         for member in members:
             alone(member)
+        return
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    half = len(members) // 2
+    train(members[:half], stop, left, alone)
+    train(members[half:], stop, left, alone)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -43,6 +43,10 @@ def test_a_stack_that_would_be_slower_is_none(wins: bool, monkeypatch: pytest.Mo
     assert set(left if wins else alone) == set(those)
     assert not (alone if wins else left)
     assert all((len(one.loop.history) == 3) == wins for one in those)
+    if not wins:
+        assert [bits(one) for one in those] == [bits(one) for one in members(3)]
+        flats = [one.state.params.flat for one in those]
+        assert all(flat.untyped_storage().nbytes() == flat.nbytes for flat in flats)  # nothing of a stack is kept
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")], ids=str)
