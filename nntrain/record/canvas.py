@@ -23,7 +23,6 @@ from numpy.typing import ArrayLike, NDArray
 from nntrain.record.files import write_atomic
 
 if TYPE_CHECKING:
-    from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
 
 DPI = 110
@@ -159,7 +158,12 @@ class Canvas:
             rows[:, 1 + i :: 3] = self.pixels[:, :, i]
         header = struct.pack(">IIBBBBB", self.width, self.height, 8, 2, 0, 0, 0)
         density = struct.pack(">IIB", round(DPI / 0.0254), round(DPI / 0.0254), 1)
-        parts = [(b"IHDR", header), (b"pHYs", density), (b"IDAT", zlib.compress(rows, COMPRESSION)), (b"IEND", b"")]
+        parts = [
+            (b"IHDR", header),
+            (b"pHYs", density),
+            (b"IDAT", zlib.compress(rows.data, COMPRESSION)),
+            (b"IEND", b""),
+        ]
         return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*part) for part in parts)
 
     def save(self, path: Path) -> Canvas:
@@ -196,10 +200,11 @@ def rgb(colour: str) -> NDArray[np.float32]:
     return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
 
 
-def _renderer(width: int, height: int) -> RendererAgg:
+def _renderer(width: int, height: int) -> Any:
+    """matplotlib's, which has no types."""
     from matplotlib.backends.backend_agg import RendererAgg
 
-    return RendererAgg(width, height, DPI)
+    return RendererAgg(width, height, DPI)  # type: ignore[no-untyped-call]
 
 
 @cache
@@ -237,7 +242,7 @@ def text_width(text: str, size: float) -> float:
 
 
 @cache
-def _measurer() -> RendererAgg:
+def _measurer() -> Any:
     return _renderer(1, 1)
 
 
