@@ -30,7 +30,7 @@ FIXED_NUMBERS = frozenset({"ns_coefficients", "ns_steps", "eps"})  # of muon
 MOMENTUM = ("sgd", "rmsprop")  # which keep no state for a momentum of 0
 MOST = 64  # members: of small networks more no longer fit the processor's cache
 MOST_ON_GPU = 1024
-FEWEST = 8  # members that are worth a program of their own, for the sake of an idle worker
+FEWEST = 4  # members that are worth a program of their own, for the sake of an idle worker
 NAMED = 3  # reasons and settings that a plan names
 
 

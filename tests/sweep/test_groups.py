@@ -163,10 +163,11 @@ def sizes(*groups: int, workers: int, most: int = MOST) -> list[int]:
 def test_groups_are_cut_so_that_no_worker_is_idle() -> None:
     assert sizes(32, workers=2) == [16, 16]
     assert sizes(16, 16, 16, workers=2) == [16, 16, 8, 8]
+    assert sizes(32, workers=16) == [4] * 8
     assert sizes(256, workers=2) == [64] * 4
     assert sizes(256, workers=1, most=1024) == [256]
     assert sizes(100, workers=1) == [50, 50]
-    assert sizes(8, workers=2) == [8]  # too few to share
+    assert sizes(7, workers=2) == [7]  # too few to share
     assert sizes(1, 20, 1, workers=2) == [10, 10, 1, 1]
 
 
