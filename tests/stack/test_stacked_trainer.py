@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stacks import CLASSES, VALUES, alone, assert_each_as_alone, experiment, member, stacked
+from stacks import CLASSES, VALUES, alone, assert_alike, assert_each_as_alone, experiment, member, stacked
 
 from nntrain.models.members import Rows
 from nntrain.stack.draws import HashedDraws
 from nntrain.stack.member import Member
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.course import Interrupted, Stop
+from nntrain.training.trainer import Trainer
 
 Settings = dict[str, Any]
 SMOOTH: Settings = {"model.activation": "tanh"}  # no corner that a rounding could fall to either side of
@@ -186,6 +187,25 @@ def test_asked_to_stop_all_states_are_saved() -> None:
         trainer.fit(lambda one: None)
     assert [one.keeper.states for one in members] == [[(1, 1)], [(1, 1)]]  # type: ignore[attr-defined]
     assert [one.keeper.losses for one in members] == [[1], [1]]  # type: ignore[attr-defined]
+
+
+def test_a_member_that_was_interrupted_goes_on_alone() -> None:
+    settings: list[Settings] = [{"seed": seed, "model.activation": "tanh"} for seed in range(2)]
+    members, stop = [member(experiment(one)) for one in settings], Stop()
+    trainer = StackedTrainer(members, stop)
+    members[0].judge = lambda epoch, value: setattr(stop, "signal", 15)  # with the first step of the second epoch
+    with pytest.raises(Interrupted):
+        trainer.fit(lambda one: None)
+    one = members[1]
+    assert (one.loop.epoch, one.loop.position) == (2, 1)
+    losses = list(trainer.losses[:1, 1].unbind())
+    rest = Trainer(
+        one.program, one.state, one.loop, one.train, one.val, one.course, one.screen, one.keeper, Stop(), losses
+    )
+    rest.best = one.best
+    rest.fit()
+    one.best = rest.best
+    assert_alike(one, alone(settings[1]))
 
 
 def test_states_are_saved_as_often_as_each_member_says() -> None:
