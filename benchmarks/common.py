@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 RESULTS = HERE / "results"
 SHARED_MNIST = ROOT.parent / "shared" / "data" / "mnist"
-PACKAGES = ("nntrain", "torch", "numpy", "scikit-learn", "polars", "lightning", "keras", "skorch")
+PACKAGES = ("nntrain", "torch", "numpy", "scikit-learn", "polars", "optuna", "lightning", "keras", "skorch")
 
 
 @dataclass(frozen=True)
