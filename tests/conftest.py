@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # how long an example takes depends on what else the machine does
 torch.set_num_threads(1)  # the networks of tests are tiny: a second thread costs more than it brings
+for name in ("COLUMNS", "LINES", "FORCE_COLOR"):  # readline, which pytest imports, hands the first two to its workers
+    os.environ.pop(name, None)
 
 
 @pytest.fixture(autouse=True)

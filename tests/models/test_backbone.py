@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -101,7 +102,7 @@ def test_a_last_batch_of_one_small_picture_trains():
             r"model: backbone squeezenet1_1 cannot take pictures of 12x8 \(height x width\): layer features.5 would "
             "have nothing left; at least 17x17 needed",
         ),
-        ("densenet121", (16, 16), "layer features.transition3.pool would have nothing left; at least 29x29 needed"),
+        ("vgg11", (16, 16), "layer features.20 would have nothing left; at least 32x32 needed"),
         ("googlenet", (8, 8), "layer maxpool3 would have nothing left; at least 15x15 needed"),
         (
             "vit_b_32",
@@ -116,6 +117,13 @@ def test_a_last_batch_of_one_small_picture_trains():
 def test_pictures_that_do_not_fit_are_said_with_the_layer_and_the_least_size(name, size, said):
     with pytest.raises(UserError, match=said), torch.device("meta"):
         Backbone((3, *size), 10, name)
+
+
+def test_a_layer_inside_others_is_named_from_the_outermost():
+    inner = nn.Sequential(OrderedDict(norm=nn.BatchNorm2d(3), pool=nn.AvgPool2d(2)))
+    trunk = nn.Sequential(OrderedDict(features=nn.Sequential(OrderedDict(transition3=inner))))
+    assert failing(trunk, (3, 1, 1)) == "features.transition3.pool"
+    assert failing(trunk, (3, 2, 2)) is None
 
 
 def test_whether_pictures_fit_is_found_without_memory_for_them():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from math import log10
@@ -182,6 +183,24 @@ def test_a_search_is_gone_on_with_towards_the_same_total(lab: Lab) -> None:
     assert lab.trained == list(range(7))
 
 
+def test_the_count_goes_on_where_the_session_before_was(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe(n_trials=8, pruner="median", batch=4)
+    search("search.n_trials=6")
+    shutil.rmtree("out/5")  # as if killed while it ran
+    lab.kept = [trial for trial in lab.kept if trial.user_attrs["job"] != 5]
+    capsys.readouterr()
+    assert resume("search.n_trials=8") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[:5] for line in lines if " / 8 " in line] == ["6 / 8", "7 / 8", "8 / 8"]
+
+
+def test_importance_is_said_of_many_trials_with_two_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    recipe(f"{LR}  model.dropout: interval(0, 0.5)", n_trials=24, sampler="random")
+    assert search() == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"importance, about: optimizer\.lr 0\.\d\d, model\.dropout 0\.\d\d(?!\d)", said)
+
+
 def test_what_was_running_or_failed_is_tried_again_with_its_values(lab: Lab) -> None:
     lab.breaks = lambda number: number == 1
     recipe(n_trials=5, batch=2)
@@ -254,7 +273,8 @@ def test_a_search_of_which_nothing_finished_says_so(lab: Lab, capsys: pytest.Cap
     lab.breaks = lambda number: True
     recipe(n_trials=2)
     assert search() == 2
-    assert "2 trials; none ran to its end, so nothing can be said of the settings" in capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 trials; none ran to its end, so nothing can be said of the settings" in said
 
 
 def test_values_that_clash_with_each_other_are_a_failed_trial(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
