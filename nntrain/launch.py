@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Words that leave what is trained as the recipe has it.
 UNTRAINED = {"config", "name", "run_dir", "quiet", "device"}
+
+SAME_ASK = 1.0  # seconds within which a second signal asks for nothing new: GNU timeout sends each of its own twice
 
 SEARCHES = "the search of the recipe is left alone: this is one run; -m searches"
 
@@ -71,12 +74,13 @@ def train_composed(
     silent: bool = False,
     judge: Judge | None = None,
     notes: Sequence[str] = (),
+    again: bool = True,
 ) -> tuple[Run, int]:
     """Train a config that is known to be sound.
 
     source: what `config=` named, for the commands that are proposed; empty for the run's own config.yaml.
     resumed: the run folder to go on with. silent: say nothing at all but in log.txt. judge: of a search, which may end
-    the run after any epoch. notes: to be said first.
+    the run after any epoch. notes: to be said first. again: see `catching_signals`.
     """
     # torch is imported once the config is known to be sound: a typo costs no second
     from nntrain.data.progress import watched
@@ -88,7 +92,7 @@ def train_composed(
     from nntrain.verbs.run import Run, Session
 
     with (
-        catching_signals() as stop,
+        catching_signals(again=again) as stop,
         Path(os.devnull).open("w") if silent else nullcontext(stream) as people,
         RunConsole(people, quiet=quiet or config["quiet"]) as console,
         decoding_bar(people, quiet=quiet or config["quiet"], before=partial(_end_if, stop)) as bar,
@@ -114,16 +118,22 @@ def _end_if(stop: Stop) -> None:
 
 
 @contextmanager
-def catching_signals() -> Iterator[Stop]:
-    """Ctrl-C and SIGTERM end the step under way and save the state; a second one ends the process at once."""
+def catching_signals(*, again: bool = True) -> Iterator[Stop]:
+    """Ctrl-C and SIGTERM end the step under way and save the state; one that follows later than SAME_ASK seconds ends
+    the process at once.
+
+    again: False in a worker, where none that follows does, and after one they stay ignored: its parent has SIGKILL.
+    """
     from nntrain.training.course import Stop
 
-    stop = Stop()
+    stop, asked = Stop(), 0.0
 
     def caught(number: int, frame: FrameType | None) -> None:
-        if stop.signal is not None:
+        nonlocal asked
+        if stop.signal is None:
+            stop.signal, asked = number, monotonic()
+        elif again and monotonic() - asked > SAME_ASK:
             raise KeyboardInterrupt
-        stop.signal = number
 
     if threading.current_thread() is not threading.main_thread():  # elsewhere Python installs no handlers
         yield stop
@@ -137,7 +147,7 @@ def catching_signals() -> Iterator[Stop]:
         yield stop
     finally:
         for number, handler in old.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler if again or stop.signal is None else signal.SIG_IGN)
 
 
 def config_word(path: Path | str) -> str:

@@ -7,16 +7,39 @@ import threading
 
 import pytest
 
+from nntrain import launch
 from nntrain.launch import catching_signals, config_word
 
 
-def test_the_first_signal_asks_the_second_insists() -> None:
+def test_the_first_signal_asks_the_second_insists(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "SAME_ASK", -1.0)
     with catching_signals() as stop:
         assert stop.signal is None
         signal.raise_signal(signal.SIGTERM)
         assert stop.signal == signal.SIGTERM
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+def test_one_that_comes_at_once_asks_for_the_same() -> None:
+    with catching_signals() as stop:
+        for _ in range(3):  # GNU timeout sends two
+            signal.raise_signal(signal.SIGTERM)
+        assert stop.signal == signal.SIGTERM
+
+
+def test_a_worker_that_was_told_to_stop_is_not_hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launch, "SAME_ASK", -1.0)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with catching_signals(again=False) as stop:
+            for _ in range(3):
+                signal.raise_signal(signal.SIGTERM)
+            assert stop.signal == signal.SIGTERM
+        assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN  # until it has said how its job ended
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_handlers_are_put_back() -> None:

@@ -81,5 +81,5 @@ def _train(unit: Unit, send: Callable[[Any], None]) -> None:
         reporter.flush()
         send(outcome)
 
-    train_unit(unit.jobs, unit.command, ended, reporter.watching(unit.judges))
+    train_unit(unit.jobs, unit.command, ended, reporter.watching(unit.judges), again=False)
     gc.collect()

@@ -138,7 +138,7 @@ def _by_hydra(line: CommandLine, sweep: Sweep) -> None:
 def _say_how_to_go_on(sweep: Sweep, status: int) -> None:
     command = f"nntrain fit resume={shlex.quote(shown(sweep.folder))}"
     if status:
-        saved = all(job.config["checkpoint"]["resumable"] for job in sweep.jobs)
+        saved = not any(outcome.unsaved for outcome in sweep.outcomes.values())
         print(f"nntrain: stopped{', the states are saved' * saved}; go on with: {command}", file=sys.stderr)
     else:
         print(f"nntrain: some jobs failed; run them again with: {command}", file=sys.stderr)

@@ -10,6 +10,8 @@ from typing import Any
 from nntrain.folder import RESULT
 
 INTERRUPTED = 128  # an exit status from here on is a signal's: its number is added
+SAVED = "interrupted; its state is saved"
+UNSAVED = "stopped, but the state could not be saved"  # and why
 
 
 @dataclass
@@ -26,6 +28,11 @@ class Outcome:
     @property
     def interrupted(self) -> bool:
         return self.status >= INTERRUPTED
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether it was interrupted and does not say that its state is saved."""
+        return (self.interrupted and self.error != SAVED) or (self.error or "").startswith(UNSAVED)
 
 
 def finished(number: int, result: dict[str, Any]) -> Outcome:

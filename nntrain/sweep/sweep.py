@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
-from nntrain.record.files import write_json
+from nntrain.record.files import WriteError, write_json
 from nntrain.sweep.board import Board
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
@@ -71,6 +71,7 @@ class Sweep:
     @cached_property
     def folder(self) -> Path:
         return self._make_folder()
+        self._refused = False  # whether the disk did not take it, which is said once
 
     @property
     def jobs(self) -> list[Job]:
@@ -130,7 +131,7 @@ class Sweep:
         self.board.done(outcome)
         began = time.monotonic()
         if began >= self._due:
-            self.write()
+            self._write_so_far()
             took = time.monotonic() - began
             self._due = time.monotonic() + took / SHARE
 
@@ -159,6 +160,15 @@ class Sweep:
         if self._finished(job) is None:
             self.board.begin([job], [])
             self.board.running([job.number])
+    def _write_so_far(self) -> None:
+        """A disk that refuses costs the sweep nothing while it runs: it is written again at its end."""
+        try:
+            self.write()
+        except WriteError as error:
+            if not self._refused:
+                self.board.note(f"{error}; the sweep goes on")
+            self._refused = True
+
             if status := train_unit([job], self.command, self.record, self.judges):
                 raise Interrupted(status)
         return self.value(self.outcomes[job.number])

@@ -15,7 +15,7 @@ from nntrain.errors import UserError
 from nntrain.folder import CONFIG
 from nntrain.record.lock import locked
 from nntrain.sweep.job import Job
-from nntrain.sweep.outcome import INTERRUPTED, Outcome, finished
+from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome, finished
 
 if TYPE_CHECKING:
     from nntrain.verbs.run import Run
@@ -36,15 +36,19 @@ def import_torch() -> None:
 
 
 def train_unit(
-    jobs: Sequence[Job], command: Sequence[str], ended: Callable[[Outcome], None], judges: Judges | None = None
+    jobs: Sequence[Job],
+    command: Sequence[str],
+    ended: Callable[[Outcome], None],
+    judges: Judges | None = None,
+    again: bool = True,
 ) -> int:
     """Train what belongs together, and say how each job ended, when it does. After one that a signal ended no other
-    begins, and its exit status comes back; else 0."""
+    begins, and its exit status comes back; else 0. again: see `catching_signals`."""
     if len(jobs) > 1:
         ready = _ready(jobs, ended)
-        return train_together(ready, command, ended, judges) if ready else 0
+        return train_together(ready, command, ended, judges, again) if ready else 0
     for job in jobs:
-        outcome = train_alone(job, command, None if judges is None else judges(job))
+        outcome = train_alone(job, command, None if judges is None else judges(job), again)
         ended(outcome)
         if outcome.interrupted:
             return outcome.status
@@ -52,10 +56,13 @@ def train_unit(
 
 
 def _ready(jobs: Sequence[Job], ended: Callable[[Outcome], None]) -> list[Job]:
-    """Those whose folders are ours to train in."""
+    """Those that are not finished, and whose folders are ours to train in."""
     ready = []
     for job in jobs:
         try:
+            if (done := find_outcome(job.number, job.folder)) is not None:
+                ended(done)
+                continue
             begun(job.folder)
             ready.append(job)
         except UserError as error:
@@ -64,7 +71,11 @@ def _ready(jobs: Sequence[Job], ended: Callable[[Outcome], None]) -> list[Job]:
 
 
 def train_together(
-    jobs: Sequence[Job], command: Sequence[str], ended: Callable[[Outcome], None], judges: Judges | None = None
+    jobs: Sequence[Job],
+    command: Sequence[str],
+    ended: Callable[[Outcome], None],
+    judges: Judges | None = None,
+    again: bool = True,
 ) -> int:
     """Several jobs as one program, each in its own folder; see `train_unit`."""
     from nntrain.launch import catching_signals
@@ -72,7 +83,7 @@ def train_together(
     from nntrain.verbs.run import Session
     from nntrain.verbs.stacked import Entry, fit_stacked
 
-    with catching_signals() as stop, ExitStack() as held:
+    with catching_signals(again=again) as stop, ExitStack() as held:
         consoles = [held.enter_context(RunConsole(silent=True)) for _ in jobs]
         entries = []
         for job, console in zip(jobs, consoles, strict=True):
@@ -106,14 +117,16 @@ def _outcome(job: Job, how: Run | Exception, number: int | None) -> Outcome:
     return finished(job.number, how.result)
 
 
-def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None) -> Outcome:
-    """One job in its own folder, from its saved state where it has one. What it fails by is its own: a message, or a
-    traceback in its folder."""
+def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None, again: bool = True) -> Outcome:
+    """One job in its own folder, from its saved state where it has one; one that is finished is left as it is. What it
+    fails by is its own: a message, or a traceback in its folder."""
     from nntrain.launch import train_composed
 
+    if (done := find_outcome(job.number, job.folder)) is not None:
+        return done
     try:
         resumed = begun(job.folder)
-        run, status = train_composed(job.config, command, resumed=resumed, silent=True, judge=judge)
+        run, status = train_composed(job.config, command, resumed=resumed, silent=True, judge=judge, again=again)
     except UserError as error:
         return Outcome(job.number, 2, str(error))
     except KeyboardInterrupt:
@@ -127,7 +140,7 @@ def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None) ->
 
 def _stopped(job: Job) -> str:
     saved = job.config["checkpoint"]["resumable"]
-    return "interrupted; its state is saved" if saved else "interrupted; it keeps no state (checkpoint.resumable=false)"
+    return SAVED if saved else "interrupted; it keeps no state (checkpoint.resumable=false)"
 
 
 def failed(job: Job, error: Exception) -> Outcome:

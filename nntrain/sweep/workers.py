@@ -1,8 +1,8 @@
 """Processes that train units of a sweep at the same time: each takes one, says how its jobs end, and takes the next.
 
 On Linux they are forked from a parent that has not imported torch, as early as can be, and import it at the same time;
-elsewhere, and in place of one that died, they are started afresh. A signal reaches the parent alone, which passes it
-on: the workers save the states of their runs and end.
+elsewhere, and in place of one that died, they are started afresh. A signal that reaches the parent is passed on: the
+workers save the states of their runs and end, and heed none that follows.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from multiprocessing.connection import Connection, wait
 from types import FrameType
 from typing import Any, Protocol
 
+from nntrain.launch import SAME_ASK
 from nntrain.sweep.interrupted import Interrupted
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
@@ -90,11 +92,11 @@ class Workers:
         """Hand out the units, first come, first served, until all are done.
 
         begun: a worker has taken a unit. told: what it sends. lost: its worker died, with this exit code (minus the
-        signal's number); the units to try again. Raises Interrupted where a signal ended it.
+        signal's number); the units to try again, unless a signal ends all. Raises Interrupted where one did.
         """
         waiting = deque(units)
         with self._passing_signals_on():
-            while self._hand_out(waiting, begun):
+            while self._hand_out(waiting, begun, lost):
                 self._listen(waiting, told, lost)
         if self._signal is not None:
             raise Interrupted(128 + self._signal)
@@ -111,8 +113,13 @@ class Workers:
             worker.pipe.close()
         self._workers.clear()
 
-    def _hand_out(self, waiting: deque[Any], begun: Callable[[Any], None]) -> bool:
+    def _hand_out(
+        self, waiting: deque[Any], begun: Callable[[Any], None], lost: Callable[[Any, int], Sequence[Any]]
+    ) -> bool:
         """Give units to those that have nothing to do; whether there is something to wait for."""
+        for worker in [worker for worker in self._workers if worker.ready and worker.unit is None]:
+            if not worker.process.is_alive():
+                self._replace(worker, waiting, lost)
         for worker in self._workers:
             if worker.ready and worker.unit is None and waiting and self._signal is None:
                 worker.unit = waiting.popleft()
@@ -145,11 +152,13 @@ class Workers:
         """A worker has died. One that never got ready costs a unit too, or else there would be no end to it."""
         self._workers.remove(worker)
         worker.pipe.close()
+        unit = worker.unit
+        if not worker.ready and waiting and self._signal is None:
+            unit = waiting.popleft()
+        again = [] if unit is None else lost(unit, worker.process.exitcode or 0)
         if self._signal is not None:
             return
-        unit = waiting.popleft() if worker.unit is None and waiting else worker.unit
-        if unit is not None:
-            waiting.extendleft(reversed(lost(unit, worker.process.exitcode or 0)))
+        waiting.extendleft(reversed(again))
         if waiting and len(waiting) > sum(other.unit is None for other in self._workers):
             self._workers.append(self._started(worker.setting, fork=False))
 
@@ -165,15 +174,18 @@ class Workers:
 
     @contextmanager
     def _passing_signals_on(self) -> Iterator[None]:
-        """The first signal asks the workers to save and end, a second one ends them at once."""
+        """The first signal asks the workers to save and end; one later than SAME_ASK seconds ends them at once."""
+        asked = 0.0
 
         def caught(number: int, frame: FrameType | None) -> None:
-            for worker in self._workers:
-                if self._signal is None:
+            nonlocal asked
+            if self._signal is None:
+                self._signal, asked = number, time.monotonic()
+                for worker in self._workers:
                     worker.process.terminate()
-                else:
+            elif time.monotonic() - asked > SAME_ASK:
+                for worker in self._workers:
                     worker.process.kill()
-            self._signal = number
 
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -207,6 +219,7 @@ def _serve(
     with suppress(EOFError, OSError):  # the parent has gone, or wants no more
         while True:
             pipe.send(None)  # ready for the next
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a unit that was told to stop leaves it ignored
             train(pipe.recv(), sender(pipe))
 
 

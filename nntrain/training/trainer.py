@@ -58,29 +58,33 @@ class Trainer:
     def fit(self) -> None:
         """Raises NonFiniteError where a loss or gradient is not finite, Interrupted where asked to stop; what was
         learnt is saved."""
+        while self.loop.stop_reason is None:
+            self.epoch()
+
+    def epoch(self) -> None:
+        """The epoch under way, from where it stands to what follows it; sets `stop_reason` where no other does."""
         loop, course = self.loop, self.course
-        while loop.stop_reason is None:
-            began = perf_counter() - loop.epoch_seconds
-            lr, sizes = self.steps(began)
-            train_loss = weighted_mean(self.losses, sizes)
-            scores, better, seen = self.validate()
-            self.look_at_gradients()
-            seconds = perf_counter() - began
-            row: Row = {"epoch": loop.epoch, "step": loop.step, "lr": lr, "train_loss": train_loss}
-            row |= {f"train_{name}": value for name, value in seen.items() if name != "loss"}
-            row |= {f"val_{name}": value for name, value in scores.items()}
-            row |= {"seconds": seconds, "samples_per_second": sum(sizes) / seconds}
-            loop.history.append(row)
-            loop.seconds += seconds
-            self.keeper.rows(loop.history)
-            self.screen.epoch_end(row, better)
-            if course.watch is not None:
-                loop.plateau = course.watch(loop.plateau, scores[course.stopping.monitor])
-            pruned = self.judge and self.judge(loop.epoch, scores[course.stopping.monitor])
-            loop.epoch, loop.position, loop.epoch_seconds, self.losses = loop.epoch + 1, 0, 0.0, []
-            loop.stop_reason = course.reason_to_stop(loop) or pruned
-            if loop.stop_reason is not None or perf_counter() - self.saved_at > course.every_seconds:
-                self.save()
+        began = perf_counter() - loop.epoch_seconds
+        lr, sizes = self.steps(began)
+        train_loss = weighted_mean(self.losses, sizes)
+        scores, better, seen = self.validate()
+        self.look_at_gradients()
+        seconds = perf_counter() - began
+        row: Row = {"epoch": loop.epoch, "step": loop.step, "lr": lr, "train_loss": train_loss}
+        row |= {f"train_{name}": value for name, value in seen.items() if name != "loss"}
+        row |= {f"val_{name}": value for name, value in scores.items()}
+        row |= {"seconds": seconds, "samples_per_second": sum(sizes) / seconds}
+        loop.history.append(row)
+        loop.seconds += seconds
+        self.keeper.rows(loop.history)
+        self.screen.epoch_end(row, better)
+        if course.watch is not None:
+            loop.plateau = course.watch(loop.plateau, scores[course.stopping.monitor])
+        pruned = self.judge and self.judge(loop.epoch, scores[course.stopping.monitor])
+        loop.epoch, loop.position, loop.epoch_seconds, self.losses = loop.epoch + 1, 0, 0.0, []
+        loop.stop_reason = course.reason_to_stop(loop) or pruned
+        if loop.stop_reason is not None or perf_counter() - self.saved_at > course.every_seconds:
+            self.save()
 
     def steps(self, began: float) -> tuple[float, list[int]]:
         """The steps of one epoch, from `loop.position`: the last learning rate, and how many samples each step had."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import json
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from nntrain.checks import find_device
 from nntrain.data.dataset import Dataset
@@ -18,7 +22,7 @@ from nntrain.record.files import WriteError, later, refused, together
 from nntrain.record.lock import locked
 from nntrain.stack.agree import why_not
 from nntrain.stack.member import Member
-from nntrain.stack.trial import cache_size, train
+from nntrain.stack.trial import cache_size, is_out_of_memory, train
 from nntrain.training.arithmetic import arithmetic
 from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted, Stop
@@ -65,13 +69,23 @@ class _Stacking:
     stop: Stop
     ended: Ended
     datasets: dict[str, Dataset] = field(default_factory=dict)
+    told: set[int] = field(default_factory=set)
+    again: list[list[int]] = field(default_factory=list)  # to be trained together, after a stack that broke
 
     def run(self) -> None:
-        waiting = list(range(len(self.entries)))
-        size = self.size()
+        size, count = self.size(), len(self.entries)
+        waiting = deque(list(range(first, min(first + size, count))) for first in range(0, count, size))
         while waiting and self.stop.signal is None:
-            now, waiting = waiting[:size], waiting[size:]
-            self.chunk(now)
+            self.chunk(waiting.popleft())
+            if self.again:
+                free_memory()
+                waiting.extendleft(reversed(self.again))
+                self.again = []
+        assert self.stop.signal is not None or len(self.told) == count, "of some it was not told how they ended"
+
+    def tell(self, place: int, how: Run | Exception) -> None:
+        self.told.add(place)
+        self.ended(place, how)
 
     def size(self) -> int:
         """How many are fastest as one stack, told by the first that can be built."""
@@ -90,10 +104,10 @@ class _Stacking:
                 with self.failing(place):
                     found = self.begin(self.entries[place], experiment)
                     if isinstance(found, Run):
-                        self.ended(place, found)
+                        self.tell(place, found)
                     else:
                         begun[place] = found
-            for group in groups(begun):
+            for group in groups(self.at_an_epoch(begun)):
                 self.train_group(group)
 
     def set_up(self, places: Sequence[int], held: ExitStack) -> dict[int, Experiment]:
@@ -105,8 +119,7 @@ class _Stacking:
                     with self.failing(place):
                         built[place] = self.build(self.entries[place], held)
         except WriteError as error:
-            for place in built:
-                self.ended(place, error)
+            self.broke(list(built), error, alone=len(places) == 1)
             return {}
         return built
 
@@ -129,14 +142,14 @@ class _Stacking:
         return prepare(experiment, entry.folder, LoopState(), [], entry.session, MemberKeeper)
 
     def dataset(self, entry: Entry) -> Dataset:
-        """Loaded once for all that read the same."""
+        """Loaded, and taken to the device, once for all that read the same."""
         if entry.dataset is not None:
             return entry.dataset
         config = entry.config
         read = [config["data"], config["loss"], config.get("objective"), entry.fold]
         key = json.dumps(read, default=str, sort_keys=True)
         if key not in self.datasets:
-            self.datasets[key] = load_data(config, fold=entry.fold)
+            self.datasets[key] = load_data(config, fold=entry.fold).to(find_device(config["device"]))
         return self.datasets[key]
 
     def train_group(self, trainings: Mapping[int, Training]) -> None:
@@ -149,6 +162,21 @@ class _Stacking:
             place = places.pop(id(member))
             with self.failing(place):
                 with later() as write:
+    def at_an_epoch(self, begun: Mapping[int, Training]) -> dict[int, Training]:
+        """Those that have epochs to train, before a whole one as a stack takes them: one that was stopped inside an
+        epoch ends that by itself. A training that goes nowhere but to its result does so."""
+        found: dict[int, Training] = {}
+        for place, training in begun.items():
+            loop = training.alone.loop
+            with self.failing(place):
+                if loop.position and len(begun) > 1 and self.stop.signal is None:
+                    training.end_epoch()
+                if loop.stop_reason is None:
+                    found[place] = training
+                else:
+                    self.tell(place, training.run())
+        return found
+
                     run = leave(trainings[place], member)
                 writing[place] = run, write()
             report_written()
@@ -161,7 +189,7 @@ class _Stacking:
                 raise Interrupted
             place = places.pop(id(member))
             with self.failing(place):
-                self.ended(place, trainings[place].run())
+                self.tell(place, trainings[place].run())
 
         for training in trainings.values():
             if isinstance(training.keeper, MemberKeeper):
@@ -171,7 +199,11 @@ class _Stacking:
         except Interrupted:
             for place in places.values():
                 if trainings[place].alone.loop.step:
-                    self.ended(place, trainings[place].interrupted())
+                    self.tell(place, trainings[place].interrupted())
+        except Exception as error:
+            if not places:
+                raise
+            self.broke(list(places.values()), error)
         finally:
             self.report(writing, list(writing))
 
@@ -181,15 +213,39 @@ class _Stacking:
             run, written = writing.pop(place)
             with self.failing(place):
                 written.result()
-                self.ended(place, run)
+                self.tell(place, run)
 
     @contextmanager
     def failing(self, place: int) -> Iterator[None]:
         """What is raised in here is how this one ended."""
         try:
+    def broke(self, places: Sequence[int], error: Exception, *, alone: bool = False) -> None:
+        """Something ended all of them, which may be the fault of one, or of their number: they are to go on from their
+        saved states, by halves where memory ran out, else one by one. Where one was alone, or once `stop` is set, it is
+        how they ended."""
+        if alone or self.stop.signal is not None:
+            for place in places:
+                self.tell(place, error)
+            return
+        half = len(places) // 2 if is_out_of_memory(error) else 0
+        self.again += [list(places[:half]), list(places[half:])] if half else [[place] for place in places]
+        for place in places:
+            with suppress(WriteError):  # of its log, which may be what broke
+                said = f"the stack broke ({type(error).__name__}: {error}): on from the last saved state"
+                self.entries[place].session.console.warn(said)
+
             yield
         except Exception as error:
-            self.ended(place, error)
+            if place in self.told:  # it is of whoever was told
+                raise
+            self.tell(place, error)
+
+
+def free_memory() -> None:
+    """Of trainings that are over: a network and its optimizer hold each other."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 def goes_on(entry: Entry) -> bool:
@@ -221,6 +277,8 @@ def groups(trainings: Mapping[int, Training]) -> list[dict[int, Training]]:
         return [dict(trainings)]
     found: list[dict[int, Training]] = []
     for place, training in trainings.items():
+        alone.best,
+        saved_at=alone.saved_at,
         member = member_of(training)
         for group in found if place in plain else ():
             first = next(iter(group.values()))

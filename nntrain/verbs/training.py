@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -18,6 +20,7 @@ from nntrain.objective.reconstruction import Reconstruction
 from nntrain.record.files import WriteError, write_json
 from nntrain.record.layers import beginning_table
 from nntrain.record.words import duration, plural, size
+from nntrain.sweep.outcome import UNSAVED
 from nntrain.training.checkpoint import BEST, load_state
 from nntrain.training.course import Best, Interrupted
 from nntrain.training.diagnose import NonFiniteError
@@ -50,13 +53,25 @@ class Training:
     def run(self) -> Run:
         """From where it stands to the result. Raises Interrupted with the state saved, NonFiniteError with the last
         good model kept."""
-        try:
+        with self._ended_as_said():
             self.alone.fit()
+        return self.finish(self.alone.best)
+
+    def end_epoch(self) -> None:
+        """Train what is left of the epoch under way, and save where it stands then; raises as `run` does."""
+        with self._ended_as_said():
+            self.alone.epoch()
+            if self.alone.loop.stop_reason is None:
+                self.alone.save()
+
+    @contextmanager
+    def _ended_as_said(self) -> Iterator[None]:
+        try:
+            yield
         except NonFiniteError as error:
             raise self.not_finite(error) from None
         except Interrupted:
             raise self.interrupted() from None
-        return self.finish(self.alone.best)
 
     def finish(self, best: Best) -> Run:
         """Of a training whose last epoch is done, here or in a stack."""
@@ -80,7 +95,7 @@ class Training:
         """What a training raises that was asked to stop."""
         self.keeper.settle()
         if self.keeper.unsaved is not None and self.experiment.config["checkpoint"]["resumable"]:
-            return WriteError(f"stopped, but the state could not be saved: {self.keeper.unsaved}")
+            return WriteError(f"{UNSAVED}: {self.keeper.unsaved}")
         return Interrupted(self.folder)
 
 

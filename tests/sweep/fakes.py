@@ -20,7 +20,7 @@ def fake_training(monkeypatch: pytest.MonkeyPatch, how: How = lambda job: None) 
     as they do."""
     ran: list[int] = []
 
-    def train(job: Job, command: Sequence[str], judge: Any = None) -> Outcome:
+    def train(job: Job, command: Sequence[str], judge: Any = None, again: bool = True) -> Outcome:
         ran.append(job.number)
         ended = how(job)
         if ended is not None:

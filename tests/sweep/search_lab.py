@@ -38,7 +38,7 @@ class Lab:
     def trials(self) -> list[Any]:
         return self.kept
 
-    def train_alone(self, job: Job, command: Any, judge: Any = None) -> Outcome:
+    def train_alone(self, job: Job, command: Any, judge: Any = None, again: bool = True) -> Outcome:
         self.trained.append(job.number)
         if self.breaks(job.number):
             return Outcome(job.number, 2, f"job {job.number} is broken")

@@ -18,6 +18,8 @@ from fakes import fake_training
 
 from nntrain.cli import main
 from nntrain.errors import UserError
+from nntrain.record.files import WriteError
+from nntrain.sweep import sweep as sweeps
 from nntrain.sweep.board import Board
 from nntrain.sweep.job import Job
 from nntrain.sweep.manifest import Manifest
@@ -225,6 +227,22 @@ def test_a_folder_that_cannot_be_made_is_said(cwd: Path, capsys: pytest.CaptureF
     (cwd / "file").touch()
     assert main(["fit", "config=mine.yaml", "seed=1,2", "run_dir=file/out", HERE, "-m"]) == 2
     assert f"run_dir: cannot make {cwd / 'file' / 'out'} (" in capsys.readouterr().err
+
+
+def test_a_disk_that_is_full_for_a_while_ends_no_sweep(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran, write = fake_training(monkeypatch), sweeps.write_json
+
+    def refusing(path: Path, value: Any) -> None:
+        if len(ran) < 3:
+            raise WriteError("the disk is full")
+        write(path, value)
+
+    monkeypatch.setattr(sweeps, "write_json", refusing)
+    status, found = sweep("seed=range(3)")
+    assert (status, len(found["jobs"])) == (0, 3)
+    assert capsys.readouterr().out.count("the disk is full; the sweep goes on") == 1
 
 
 def test_a_job_that_fails_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:

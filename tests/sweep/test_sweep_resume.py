@@ -13,7 +13,7 @@ from nntrain.errors import UserError
 from nntrain.record.lock import locked
 from nntrain.sweep.job import Job
 from nntrain.sweep.manifest import Manifest, add_jobs, read_manifest, write_manifest
-from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.outcome import INTERRUPTED, SAVED, UNSAVED, Outcome
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: linear}\nepochs: 1\n"
 
@@ -35,7 +35,8 @@ def resume(*words: str) -> int:
 
 def failing(*numbers: int, status: int = 2) -> How:
     def how(job: Job) -> Outcome | None:
-        return Outcome(job.number, status, "as it is told") if job.number in numbers else None
+        said = SAVED if status >= INTERRUPTED else "as it is told"
+        return Outcome(job.number, status, said) if job.number in numbers else None
 
     return how
 
@@ -72,6 +73,17 @@ def test_a_signal_ends_the_sweep_and_the_rest_runs_later(
     ran = fake_training(monkeypatch)
     assert resume() == 0
     assert ran == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    "outcome", [Outcome(1, 143, "interrupted"), Outcome(1, 2, f"{UNSAVED}: No space left on device")], ids=str
+)
+def test_states_that_were_not_saved_are_not_said_to_be(
+    outcome: Outcome, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch, lambda job: {1: outcome, 2: Outcome(2, 143, SAVED)}.get(job.number))
+    assert start("seed=range(3)") == 143
+    assert capsys.readouterr().err == "nntrain: stopped; go on with: nntrain fit resume=out\n"
 
 
 def test_a_finished_sweep_is_only_shown_again(

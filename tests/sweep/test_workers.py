@@ -36,11 +36,15 @@ def work(unit: Any, send: Callable[[Any], None]) -> None:
         raise ZeroDivisionError
     elif unit == "see":
         send({name: os.environ.get(name) for name in (*THREADS, "CUDA_VISIBLE_DEVICES")})
+    elif unit == "leave":  # once it has done its unit, and is idle
+        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGKILL)).start()
+        send((unit, os.getpid()))
     elif isinstance(unit, Path):  # a long run, which saves its state when it is told to stop
         stopped = threading.Event()
         signal.signal(signal.SIGTERM, lambda number, frame: stopped.set())
         unit.touch()
         stopped.wait(20)
+        time.sleep(0.5 * (unit.name == "slow"))
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         send(f"saved {unit.name}")
     else:
@@ -114,6 +118,17 @@ def test_a_worker_that_dies_costs_its_unit_alone(
     assert workers.count == 1  # another in its place
 
 
+def test_a_worker_that_dies_idle_costs_no_unit(started: Callable[..., Workers]) -> None:
+    workers = started(Setting(1))
+    ((_, first),) = run(workers, ["leave"])["told"]
+    workers._workers[0].process.join()
+    said = run(workers, [1])
+    assert said["lost"] == []
+    ((unit, second),) = said["told"]
+    assert unit == 1
+    assert second != first
+
+
 def test_a_lost_unit_may_be_tried_in_parts(started: Callable[..., Workers]) -> None:
     said = run(started(), ["die", 3], again=lambda unit: [1, 2])
     assert sorted(unit for unit, _ in said["told"]) == [1, 2, 3]
@@ -143,6 +158,28 @@ def test_a_signal_is_passed_on_and_no_other_unit_begins(
     assert sorted(told) == ["saved a", "saved b"]
     assert not units[2].exists()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(("apart", "saves"), [(0.03, True), (0.2, False)])
+def test_a_second_signal_kills_unless_it_comes_with_the_first(
+    apart: float, saves: bool, started: Callable[..., Workers], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAME_ASK", 0.1)
+    unit = tmp_path / "slow"
+
+    def stop() -> None:
+        while not unit.exists():
+            time.sleep(0.01)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(apart)
+
+    workers, told, lost = started(Setting(1)), [], []
+    threading.Thread(target=stop).start()
+    with pytest.raises(Interrupted):
+        workers.run([unit], lambda unit: None, told.append, lambda unit, code: lost.append(code) or [])
+    assert told == ["saved slow"] * saves
+    assert lost == [-signal.SIGKILL] * (not saves)
 
 
 def broken() -> None:

@@ -6,11 +6,12 @@ import errno
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from lab import STEPS_PER_EPOCH, Lab
 from safetensors.torch import load_file
@@ -22,7 +23,7 @@ from nntrain.record.console import RunConsole
 from nntrain.record.lock import locked
 from nntrain.stack import trainer as stack_trainer
 from nntrain.stack import trial
-from nntrain.training.course import Interrupted, Stop
+from nntrain.training.course import Interrupted, Judge, Stop
 from nntrain.verbs import finish, stacked
 from nntrain.verbs.run import Run, Session
 from nntrain.verbs.stacked import Entry, fit_stacked
@@ -40,15 +41,20 @@ FILES = {
 
 
 def train(
-    lab: Lab, jobs: Sequence[Sequence[str]] = JOBS, stop: Stop | None = None, told: Callable[[], None] = lambda: None
+    lab: Lab,
+    jobs: Sequence[Sequence[str]] = JOBS,
+    stop: Stop | None = None,
+    told: Callable[[], None] = lambda: None,
+    judges: Mapping[int, Judge] | None = None,
 ) -> list[Run | Exception]:
-    """How each ended, in order; those that did not begin are left out. told: called as each ends."""
+    """How each ended, in order; those that did not begin are left out. told: called as each ends. judges: by place."""
     stop, found = stop or Stop(), dict[int, Run | Exception]()
     entries = []
     for i, words in enumerate(jobs):
         folder = lab.folder / "sweep" / str(i)
         config = {**lab.config(*words), "run_dir": str(folder)}
-        entries.append(Entry(config, folder, Session(RunConsole(silent=True), stop, ["test"])))
+        session = Session(RunConsole(silent=True), stop, ["test"], judge=(judges or {}).get(i))
+        entries.append(Entry(config, folder, session))
 
     def ended(place: int, how: Run | Exception) -> None:
         assert place not in found
@@ -111,9 +117,17 @@ def test_data_that_is_the_same_is_read_once(lab: Lab, monkeypatch: pytest.Monkey
         read.append(load(*args, **settings))
         return read[-1]
 
+    moved, to = [], Dataset.to
+
+    def counted_move(self: Dataset, device: torch.device) -> Dataset:
+        moved.append(device)
+        return to(self, device)
+
     monkeypatch.setattr(stacked, "load_data", counted)
+    monkeypatch.setattr(Dataset, "to", counted_move)
     results(train(lab, [["seed=0"], ["seed=1"], ["data.split_seed=1"]]))
     assert len(read) == 2
+    assert moved == [torch.device("cpu")] * 2  # and not once more for each that is trained
 
 
 def test_mistakes_and_numbers_that_are_not_finite_are_the_own_ones(lab: Lab) -> None:
@@ -181,9 +195,66 @@ def test_a_signal_saves_all_and_all_go_on_from_there(lab: Lab, monkeypatch: pyte
     assert [type(how) for how in train(lab, stop=stop)] == [Interrupted] * 3
     assert not list((lab.folder / "sweep").rglob("result.json"))
     monkeypatch.setattr(stack_trainer, "train_step", step)
+    sizes = sizes_of_stacks(monkeypatch)
     for resumed, uninterrupted in zip(results(train(lab)), whole, strict=True):
         assert resumed["val"] == pytest.approx(uninterrupted["val"], rel=1e-4)
         assert resumed["epochs_run"] == uninterrupted["epochs_run"]
+    assert sizes == [3]
+
+
+def sizes_of_stacks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    sizes: list[int] = []
+
+    def counted(trainer: stack_trainer.StackedTrainer) -> bool:
+        sizes.append(len(trainer.members))
+        return True
+
+    monkeypatch.setattr(trial, "faster", counted)
+    return sizes
+
+
+def breaking(epoch: int, value: float) -> str | None:
+    if epoch == 2:
+        raise OSError("the judge is gone")
+    return None
+
+
+@pytest.mark.parametrize("every", [1000, 0], ids=["anew", "from their states"])
+def test_what_one_breaks_the_stack_by_is_its_own(lab: Lab, every: int) -> None:
+    jobs = [[*words, f"checkpoint.every_seconds={every}"] for words in JOBS]
+    whole = results(train(lab, jobs))
+    shutil.rmtree(lab.folder / "sweep")
+    first, broken, last = train(lab, jobs, judges={1: breaking})
+    assert isinstance(broken, OSError)
+    for run, uninterrupted in zip(results([first, last]), [whole[0], whole[2]], strict=True):
+        assert run["val"] == pytest.approx(uninterrupted["val"], rel=1e-4)
+        assert run["epochs_run"] == uninterrupted["epochs_run"]
+    log = (lab.folder / "sweep/0/log.txt").read_text()
+    assert "the stack broke (OSError: the judge is gone)" in log
+    assert ("resumed in epoch" in log) == (every == 0)
+
+
+def test_what_breaks_a_stack_that_was_to_stop_is_how_all_ended(lab: Lab) -> None:
+    stop = Stop()
+
+    def judge(epoch: int, value: float) -> str | None:
+        stop.signal = 15
+        raise OSError
+
+    assert [type(how) for how in train(lab, stop=stop, judges={1: judge})] == [OSError] * 3
+
+
+def test_a_stack_that_runs_out_of_memory_later_is_halved(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    step, sizes = stack_trainer.train_step, sizes_of_stacks(monkeypatch)
+
+    def limited(part: Any, *rest: Any) -> Any:
+        if len(part.members) > 2:
+            raise MemoryError
+        return step(part, *rest)
+
+    monkeypatch.setattr(stack_trainer, "train_step", limited)
+    assert len(results(train(lab))) == 3
+    assert sizes == [3, 2]
 
 
 def test_a_member_that_ends_early_is_reported_while_the_others_train(lab: Lab) -> None:

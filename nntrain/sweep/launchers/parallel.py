@@ -14,6 +14,8 @@ from nntrain.sweep.outcome import INTERRUPTED, Outcome
 from nntrain.sweep.progress import Progress
 from nntrain.sweep.workers import Setting, Workers
 
+UNTOLD = "interrupted; its process ended without saying that the state is saved"
+
 
 class Parallel(Launcher):
     """workers: how many at the same time; None: as many as there are GPUs, or cores."""
@@ -53,6 +55,10 @@ class Parallel(Launcher):
 
         def lost(unit: Unit, code: int) -> list[Unit]:
             jobs = [job for job in unit.jobs if left.pop(job.number, None) is not None]
+            if workers.signalled is not None:
+                for job in jobs:
+                    record(Outcome(job.number, INTERRUPTED + workers.signalled, UNTOLD))
+                return []
             if len(jobs) > 1:  # one of a stack may have broken it for all
                 return [Unit([job], unit.command, unit.judges) for job in jobs]
             for job in jobs:

@@ -22,7 +22,7 @@ from nntrain.record.words import plural
 from nntrain.sweep.groups import MOST, MOST_ON_GPU, partition, plan_words, units
 from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.launchers.base import Launcher, Plan, Units
-from nntrain.sweep.outcome import INTERRUPTED, Outcome, find_outcome
+from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome
 
 if TYPE_CHECKING:
     from nntrain.sweep.job import Job
@@ -109,7 +109,8 @@ class Remote(Launcher):
             for handle, answer in self.ended(list(given)):
                 jobs = given.pop(handle)
                 for outcome in outcomes_of(jobs, answer):
-                    record(outcome if not outcome.status else Outcome(outcome.number, status, "interrupted"))
+                    said = SAVED if outcome.error == SAVED else "interrupted"
+                    record(outcome if not outcome.status else Outcome(outcome.number, status, said))
             time.sleep(min(self.pause, 0.2))
         for job in [job for jobs in given.values() for job in jobs]:
             record(Outcome(job.number, status, "interrupted"))

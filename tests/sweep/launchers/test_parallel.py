@@ -17,7 +17,7 @@ import pytest
 
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.parallel import Parallel
-from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.outcome import SAVED, Outcome
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 2\nbatch_size: 64\n"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -30,10 +30,15 @@ def cwd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def begin(*words: str) -> subprocess.Popen[str]:
+def begin(*words: str, apart: bool = False) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "nntrain.cli", "fit", *words]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | ONE_THREAD,
+        start_new_session=apart,
     )
 
 
@@ -84,6 +89,20 @@ def test_a_signal_ends_the_sweep_with_the_states_saved(cwd: Path) -> None:
     assert "2 interrupted" in out
 
 
+def test_a_signal_to_all_processes_as_well_saves_the_states(cwd: Path) -> None:
+    words = ["config=mine", "epochs=100000", "early_stopping=none", "seed=range(8)", "run_dir=out"]
+    sweeping = begin(*words, "hydra.launcher.workers=1", "-m", apart=True)
+    folders = [cwd / "out" / str(number) for number in range(8)]
+    until(lambda: all(epochs(folder) > 2 for folder in folders))
+    sweeping.terminate()
+    os.killpg(sweeping.pid, signal.SIGTERM)  # as GNU timeout does
+    status, _, err = finish(sweeping)
+    assert status == 143
+    assert err == "nntrain: stopped, the states are saved; go on with: nntrain fit resume=out\n"
+    assert [job["status"] for job in jobs()] == [143] * 8
+    assert all((folder / "last" / "state.safetensors").is_file() for folder in folders)
+
+
 def test_a_worker_that_is_killed_costs_its_job_alone_and_resume_goes_on_from_its_state(cwd: Path) -> None:
     words = ["config=mine", "epochs=200,2", "early_stopping=none", "checkpoint.every_seconds=0.1"]
     sweeping = begin(*words, "run_dir=out", "hydra/launcher=parallel", "hydra.launcher.workers=1", "-m")
@@ -105,11 +124,14 @@ def test_a_worker_that_is_killed_costs_its_job_alone_and_resume_goes_on_from_its
 Happening = Callable[[Any, Callable[[Any], None], Callable[[Any, int], Any]], None]
 
 
-def outcomes_of(units: list[list[int]], happening: Happening) -> tuple[dict[int, Outcome], list[list[int]]]:
-    """How jobs end where this happens to each unit in its worker, and the units that are tried once more."""
+def outcomes_of(
+    units: list[list[int]], happening: Happening, number: int | None = None
+) -> tuple[dict[int, Outcome], list[list[int]]]:
+    """How jobs end where this happens to each unit in its worker, and the units that are tried once more. number: of
+    the signal that ends the sweep."""
 
     class Crew:
-        count, signalled = 1, None
+        count, signalled = 1, number
 
         def run(self, units: Any, begun: Any, told: Any, lost: Any) -> None:
             for unit in units:
@@ -157,6 +179,15 @@ def test_jobs_of_a_worker_that_was_told_to_stop_have_an_outcome_too() -> None:
     assert {number: (outcome.status, outcome.error) for number, outcome in outcomes.items()} == {
         0: (143, "interrupted"),
         1: (143, "its process was told to stop"),
+    }
+
+
+def test_a_job_whose_worker_died_in_saving_is_not_said_to_be_saved() -> None:
+    outcomes, again = outcomes_of([[0, 1]], lambda unit, told, lost: told(Outcome(0, 143, SAVED)) or lost(unit, -9), 15)
+    assert again == []
+    assert {number: (outcome.status, outcome.unsaved) for number, outcome in outcomes.items()} == {
+        0: (143, False),
+        1: (143, True),
     }
 
 
