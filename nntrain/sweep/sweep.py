@@ -67,11 +67,11 @@ class Sweep:
         self._jobs = Jobs(Path(manifest.cwd), fixed, lambda: self.folder)
         self._said: Sequence[str] = ()
         self._due = 0.0  # when sweep.json is to be written again
+        self._refused = False  # whether the disk did not take it, which is said once
 
     @cached_property
     def folder(self) -> Path:
         return self._make_folder()
-        self._refused = False  # whether the disk did not take it, which is said once
 
     @property
     def jobs(self) -> list[Job]:
@@ -135,6 +135,15 @@ class Sweep:
             took = time.monotonic() - began
             self._due = time.monotonic() + took / SHARE
 
+    def _write_so_far(self) -> None:
+        """A disk that refuses costs the sweep nothing while it runs: it is written again at its end."""
+        try:
+            self.write()
+        except WriteError as error:
+            if not self._refused:
+                self.board.note(f"{error}; the sweep goes on")
+            self._refused = True
+
     def write(self) -> dict[str, Any]:
         """`sweep.json`; its content."""
         found = summary(self.folder, self.jobs, self.outcomes)
@@ -160,15 +169,6 @@ class Sweep:
         if self._finished(job) is None:
             self.board.begin([job], [])
             self.board.running([job.number])
-    def _write_so_far(self) -> None:
-        """A disk that refuses costs the sweep nothing while it runs: it is written again at its end."""
-        try:
-            self.write()
-        except WriteError as error:
-            if not self._refused:
-                self.board.note(f"{error}; the sweep goes on")
-            self._refused = True
-
             if status := train_unit([job], self.command, self.record, self.judges):
                 raise Interrupted(status)
         return self.value(self.outcomes[job.number])

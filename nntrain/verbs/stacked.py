@@ -152,16 +152,6 @@ class _Stacking:
             self.datasets[key] = load_data(config, fold=entry.fold).to(find_device(config["device"]))
         return self.datasets[key]
 
-    def train_group(self, trainings: Mapping[int, Training]) -> None:
-        """Train those that agree, as stacks where that is faster."""
-        members = {place: member_of(training) for place, training in trainings.items()}
-        places = {id(member): place for place, member in members.items()}
-        writing: dict[int, tuple[Run, Future[None]]] = {}
-
-        def left(member: Member) -> None:
-            place = places.pop(id(member))
-            with self.failing(place):
-                with later() as write:
     def at_an_epoch(self, begun: Mapping[int, Training]) -> dict[int, Training]:
         """Those that have epochs to train, before a whole one as a stack takes them: one that was stopped inside an
         epoch ends that by itself. A training that goes nowhere but to its result does so."""
@@ -177,6 +167,16 @@ class _Stacking:
                     self.tell(place, training.run())
         return found
 
+    def train_group(self, trainings: Mapping[int, Training]) -> None:
+        """Train those that agree, as stacks where that is faster."""
+        members = {place: member_of(training) for place, training in trainings.items()}
+        places = {id(member): place for place, member in members.items()}
+        writing: dict[int, tuple[Run, Future[None]]] = {}
+
+        def left(member: Member) -> None:
+            place = places.pop(id(member))
+            with self.failing(place):
+                with later() as write:
                     run = leave(trainings[place], member)
                 writing[place] = run, write()
             report_written()
@@ -207,18 +207,6 @@ class _Stacking:
         finally:
             self.report(writing, list(writing))
 
-    def report(self, writing: dict[int, tuple[Run, Future[None]]], places: Sequence[int]) -> None:
-        """Of those whose files are on disk, or will be now."""
-        for place in places:
-            run, written = writing.pop(place)
-            with self.failing(place):
-                written.result()
-                self.tell(place, run)
-
-    @contextmanager
-    def failing(self, place: int) -> Iterator[None]:
-        """What is raised in here is how this one ended."""
-        try:
     def broke(self, places: Sequence[int], error: Exception, *, alone: bool = False) -> None:
         """Something ended all of them, which may be the fault of one, or of their number: they are to go on from their
         saved states, by halves where memory ran out, else one by one. Where one was alone, or once `stop` is set, it is
@@ -234,6 +222,18 @@ class _Stacking:
                 said = f"the stack broke ({type(error).__name__}: {error}): on from the last saved state"
                 self.entries[place].session.console.warn(said)
 
+    def report(self, writing: dict[int, tuple[Run, Future[None]]], places: Sequence[int]) -> None:
+        """Of those whose files are on disk, or will be now."""
+        for place in places:
+            run, written = writing.pop(place)
+            with self.failing(place):
+                written.result()
+                self.tell(place, run)
+
+    @contextmanager
+    def failing(self, place: int) -> Iterator[None]:
+        """What is raised in here is how this one ended."""
+        try:
             yield
         except Exception as error:
             if place in self.told:  # it is of whoever was told
@@ -265,6 +265,8 @@ def member_of(training: Training) -> Member:
         alone.screen,
         alone.keeper,
         alone.judge,
+        alone.best,
+        saved_at=alone.saved_at,
     )
 
 
@@ -277,8 +279,6 @@ def groups(trainings: Mapping[int, Training]) -> list[dict[int, Training]]:
         return [dict(trainings)]
     found: list[dict[int, Training]] = []
     for place, training in trainings.items():
-        alone.best,
-        saved_at=alone.saved_at,
         member = member_of(training)
         for group in found if place in plain else ():
             first = next(iter(group.values()))
