@@ -11,6 +11,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.text import Text
 
+from nntrain.config.schema.search import COSTS
 from nntrain.folder import shown
 from nntrain.record.files import write_atomic
 from nntrain.record.layout import FAINT, GOOD, STRONG, WARNING, Page, grid, heading
@@ -18,6 +19,7 @@ from nntrain.record.words import clean, duration, number, plural, wrapped
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.ranking import Contest, Row, contests, has_model, short_names
+from nntrain.sweep.searched import SEARCHED
 from nntrain.sweep.significance import LEVEL
 
 SHOWN = 20  # rows of a table on the screen; sweep.csv has them all
@@ -57,9 +59,20 @@ def summary(folder: Path, jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) 
     return {
         "sweep_dir": str(folder),
         "best": found[0].ranked[0][0].number if len(found) == 1 else None,
-        "jobs": [job_summary(job, outcomes[job.number]) for job in (*ranked, *rest)],
+        "jobs": [job_summary(job, outcomes[job.number]) | _searched(job, outcomes, found) for job in (*ranked, *rest)],
         "groups": [_group(row, place, contest) for contest in found for place, row in enumerate(contest.rows, 1)],
     }
+
+
+def _searched(job: Job, outcomes: Mapping[int, Outcome], found: Sequence[Contest]) -> dict[str, Any]:
+    """The metrics of a search, and of two of them whether the job is one of the best trade-offs."""
+    metrics = outcomes[job.number].result.get(SEARCHED) or {}
+    said: dict[str, Any] = {"metrics": metrics} if metrics else {}
+    return said | ({"trade_off": _is_trade_off(job, found)} if len(metrics) > 1 else {})
+
+
+def _is_trade_off(job: Job, found: Sequence[Contest]) -> bool:
+    return any(job.number in contest.trade_offs for contest in found)
 
 
 def _group(row: Row, place: int, contest: Contest) -> dict[str, Any]:
@@ -86,16 +99,22 @@ def csv_text(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> str:
         for split in ("val", "test")
         for name in dict.fromkeys(name for result in results.values() for name in result.get(split) or {})
     ]
+    metrics = next((result[SEARCHED] for result in results.values() if SEARCHED in result), {})
     plain = ("monitor", "best_value", "best_epoch", "epochs_run", "seconds")
+    plain += tuple(metric for metric in metrics if metric in COSTS and metric not in plain)
+    found = contests(jobs, outcomes) if len(metrics) > 1 else []
+    marked = ["trade_off"] if found else []
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["number", "status", *keys, *plain, *scores, "folder"])
+    writer.writerow(["number", "status", *keys, *plain, *scores, *marked, "folder"])
     for job in sorted(jobs, key=lambda job: job.number):
         result = results.get(job.number, {})
         values = [(result.get(split) or {}).get(name) for split, _, name in (s.partition("_") for s in scores)]
         status = status_word(outcomes.get(job.number))
         told = [result.get(key) for key in plain]
-        writer.writerow([job.number, status, *(job.varied.get(key) for key in keys), *told, *values, job.folder])
+        mark = [_is_trade_off(job, found) for _ in marked]
+        varied = [job.varied.get(key) for key in keys]
+        writer.writerow([job.number, status, *varied, *told, *values, *mark, job.folder])
     return out.getvalue()
 
 
@@ -141,12 +160,13 @@ def _table(contest: Contest, page: Page) -> list[Text]:
     several = any(len(row.jobs) > 1 for row in contest.rows)
     columns = _columns(contest, rows, page)
     runs = ["runs"] if several else []
+    second = ["second"] if len(contest.metrics) > 1 else []
     names = short_names(keys)
     apart: list[Column] = [(names[key], "l", [row.setting.get(key, "") for row in rows]) for key in keys]
     told = [" ".join(f"{names[key]}={row.setting.get(key, '')}" for key in keys) or "-" for row in rows]
     together: list[Column] = [("varied", "l", told)]
     layouts = [
-        (["rank"], varied, [*runs, "value", "mark", *rest, "folder"])
+        (["rank"], varied, [*runs, "value", "mark", *second, *rest, "folder"])
         for varied in (apart, together)
         for rest in (["epoch", "time", "test"], ["epoch", "time"], ["epoch"], [])
     ]
@@ -201,6 +221,7 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
         "runs": column("runs", "r", runs),
         "value": column(contest.monitor.replace("_", " "), "l", spread),
         "mark": column("", "l", lambda row: _mark(row, contest, page)),
+        "second": column(_second(contest), "r", lambda row: number(abs(row.second))),
         "epoch": column("best epoch", "r", epoch),
         "time": column("time", "r", lambda row: duration(row.over("seconds") or 0.0)),
         "test": column(f"test {tested.replace('_', ' ')}", "r", test),
@@ -208,18 +229,29 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
     }
 
 
+def _second(contest: Contest) -> str:
+    metric = contest.metrics[-1] if contest.metrics else ""
+    return metric if metric in COSTS else f"val {metric}".replace("_", " ")
+
+
 def _test_metric(contest: Contest, metric: str) -> str:
-    """The monitored one; where that is the loss, the first metric there is, which says more to people."""
+    """The monitored one; where that is the loss, or a cost, the first metric there is, which says more to people."""
     first = next(iter(contest.rows[0].outcomes.values())).result.get("test") or {}
-    return next((name for name in first if name != "loss"), metric) if metric == "loss" else metric
+    return next((name for name in first if name != "loss"), metric) if metric in ("loss", *COSTS) else metric
 
 
 def _mark(row: Row, contest: Contest, page: Page) -> str:
     if row is contest.rows[0]:
         return page.star
+    if not contest.trade_offs.isdisjoint(row.outcomes):
+        return _diamond(page)
     if row.told is None:
         return "?" if any(len(other.values) > 1 for other in contest.rows) else ""
     return "" if row.told else ("~" if page.ascii_only else "≈")
+
+
+def _diamond(page: Page) -> str:
+    return "o" if page.ascii_only else "◆"
 
 
 def _legend(contest: Contest, page: Page) -> list[str]:
@@ -227,9 +259,19 @@ def _legend(contest: Contest, page: Page) -> list[str]:
     rivals = contest.rows[1:]
     if not rivals:
         return []
+    marks = []
+    if contest.trade_offs:
+        first, second = contest.metrics
+        marks = [
+            f"{page.star} {_diamond(page)} best trade-offs of {first} and {second}: no other is better in both; "
+            f"{page.star} is the best by {first}, the first of the two"
+        ]
     alike, unknown = sum(row.told is False for row in rivals), sum(row.told is None for row in rivals)
     if unknown == len(rivals):
-        return ["one run each: what of these differences is chance cannot be told; seed=range(3) runs each three times"]
+        advice = (
+            "the last command below runs the best again" if contest.metrics else "seed=range(3) runs each three times"
+        )
+        return [*marks, f"one run each: what of these differences is chance cannot be told; {advice}"]
     among = f" over {len(rivals)} comparisons" if len(rivals) > 1 else ""
     test = f"one-sided t tests, paired where seeds are shared, {LEVEL:.0%}{among}"
     said = ["? a single run says nothing about chance"] if unknown else []
@@ -238,7 +280,7 @@ def _legend(contest: Contest, page: Page) -> list[str]:
         said.insert(0, f"{sign} cannot be told from the best ({test}); more seeds would tell")
     elif not unknown:
         said = [f"all others are worse than the best ({test})"]
-    return said
+    return [*marks, *said]
 
 
 def failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -> list[Text]:

@@ -42,7 +42,8 @@ def draw(found: Sequence[Contest], folder: Path) -> None:
         metric_by_setting(contest, settings, to / "metric_by_setting.png")
         if len(settings) > 1:
             parallel_coordinates(contest, settings, to / "parallel_coordinates.png")
-        learning_curves(contest, to / "learning_curves.png")
+        if contest.monitor.startswith("val_"):  # what a network costs has no course
+            learning_curves(contest, to / "learning_curves.png")
 
 
 def _varied(pairs: Sequence[tuple[Job, Outcome]]) -> list[str]:

@@ -10,12 +10,15 @@ import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from nntrain.config.schema.search import COSTS
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.searched import SEARCHED, undominated
 from nntrain.sweep.significance import LEVEL, chance_of_worse
 
 SEEDS = ("seed", "data.split_seed", "data.fold")  # what makes another run of the same setting
@@ -48,6 +51,11 @@ class Row:
         """With n - 1; None of a single run."""
         return stdev(self.values.values()) if len(self.values) > 1 else None
 
+    @cached_property
+    def second(self) -> float:
+        """Of a search by two metrics the second, less being better; 0 where there is none."""
+        return mean(second_of(outcome) for outcome in self.outcomes.values())
+
     def over(self, key: str) -> float | None:
         """The mean of a figure of `result.json` over the jobs that have it."""
         found = [value for outcome in self.outcomes.values() if (value := outcome.result.get(key)) is not None]
@@ -73,16 +81,39 @@ class Contest:
     def lower(self) -> bool:
         return lower_is_better(self.monitor)
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What a search compared these by, one or two; none of another sweep."""
+        return tuple(next(iter(self.rows[0].outcomes.values())).result.get(SEARCHED) or ())
+
+    @cached_property
+    def trade_offs(self) -> frozenset[int]:
+        """Of a search by two metrics: the jobs of the settings that no other beats in both."""
+        if len(self.metrics) < 2:
+            return frozenset()
+        sign = 1 if self.lower else -1
+        front = undominated([(sign * row.mean, row.second) for row in self.rows])
+        return frozenset(number for place in front for number in self.rows[place].outcomes)
+
     @cached_property
     def ranked(self) -> list[tuple[Job, Outcome]]:
         """Every job that ended with a model, the best value first."""
         pairs = [(job, row.outcomes[job.number]) for row in self.rows for job in row.jobs if job.number in row.outcomes]
         sign = 1 if self.lower else -1
-        return sorted(pairs, key=lambda pair: (sign * pair[1].result["best_value"], pair[0].number))
+        return sorted(pairs, key=lambda pair: (sign * pair[1].result["best_value"], second_of(pair[1]), pair[0].number))
 
 
 def lower_is_better(monitor: str) -> bool:
-    return monitor.removeprefix("val_") in LOWER_IS_BETTER
+    return monitor.removeprefix("val_") in LOWER_IS_BETTER or monitor in COSTS
+
+
+def second_of(outcome: Outcome) -> float:
+    """See `Row.second`."""
+    searched = outcome.result.get(SEARCHED) or {}
+    if len(searched) < 2:
+        return 0.0
+    name, value = list(searched.items())[1]
+    return inf if value is None else float(value) if lower_is_better(name) else -float(value)
 
 
 def has_model(outcome: Outcome | None) -> bool:
@@ -163,7 +194,7 @@ def _rows(finished: Sequence[Job], jobs: Sequence[Job], outcomes: Mapping[int, O
         if (own := [job for job in every if job.number in numbers])
     ]
     lower = lower_is_better(monitor)
-    rows.sort(key=lambda row: row.mean if lower else -row.mean)
+    rows.sort(key=lambda row: (row.mean if lower else -row.mean, row.second))
     return [rows[0], *(_compared(row, rows[0], len(rows) - 1, lower) for row in rows[1:])]
 
 

@@ -75,7 +75,8 @@ def _closing(
     named = [
         (
             "best",
-            f"#{job.number} {job.said}: {contest.monitor.replace('_', ' ')} {number(outcome.result['best_value'])}",
+            f"#{job.number} {job.said}: {contest.monitor.replace('_', ' ')} {number(outcome.result['best_value'])}"
+            + (f", the best by {contest.metrics[0]}, the first of the two" if len(contest.metrics) > 1 else ""),
         )
         for contest, (job, outcome) in zip(found[:TABLES], first, strict=False)
     ]
@@ -89,4 +90,6 @@ def _closing(
     commands = [["nntrain", "eval", shown(job.folder)] for job, _ in first[:TABLES]]
     if best is not None:
         commands.append(["nntrain", "predict", shown(folder), "input=FILE", "output=predictions.csv"])
+    if found and found[0].metrics:
+        commands.append(["nntrain", "fit", f"config={shown(first[0][0].folder)}/config.yaml", "seed=range(5)", "-m"])
     return [Text(""), *facts(pairs, page), Text(""), *next_commands(commands, page)]

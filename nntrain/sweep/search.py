@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.config.origin import Origin
-from nntrain.config.recipe import find_recipe, read_recipe
+from nntrain.config.recipe import Recipe, find_recipe, read_recipe
 from nntrain.config.schema.search import GRID, named
 from nntrain.config.search import Search, read_search, setting_problems, written
 from nntrain.config.words import SEARCH, CommandLine, Word
@@ -34,6 +34,10 @@ def with_search(line: CommandLine, cwd: Path) -> CommandLine:
         said = "a sweep over recipes has one space for all; leave it out, or sweep one recipe at a time"
         raise UserError(f"{SEARCH}: {said} ({carried[0].origin})")
     search = carried[0] if carried else Search()
+    given_whole = next((word for word in line.search if word.key == SEARCH and isinstance(word.value, Mapping)), None)
+    if given_whole is not None:  # the section as one word takes the place of the recipe's settings, key by key
+        search = _over(search, _section(given_whole, cwd))
+        line = replace(line, search=tuple(word for word in line.search if word is not given_whole))
     settings = {**search.settings, **{word.key.partition(".")[2]: (word.value, word.origin) for word in line.search}}
     problems = [*search.problems, *_conflicts(search, line), *_settings_on_the_line(line)]
     problems += setting_problems(settings) if not problems else []
@@ -49,6 +53,24 @@ def with_search(line: CommandLine, cwd: Path) -> CommandLine:
     return replace(swept, hydra=(*_hydra_words(swept, settings), *line.hydra))
 
 
+def _section(word: Word, cwd: Path) -> Search:
+    """What `search={...}` on the command line says: the same as the section of a recipe."""
+    found = read_search(Recipe(word.text, cwd / "command line", {SEARCH: word.value}, {}))
+    source = f"({Origin('recipe', 'command line')})"
+    problems = tuple(said.replace(source, f"({word.origin})") for said in found.problems)
+    words = tuple(replace(inner, source=word.origin) for inner in found.words)
+    settings = {key: (value, word.origin) for key, (value, _) in found.settings.items()}
+    return Search(words, settings, problems, word.origin)
+
+
+def _over(search: Search, given: Search) -> Search:
+    """A search with what is given on the command line in place of what it says of the same."""
+    keys = {word.key for word in given.words}
+    words = (*(word for word in search.words if word.key not in keys), *given.words)
+    problems = (*search.problems, *given.problems)
+    return Search(words, {**search.settings, **given.settings}, problems, search.origin or given.origin)
+
+
 def _conflicts(search: Search, line: CommandLine) -> Iterator[str]:
     """Keys that are searched and fixed."""
     fixed = {word.key: word for word in line.settings if not word.sweeps}
@@ -61,7 +83,10 @@ def _conflicts(search: Search, line: CommandLine) -> Iterator[str]:
 def _settings_on_the_line(line: CommandLine) -> Iterator[str]:
     for word in line.search:
         key = word.key.partition(".")[2]
-        if not key or key == "space" or key.startswith("space."):
+        if not key:
+            said = "must be a mapping such as search={n_trials: 20, space: {optimizer.lr: 'interval(0.001, 0.1)'}}"
+            yield f"{word.key}: {said}, or write its settings one by one: search.n_trials=20 ({word.origin})"
+        elif key == "space" or key.startswith("space."):
             name = key.removeprefix("space").strip(".") or "optimizer.lr"
             yield f"{word.key}: on the command line write the setting itself: {name}=interval(...) ({word.origin})"
         elif word.sweeps:

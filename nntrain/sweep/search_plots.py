@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from nntrain.sweep.study import Study
 
 ACROSS = 3  # panels of slices side by side
-FEWEST = 4  # trials that importance can be told from
+FEWEST = 20  # finished trials that importance can be told from
+DECADES = 10.0  # the ratio of a metric's ends from where on its axis is logarithmic
 DOT: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 0, "markersize": 5}
 
 
@@ -72,15 +73,15 @@ def history(trials: Sequence[FrozenTrial], metric: str, lower: bool, path: Path)
         )
     failed = [i for i, trial in enumerate(trials) if trial.state.name == "FAIL"]
     if failed:
-        bottom = axes.get_ylim()[0]
-        axes.plot(failed, [bottom] * len(failed), linestyle="none", marker="x", color=GREY, label="failed")
+        at_the_bottom: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+        axes.plot(failed, [0] * len(failed), linestyle="none", marker="x", color=GREY, label="failed", **at_the_bottom)
     _finish(axes, lower)
     return _save(figure, path)
 
 
 def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lower: bool, path: Path) -> Figure:
     """The metric against each setting, a panel each; the best trial is starred."""
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
     across = min(ACROSS, len(space))
     rows = -(-len(space) // across)
@@ -108,10 +109,13 @@ def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lo
         elif axis.log:
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(numticks=4))
+        elif axis.whole:
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         if not axis.choices:
             _plain_numbers(axes.xaxis, log=axis.log)
-        _focus(axes, lower)
-        _plain_numbers(axes.yaxis)
+        if beyond := _focus(axes, lower):
+            axes.set_title(f"{beyond} beyond the edge", fontsize=9, color=GREY)
+        _plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
     return _save(figure, path)
 
 
@@ -163,17 +167,30 @@ def _dots(axes: Axes, placed: Sequence[tuple[Any, FrozenTrial]]) -> None:
             axes.plot(*zip(*found, strict=True), marker="o", color=colour, alpha=alpha, label=said, **DOT)
 
 
-def _focus(axes: Axes, lower: bool) -> None:
-    """Leave out the worst tenth where they are far off, so that the good ones can be told from each other."""
-    values = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.get_lines()] or [np.zeros(1)])
-    values = values[np.isfinite(values)]
-    if len(values) < 10:
-        return
-    best, usual, worst = np.quantile(values if lower else -values, [0.0, 0.9, 1.0])
-    if worst - best > 3 * (usual - best) > 0:
-        pad, ends = 0.05 * (usual - best), (best, usual)
-        low, high = ends if lower else (-usual, -best)
-        axes.set_ylim(low - pad, high + pad)
+def _focus(axes: Axes, lower: bool) -> int:
+    """A logarithmic axis where values span decades. Else the worst tenth is left out where it is far off, so that the
+    good ones can be told from each other: these are marked at the edge. How many they are."""
+    lines = [line for line in axes.get_lines() if line.get_transform().contains_branch(axes.transData)]
+    points = [np.asarray(line.get_xydata(), dtype=float) for line in lines]
+    x, values = np.concatenate([*points, np.empty((0, 2))]).T
+    is_trial = np.repeat([line.get_marker() == "o" for line in lines], [len(found) for found in points])
+    finite = values[np.isfinite(values)]
+    if len(finite) and finite.min() > 0 and finite.max() > DECADES * finite.min():
+        axes.set_yscale("log")
+        return 0
+    if len(finite) < 10:
+        return 0
+    best, usual, worst = np.quantile(finite if lower else -finite, [0.0, 0.9, 1.0])
+    if not worst - best > 3 * (usual - best) > 0:
+        return 0
+    pad, ends = 0.05 * (usual - best), (best, usual)
+    low, high = ends if lower else (-usual, -best)
+    axes.set_ylim(low - pad, high + pad)
+    beyond = x[is_trial & (values > high + pad if lower else values < low - pad)]
+    marker, edge = ("^", high + pad) if lower else ("v", low - pad)
+    look: dict[str, Any] = {"linestyle": "none", "marker": marker, "color": GREY, "clip_on": False}
+    axes.plot(beyond, [edge] * len(beyond), label="beyond the edge", **look)
+    return len(beyond)
 
 
 def _finish(axes: Axes, lower: bool) -> None:
@@ -181,6 +198,6 @@ def _finish(axes: Axes, lower: bool) -> None:
 
     _focus(axes, lower)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
-    _plain_numbers(axes.yaxis)
+    _plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
     if axes.get_lines():
         axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9, loc="best")

@@ -21,6 +21,7 @@ from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.leaderboard import summary
 from nntrain.sweep.manifest import Manifest, add_jobs
 from nntrain.sweep.outcome import Outcome, find_outcome
+from nntrain.sweep.searched import by_metrics
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -40,7 +41,8 @@ class Sweep:
     for. jobs: all that are known. outcomes: by number, of those that ended. judges: what ends a running job early, set
     by a sweeper. growth: what came of trying size after size. excused: numbers of jobs that may fail without the sweep
     having failed. workers: processes for its jobs. exits: closed when the sweep ends. expected: how many jobs there
-    will be at most, where that is known before. devices: as the jobs ask for them."""
+    will be at most, where that is known before. devices: as the jobs ask for them. metrics: what a search compares its
+    trials by."""
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class Sweep:
         self.judges: Judges | None = None
         self.growth: Growth | None = None
         self.excused: set[int] = set()
+        self.metrics: Sequence[str] = ()
         self.expected: int | None = None
         self.devices: Set[str] = {"auto"}
         self._make_folder = make_folder
@@ -89,6 +92,11 @@ class Sweep:
         """
         lists = [tuple(word.removeprefix(MARK) for word in words) for words in overrides]
         return self._add(dict(enumerate(lists, first_number)))
+
+    def rank_by(self, metrics: Sequence[str]) -> None:
+        """Compare all jobs, also those of an earlier session, by these metrics, one or two."""
+        self.metrics = metrics
+        self.outcomes = {n: by_metrics(outcome, metrics) for n, outcome in self.outcomes.items()}
 
     def restore(self) -> None:
         """The jobs of an earlier session, and how those ended that are finished."""
@@ -127,7 +135,7 @@ class Sweep:
 
     def record(self, outcome: Outcome) -> None:
         """A job has ended: what is known of the sweep so far is written, however it may end itself."""
-        self.outcomes[outcome.number] = outcome
+        outcome = self.outcomes[outcome.number] = by_metrics(outcome, self.metrics)
         self.board.done(outcome)
         began = time.monotonic()
         if began >= self._due:
@@ -175,7 +183,7 @@ class Sweep:
 
     def _finished(self, job: Job) -> Outcome | None:
         if job.number not in self.outcomes and (found := find_outcome(job.number, job.folder)) is not None:
-            self.outcomes[job.number] = found
+            self.outcomes[job.number] = by_metrics(found, self.metrics)
         return self.outcomes.get(job.number)
 
     def __getstate__(self) -> dict[str, Any]:

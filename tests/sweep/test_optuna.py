@@ -24,7 +24,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     lab = Lab()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("nntrain.sweep.work.train_alone", lab.train_alone)
-    monkeypatch.setattr("nntrain.sweep.multirun.report", lambda sweep, stream: sweep.write())
+    monkeypatch.setattr("nntrain.sweep.multirun.report", lambda sweep, *rest, **how: sweep.write())
     monkeypatch.setattr("nntrain.sweep.search_plots.draw", lambda *rest: None)
     monkeypatch.setattr("nntrain.sweep.storage.Storage", lambda *rest: lab)
     monkeypatch.setattr("gc.collect", lambda *rest: 0)  # after every job: a tenth of a second among all tests

@@ -38,7 +38,7 @@ def test_a_search_leaves_a_run_per_trial_the_best_model_its_trials_and_pictures(
     out = cwd / "out"
     assert {"search.sqlite3", "sweep.json", "best.safetensors", *map(str, range(5))} <= {p.name for p in out.iterdir()}
     drawn = {path.name for path in (out / "plots").iterdir()}
-    assert {"search_history.png", "search_slices.png", "search_importance.png"} <= drawn
+    assert {"search_history.png", "search_slices.png"} <= drawn  # too few trials to tell importance
     found = [json.loads((out / str(i) / "result.json").read_text()) for i in range(5)]
     pruned = [i for i, result in enumerate(found) if result["stop_reason"].startswith("pruned after epoch")]
     assert pruned
@@ -47,7 +47,9 @@ def test_a_search_leaves_a_run_per_trial_the_best_model_its_trials_and_pictures(
         assert (out / str(i) / "best.safetensors").is_file()
         assert (out / str(i) / "metrics.csv").read_text().count("\n") == found[i]["epochs_run"] + 1
     assert "search:" not in (out / "0" / "config.yaml").read_text()
-    assert f"5 trials, {len(pruned)} of them pruned; importance: " in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"5 trials, {len(pruned)} of them pruned\n" in said
+    assert "importance" not in said
     before = (out / "sweep.json").read_text()
     assert main(["fit", "resume=out", "hydra/launcher=basic", "quiet=true"]) == 0
     assert (out / "sweep.json").read_text() == before

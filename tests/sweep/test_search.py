@@ -81,7 +81,11 @@ MISTAKES = {
     "search.n_trials=1,2": "search.n_trials: a sweep has one search; give one value (command line: search.n",
     "search.trials=3": "search.trials: unknown setting of search 'trials'; did you mean 'n_trials'?",
     "search.space.seed=range(3)": "search.space.seed: on the command line write the setting itself: seed=interval(...)",
-    "search=tpe": "search: on the command line write the setting itself: optimizer.lr=interval(...)",
+    "search=tpe": "search: must be a mapping such as search={n_trials: 20, space: {optimizer.lr: 'interval(0.001, 0",
+    "search={n_trials:0,space:{}}": "search.n_trials: 0 is not a whole number of at least 1 (command line: search={n_",
+    "search={trials:3,n_trials:2}": "search.trials: unknown setting of search 'trials'; did you mean 'n_trials'?",
+    "search={}": "search: is empty; name what is to be searched (command line: search={})",
+    "search={optimizer.lr:0.1}": "optimizer.lr: 0.1 is not a search such as",
     "config=mine.yaml,digits": "search: a sweep over recipes has one space for all; leave it out, or sweep one recipe",
 }
 
@@ -90,6 +94,17 @@ MISTAKES = {
 def test_what_contradicts_itself(word: str) -> None:
     said = mistakes(LR, word)
     assert any(problem.startswith(MISTAKES[word]) for problem in said), said
+
+
+def test_the_whole_section_can_be_a_word() -> None:
+    found = line("epochs: 3", "search={n_trials: 4, space: {optimizer.lr: 'interval(0.01, 0.1)', seed: [1, 2]}}")
+    assert found.hydra == ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=4")
+    assert [word.text for word in found.settings] == ["optimizer.lr=interval(0.01, 0.1)", "seed=1,2"]
+    found = line(LR, "search={sampler: {name: tpe, n_startup_trials: 3}}", "search.n_trials=7")
+    assert found.hydra[1:] == ("hydra.sweeper.sampler={name:tpe,n_startup_trials:3}", "hydra.sweeper.n_trials=7")
+    assert [word.key for word in found.settings] == ["optimizer.lr"]
+    found = line(LR, "search={optimizer.lr: 'interval(0.2, 0.3)'}")
+    assert [word.text for word in found.settings] == ["optimizer.lr=interval(0.2, 0.3)"]
 
 
 def test_a_search_of_nothing() -> None:

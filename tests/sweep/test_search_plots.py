@@ -20,7 +20,7 @@ AXES = [
     Axis("optimizer", choices=("adam", "sgd")),
     Axis("model.dropout", 0, 0.5),
 ]
-SETTINGS = {"sampler": "random", "pruner": "none", "seed": 0}
+SETTINGS = {"sampler": "random", "pruner": "median", "seed": 0}
 
 
 class Nowhere:
@@ -45,7 +45,7 @@ def study(metrics: Sequence[str] = ("loss",), count: int = 12) -> Study:
 
 
 def test_all_pictures_of_a_search_are_drawn(tmp_path: Path) -> None:
-    made = study()
+    made = study(count=24)
     draw(made, importances(made), tmp_path)
     drawn = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     assert set(drawn) == {"search_history.png", "search_slices.png", "search_importance.png"}
@@ -82,7 +82,40 @@ def test_importance_finds_what_the_metric_depends_on(tmp_path: Path) -> None:
     assert sum(shares.values()) == pytest.approx(1)
     (axes,) = importance(shares, "loss", tmp_path / "a.png").axes
     assert [bar.get_width() for bar in axes.patches] == list(shares.values())
-    assert importances(study(count=4)) == {}
+    assert importances(study(count=15)) == {}
+
+
+def spread(*values: float) -> list[Any]:
+    """Finished trials with these losses, and a whole number each."""
+    space = {"model.depth": optuna.distributions.IntDistribution(1, 3)}
+    return [
+        optuna.trial.create_trial(params={"model.depth": 1 + i % 3}, distributions=space, values=[value])
+        for i, value in enumerate(values)
+    ]
+
+
+def test_losses_that_span_decades_are_all_on_a_logarithmic_axis(tmp_path: Path) -> None:
+    values = [0.01 * (10 + i) for i in range(12)] + [50.0]
+    (axes,) = history(spread(*values), "loss", True, tmp_path / "a.png").axes
+    assert axes.get_yscale() == "log"
+    assert axes.get_ylim()[1] > 50
+
+
+def test_what_is_far_off_is_marked_at_the_edge(tmp_path: Path) -> None:
+    values = [1 + 0.01 * i for i in range(12)] + [5.0]
+    (axes,) = history(spread(*values), "loss", True, tmp_path / "a.png").axes
+    lines = {line.get_label(): line for line in axes.get_lines()}
+    assert list(lines["beyond the edge"].get_xdata())[-1] == 12
+    assert set(lines["beyond the edge"].get_ydata()) == {axes.get_ylim()[1]}
+    (panel,) = slices(
+        spread(*values), [Axis("model.depth", 1, 3, 1, whole=True)], "loss", True, tmp_path / "b.png"
+    ).axes
+    assert panel.get_title().endswith(" beyond the edge")
+
+
+def test_whole_numbers_have_whole_ticks(tmp_path: Path) -> None:
+    (axes,) = slices(spread(1, 2, 3), [Axis("model.depth", 1, 3, 1, whole=True)], "loss", True, tmp_path / "a.png").axes
+    assert all(float(tick).is_integer() for tick in axes.get_xticks())
 
 
 def test_two_metrics_have_a_front(tmp_path: Path) -> None:

@@ -83,6 +83,7 @@ class Search(Sweeper):
 
         words, axes = read_space(arguments)
         goal = self._goal(words, axes)
+        self.sweeping.rank_by(goal.metrics)
         kept: list[Storage] = []
 
         def storage() -> Storage:
@@ -104,6 +105,9 @@ class Search(Sweeper):
         began, axes, jobs = time.monotonic(), study.axes, self.sweeping.manifest.jobs
         done = study.load() if jobs else set()
         again = [_again(study, job, jobs[job]) for job in sorted(jobs) if job not in done]
+        earlier = [job for job in self.sweeping.jobs if job.number in self.sweeping.outcomes]
+        if earlier:  # the count goes on where the session before was
+            self.sweeping.board.begin(earlier, [], finished=[self.sweeping.outcomes[job.number] for job in earlier])
         if again:
             self._run(study, again)
         combinations, total, limit = size(axes), self.settings["n_trials"], self.settings["time_limit"]
@@ -187,7 +191,7 @@ class Search(Sweeper):
                 "set early_stopping.monitor or search.metrics to a metric such as accuracy or rmse"
             )
         epochs = next((axis.most for axis in axes if axis.key == "epochs"), config["epochs"])
-        lower = tuple(metric in COSTS or lower_is_better(metric) for metric in metrics)
+        lower = tuple(lower_is_better(metric) for metric in metrics)
         return Goal(metrics, lower, int(epochs), alone_because(config) is None)
 
     def _end(self, study: Study) -> None:
@@ -201,8 +205,8 @@ class Search(Sweeper):
             self.sweeping.board.note(f"search: {said}; none ran to its end, so nothing can be said of the settings")
             return
         found = importances(study)
-        shares = ", ".join(f"{key} {number(share)}" for key, share in found.items())
-        self.sweeping.board.note(f"search: {said}" + (f"; importance: {shares}" if shares else ""))
+        shares = ", ".join(f"{key} {share:.2f}" for key, share in found.items())
+        self.sweeping.board.note(f"search: {said}" + (f"; importance, about: {shares}" if shares else ""))
         if len(study.goal.metrics) == 2:
             self.sweeping.board.note(f"best trade-offs of {' and '.join(study.goal.metrics)}: {_front(study)}")
         try:
