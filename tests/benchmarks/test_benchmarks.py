@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +37,19 @@ def test_first_step_ends_the_process_there_and_says_when(tmp_path: Path) -> None
     assert not list(tmp_path.rglob("result.json"))
 
 
-def test_step_time_runs_the_real_trainer(shared_data: Path, tmp_path: Path) -> None:
-    del shared_data  # without it, pictures would have to be made up, which takes a while
+def few_digits(folder: Path) -> None:
+    """MNIST's four files, with random pictures, and few of them (5,000 are for validation)."""
+    draw = random.Random(0)
+    for split, count in (("train", 5_256), ("t10k", 64)):
+        for what, kind, sizes in (("labels", 1, (count,)), ("images", 3, (count, 28, 28))):
+            header = bytes((0, 0, 8, kind)) + b"".join(size.to_bytes(4, "big") for size in sizes)
+            body = bytes(i % 10 for i in range(count)) if kind == 1 else draw.randbytes(count * 784)
+            (folder / f"{split}-{what}-idx{kind}-ubyte.gz").write_bytes(gzip.compress(header + body, 1))
+
+
+def test_step_time_runs_the_real_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    few_digits(tmp_path)
+    monkeypatch.setenv("NNTRAIN_MNIST", str(tmp_path))
     words = ["--rounds", "1", "--samples", "256", "--threads", "1", "--only", "nntrain", "indexing, fused"]
     run("step_time", *words, "--results", str(tmp_path), cwd=tmp_path)
     kept = json.loads((tmp_path / "step_time_threads_1.json").read_text(encoding="utf-8"))

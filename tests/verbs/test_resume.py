@@ -78,7 +78,7 @@ def test_a_finished_run_is_not_trained_again(lab: Lab) -> None:
     again = lab.resume(run.dir, kill_at=0)
     assert again.result == json.loads((run.dir / "result.json").read_text())
     assert again.metrics == run.metrics
-    assert "is finished: all 4 epochs done; nothing was trained" in lab.said.getvalue()
+    assert "is finished: all 4 epochs done; nothing was trained" in " ".join(lab.said.getvalue().split())
     assert before == {path: path.read_bytes() for path in run.dir.rglob("*") if path.is_file()}
 
 
