@@ -23,6 +23,7 @@ RECIPE = "config"  # the word that names the recipe
 SEARCH = "search"  # the section of a recipe that says what its sweeps try
 DEFAULT_RECIPE = "digits"
 SWEEP_FUNCTION = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(")
+EMPTY = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(\s*\)")
 STRUCTURE = set("'\"[]{}()$")  # a value with any of these was meant for Hydra's grammar
 
 
@@ -123,6 +124,8 @@ def read_word(text: str, cwd: Path) -> Word:
     path = _written_path(key, raw, cwd)
     if path is not None:
         return _single(text, key, path)
+    if EMPTY.fullmatch(raw):
+        raise UserError(f"{key}: {raw} has no values (command line: {text})")
     try:
         parsed = OverridesParser.create().parse_override(f"value={raw}")
     except HydraException as error:

@@ -129,6 +129,10 @@ class RunConsole:
         """Something that the user may want to mend."""
         self._say(lambda page: _labelled("warning", WARNING, text, page))
 
+    def alone(self, reason: str) -> None:
+        """The run could have been part of a stack, and trains by itself."""
+        self.note(f"trained by itself: {reason}")
+
     def finish(
         self,
         result: Mapping[str, Any],

@@ -1,5 +1,5 @@
 """The screen of runs that train side by side: a line per epoch with the mean over those that are still training; of
-those that train one after another a line each, below their names."""
+those that train one after another a line each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SideBySide:
         self._rows: dict[int, dict[str, Mapping[str, Any]]] = {}  # by epoch and name
         self._begun = 0
         self._best = math.inf
-        self._first = True  # whether the next line is the first since nobody trained
+        self._alone = False
 
     def screen(self, name: str) -> RunConsole:
         """The display of one of them, which itself only writes its log. name: before its warnings."""
@@ -31,7 +31,7 @@ class SideBySide:
 
     def begin(self, name: str, epoch: int) -> None:
         if not self._at:
-            self._begun, self._best, self._first = 0, math.inf, True
+            self._begun, self._best = 0, math.inf
         self._at[name] = epoch - 1
         if epoch > self._begun:
             self._begun = epoch
@@ -41,6 +41,13 @@ class SideBySide:
         self._at[name] = int(row["epoch"])
         self._rows.setdefault(self._at[name], {})[name] = row
         self._show()
+
+    def alone(self, name: str, reason: str) -> None:
+        """They train one after another, which is said once, before the first of them begins."""
+        if not self._alone:
+            kind = name.partition(" ")[0]
+            self.console.note(f"the {kind}s train one after another, each with epochs of its own below: {reason}")
+        self._alone = True
 
     def left(self, name: str) -> None:
         """It trains no more, whatever the reason."""
@@ -52,9 +59,6 @@ class SideBySide:
         ended = min(self._at.values(), default=self._begun)
         for epoch in sorted(epoch for epoch in self._rows if epoch <= ended):
             rows = self._rows.pop(epoch)
-            if self._first and len(rows) == 1:
-                self.console.note(f"{next(iter(rows))} trains by itself")
-            self._first = False
             row = mean_row(list(rows.values()))
             value = self.sign * row[self.monitor]
             self.console.epoch_end(row, value < self._best)
@@ -74,6 +78,10 @@ class _One(RunConsole):
     def epoch_end(self, row: Mapping[str, Any], best: bool) -> None:
         super().epoch_end(row, best)
         self.all_of_them.end(self.name, row)
+
+    def alone(self, reason: str) -> None:
+        super().alone(reason)
+        self.all_of_them.alone(self.name, reason)
 
     def warn(self, text: str) -> None:
         super().warn(text)

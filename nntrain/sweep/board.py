@@ -1,4 +1,4 @@
-"""What a sweep says while it runs: a live table on a terminal, a line per finished job elsewhere."""
+"""What a sweep says while it runs: a live table on a terminal, a line per finished job elsewhere and in its log."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TextIO
 
 from rich.live import Live
 from rich.text import Text
 
+from nntrain.record.files import WriteError
 from nntrain.record.layout import FAINT, GOOD, LABEL, WARNING, Page, heading
-from nntrain.record.screen import open_screen, print_lines
+from nntrain.record.log import Log
+from nntrain.record.screen import PLAIN_WIDTH, open_screen, print_lines
 from nntrain.record.words import clean, count, duration, number, wrapped
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
@@ -33,8 +35,9 @@ MOST_FAILURES = 10  # lines for them, of a larger sweep
 class Board:
     """Called in this order: begin (again where a sweeper adds jobs), then running, progress and done as it goes, close.
 
-    stream: where people read, standard output by default. quiet: nothing is said. live: by default where the stream is
-    a terminal and no CI runs us. total: of jobs, where more are to come than `begin` has been told of.
+    stream: where people read, standard output by default. quiet: nothing is said but in the log. live: by default where
+    the stream is a terminal and no CI runs us. total: of jobs, where more are to come than `begin` has been told of.
+    log: of all that is said, and of every job that ended.
     """
 
     def __init__(
@@ -42,7 +45,9 @@ class Board:
     ) -> None:
         self.quiet = quiet
         self.total: int | None = None
+        self.log = Log()
         self._console, self._page = open_screen(stream, width)
+        self._log_page = Page(PLAIN_WIDTH)
         if live is None:
             live = self._console.is_terminal and not self._console.is_dumb_terminal and "CI" not in os.environ
         self._wants_live = live and not quiet
@@ -77,12 +82,11 @@ class Board:
                 if outcome.number not in self._outcomes:
                     self._note(outcome)
                     self._pace.earlier += self._pace.ran[outcome.number]
-        if not self.quiet:
-            new = [text for text in plan if text not in self._plans]  # a search has the same plan many times over
-            self._plans.update(new)
-            self._print([line for text in new for line in _plan_lines(text, self._page)])
-            if self._wants_live and self._live is None:
-                self._start_live()
+        new = [text for text in plan if text not in self._plans]  # a search has the same plan many times over
+        self._plans.update(new)
+        self._say(lambda page: [line for text in new for line in _plan_lines(text, page)])
+        if self._wants_live and self._live is None:
+            self._start_live()
 
     def running(self, numbers: Iterable[int]) -> None:
         """These jobs have been started."""
@@ -106,14 +110,23 @@ class Board:
         with self._lock:
             self._note(outcome)
             self._pace.news = time.perf_counter()
+        ended, total = len(self._outcomes), max(self.total or 0, len(self._jobs))
         if not self.quiet and self._live is None:
-            self._say_done(outcome)
+            self._say_done(outcome, ended, total)
+        self._write_log([self._done_line(outcome, ended, total)])
 
     def note(self, text: str) -> None:
         """A sentence above the table."""
-        if not self.quiet:
-            first, *rest = wrapped(clean(text), self._page.width - 6)
-            self._print([Text.assemble(("note", FAINT), "  ", first), *(Text(" " * 6 + line) for line in rest)])
+        self._say(lambda page: _note_lines(text, page))
+
+    def tell(self, lines: Callable[[Page], list[Text]]) -> None:
+        """Lines that are said even when quiet, once the table has ended."""
+        self._print(lines(self._page))
+        self._write_log(lines(self._log_page))
+
+    def logged(self, text: str) -> None:
+        """A line for the log alone, which is said elsewhere."""
+        self._write_log([Text(text)])
 
     def close(self) -> None:
         """End the live table and leave nothing of it; who has failed is said once more by the leaderboard."""
@@ -243,8 +256,7 @@ class Board:
 
     # plain lines
 
-    def _say_done(self, outcome: Outcome) -> None:
-        ended, total = len(self._outcomes), max(self.total or 0, len(self._jobs))
+    def _say_done(self, outcome: Outcome, ended: int, total: int) -> None:
         now = time.perf_counter()
         if total <= FEW:
             self._print([self._done_line(outcome, ended, total)])
@@ -272,8 +284,22 @@ class Board:
         parts += [f"{duration(left)} left"] if left is not None else []
         return Text(", ".join(parts))
 
+    def _say(self, lines: Callable[[Page], list[Text]]) -> None:
+        """On the screen, unless quiet, and in the log, each laid out for its own width."""
+        if not self.quiet:
+            self._print(lines(self._page))
+        self._write_log(lines(self._log_page))
+
     def _print(self, lines: Sequence[Text]) -> None:
         print_lines(self._console, lines)
+
+    def _write_log(self, lines: Sequence[Text]) -> None:
+        try:
+            if lines:
+                self.log.write("\n".join(line.plain for line in lines))
+        except WriteError as error:
+            self.log = Log()  # the sweep is worth more than its log: say so and go on
+            self.note(f"{error}; the log ends here")
 
 
 def ending(outcome: Outcome) -> Text:
@@ -290,6 +316,11 @@ def ending(outcome: Outcome) -> Text:
 
 def _metric(monitor: str) -> str:
     return monitor.replace("_", " ")
+
+
+def _note_lines(text: str, page: Page) -> list[Text]:
+    first, *rest = wrapped(clean(text), page.width - 6)
+    return [Text.assemble(("note", FAINT), "  ", first), *(Text(" " * 6 + line) for line in rest)]
 
 
 def _plan_lines(text: str, page: Page) -> list[Text]:

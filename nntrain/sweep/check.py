@@ -18,7 +18,7 @@ from nntrain.errors import UserError
 def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
     """The recipes of a sweep. UserError with every mistake in a recipe, in a key under any combination of choices, and
     in any value by itself; values that only clash with each other are left to their job."""
-    problems = [*line.problems, *_empty(line)]
+    problems = [*line.problems, *_without_values(line)]
     recipes: list[Recipe] = []
     for name in line.recipes.values:
         try:
@@ -28,6 +28,7 @@ def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
     for recipe in recipes:
         problems += _key_problems(recipe, line)
     problems += _value_problems(line)
+    problems += [] if problems else _nothing_varies(line)
     if not problems:
         first = [next(word.each()) for word in line.settings if word.examples]
         for recipe in recipes:
@@ -37,15 +38,16 @@ def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
     return recipes
 
 
-def _empty(line: CommandLine) -> Iterator[str]:
-    """A sweep without jobs, or of one."""
-    words = (line.recipes, *line.settings)
-    if not any(word.sweeps for word in words):
+def _nothing_varies(line: CommandLine) -> Iterator[str]:
+    if not any(word.sweeps for word in (line.recipes, *line.settings)):
         yield (
             "-m: nothing varies; give a setting several values (optimizer.lr=0.01,0.001, seed=range(3), "
             "optimizer=adam,sgd), or leave out -m"
         )
-    for word in words:
+
+
+def _without_values(line: CommandLine) -> Iterator[str]:
+    for word in (line.recipes, *line.settings):
         if word.sweeps and not word.examples:
             yield f"{word.key}: {word.text.partition('=')[2]} has no values (command line: {word.text})"
 
@@ -63,5 +65,5 @@ def _key_problems(recipe: Recipe, line: CommandLine) -> Iterator[str]:
 def _value_problems(line: CommandLine) -> Iterator[str]:
     for word in line.settings:
         kind = schema.field(word.key)
-        if word.sweeps and kind is not None:
+        if (word.sweeps or word.values == ("",)) and kind is not None:
             yield from (f"{problem} ({word.origin})" for problem in word.complaints(kind))

@@ -27,6 +27,7 @@ ACROSS = 3  # panels beside each other
 MOST_CURVES = 400
 FAR = 8.0  # quartile ranges from the others
 STAR = 14.0
+DOT = 6.0
 BLUES = (0xD4, 0xE4, 0xF2), (0x1C, 0x5F, 0xA8)  # of the worst job, and of the best
 GREYS = (0xDE, 0xDE, 0xDE), (0x8C, 0x8C, 0x8C)
 
@@ -184,7 +185,10 @@ def learning_curves(contest: Contest, path: Path) -> Canvas:
     axes = Axes(canvas, (0.95, 0.6, 6.0, 3.35), x, _value_scale(values, contest), ("epoch", label), title)
     thin = 1.2 if len(drawn) <= 20 else 0.7
     for i, curve in reversed(list(enumerate(drawn))):
-        canvas.line(*axes.at(*curve.T), _shade(GREYS, 1 - i / len(drawn)), thin, axes.box)
+        shade = _shade(GREYS, 1 - i / len(drawn))
+        canvas.line(*axes.at(*curve.T), shade, thin, axes.box)
+        if len(curve) == 1:  # a line has no length
+            canvas.dots(*axes.at(*curve.T), shade, DOT, axes.everywhere)
     axes.curves += [axes.at(*curve.T) for curve in drawn[:: -(-len(drawn) // 20) or 1]]
     _best_curve(axes, *pairs[0], curves[0])
     return canvas.save(path)

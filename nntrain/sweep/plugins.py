@@ -108,6 +108,7 @@ LAUNCHERS: dict[str, type] = {
 }
 SWEEPERS: dict[str, type] = {"basic": Grid, "optuna": Optuna, "grow": Grow}
 DEFAULT_LAUNCHER = "stacked"
+DEFAULT_SWEEPER = "basic"
 
 
 def register() -> None:

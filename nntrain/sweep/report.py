@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from rich.text import Text
 
@@ -12,7 +12,6 @@ from nntrain.folder import shown
 from nntrain.record.files import WriteError
 from nntrain.record.layout import Page, facts
 from nntrain.record.result import next_commands
-from nntrain.record.screen import show
 from nntrain.record.words import number
 from nntrain.sweep.best import drop_best, link_best
 from nntrain.sweep.grow_report import growth_lines
@@ -23,14 +22,18 @@ from nntrain.sweep.ranking import contests
 from nntrain.sweep.sweep import Sweep
 
 
-def report(sweep: Sweep, stream: TextIO) -> dict[str, Any]:
-    """The leaderboard, `sweep.json`, `sweep.csv`, the best model, the plots. What `sweep.json` holds."""
+def report(sweep: Sweep, *, stopped: bool = False) -> dict[str, Any]:
+    """The leaderboard, `sweep.json`, `sweep.csv`, the best model, the plots. What `sweep.json` holds.
+
+    stopped: whether a signal ended it, so that more jobs are to come than are known.
+    """
     result = sweep.write()
     growth, seconds = sweep.growth, sweep.board.seconds
+    total = sweep.board.total if stopped else None
     if growth is None:
-        show(lambda page: leaderboard(sweep.jobs, sweep.outcomes, page, seconds=seconds), stream)
+        sweep.board.tell(lambda page: leaderboard(sweep.jobs, sweep.outcomes, page, seconds=seconds, total=total))
     else:
-        show(lambda page: growth_lines(growth, sweep.jobs, sweep.outcomes, page, seconds=seconds), stream)
+        sweep.board.tell(lambda page: growth_lines(growth, sweep.jobs, sweep.outcomes, page, seconds=seconds))
     best = None
     try:
         write_csv(sweep.folder, sweep.jobs, sweep.outcomes)
@@ -48,7 +51,7 @@ def report(sweep: Sweep, stream: TextIO) -> dict[str, Any]:
             growth_curves(growth, sweep.folder / "plots" / "growth.png")
     except WriteError as error:  # the jobs and their results are safe
         sweep.board.note(str(error))
-    show(lambda page: _closing(sweep.folder, best, result["best"], sweep.jobs, sweep.outcomes, page), stream)
+    sweep.board.tell(lambda page: _closing(sweep.folder, best, result["best"], sweep.jobs, sweep.outcomes, page))
     return result
 
 
@@ -67,8 +70,11 @@ def _closing(
     outcomes: Mapping[int, Outcome],
     page: Page,
 ) -> list[Text]:
-    """Where everything is, and what to do next. best: the sweep's model, of that job, where there is one."""
+    """Where everything is, and what to do next; nothing where no job has a place in a table. best: the sweep's model,
+    of that job, where there is one."""
     found = contests(jobs, outcomes)
+    if not found:
+        return []
     first = [contest.ranked[0] for contest in found]
     if number_of_best is not None:  # of a growing, the best run of the best size
         first = [pair for contest in found for pair in contest.ranked if pair[0].number == number_of_best]

@@ -55,7 +55,10 @@ def fit_folds(config: Config, folder: Path | None, session: Session) -> Run:
         else:
             wanted[i] = {**config, "name": f"{config['name']}, fold {i + 1} of {count}"}
     whole = _Whole(config, session, folder)
-    train_folds = _side_by_side if len(wanted) > 1 and trained_alone(config) is None else _one_by_one
+    reason = trained_alone(config)
+    if reason is not None and len(wanted) > 1:
+        session.console.note(f"the folds train one after another: {reason}")
+    train_folds = _side_by_side if reason is None and len(wanted) > 1 else _one_by_one
     try:
         results |= train_folds(wanted, whole)
     except Interrupted:

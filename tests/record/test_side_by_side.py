@@ -66,7 +66,7 @@ def test_one_that_leaves_is_not_waited_for() -> None:
     assert console.rows == [(1, 5.0, 1, True), (2, 1.0, 1, False)]
 
 
-def test_those_that_train_one_after_another_are_named() -> None:
+def test_those_that_train_one_after_another_have_rows_of_their_own() -> None:
     console, both, screens = started()
     for number, screen in enumerate(screens, 1):
         for epoch in (1, 2):
@@ -74,7 +74,14 @@ def test_those_that_train_one_after_another_are_named() -> None:
             screen.epoch_end(row(epoch, 4.0 / epoch), True)
         both.left(f"member {number}")
     assert console.rows == [(1, 4.0, 1, True), (2, 2.0, 1, True)] * 2
-    assert console.notes == ["member 1 trains by itself", "member 2 trains by itself"]
+
+
+def test_that_they_train_one_after_another_is_said_once() -> None:
+    console, _, screens = started()
+    for screen in screens:
+        screen.alone("a stack would be slower")
+    said = "the members train one after another, each with epochs of its own below: a stack would be slower"
+    assert console.notes == [said]
 
 
 def test_warnings_say_whose_they_are() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
@@ -165,3 +166,27 @@ def test_the_time_left_counts_on_early_stopping() -> None:
 def test_nothing_is_known_before_the_first_news() -> None:
     assert Pace({0: 10}).seconds_left(5.0) is None
     assert Pace().share() == 0.0
+
+
+@pytest.mark.parametrize("how", [{"quiet": True}, {"live": True}], ids=str)
+def test_the_log_has_every_job_whatever_the_screen_shows(how: dict[str, bool], tmp_path: Path) -> None:
+    with Board(Terminal(), **how) as board:
+        board.begin(jobs_of(SPACE), ["6 jobs"])
+        board.log.open(tmp_path / "log.txt")
+        board.done(FAILED)
+        board.note("nothing of note")
+    assert (tmp_path / "log.txt").read_text().splitlines() == [
+        "6 jobs",
+        f"1 / 6  #1  optimizer.lr=1e-3 seed=1  failed: {FAILED.error}",
+        "note  nothing of note",
+    ]
+
+
+def test_a_log_that_the_disk_refuses_ends_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    screen = io.StringIO()
+    board = Board(screen)
+    board.log.open(tmp_path / "nowhere" / "log.txt")
+    board.note("first")
+    board.note("second")
+    assert screen.getvalue().count("the log ends here") == 1
+    assert "second" in screen.getvalue()

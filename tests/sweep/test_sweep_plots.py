@@ -99,6 +99,15 @@ def test_learning_curves(tmp_path: Path) -> None:
     assert has_colour(tmp_path / "x.png", GREEN)
 
 
+def test_a_curve_of_one_epoch_is_a_dot(tmp_path: Path) -> None:
+    jobs = jobs_of(ONE, tmp_path)
+    outcomes = ended(jobs, loss_of)
+    write_curves(jobs, outcomes, epochs=1)
+    canvas = plots.learning_curves(contests(jobs, outcomes)[0], tmp_path / "x.png")
+    assert_drawn(canvas, tmp_path / "x.png")
+    assert has_colour(tmp_path / "x.png", plots._shade(plots.GREYS, 1 - 2 / 3))
+
+
 def test_of_very_many_curves_some_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plots, "MOST_CURVES", 10)
     contest = contest_of({"optimizer.lr": RATES, "seed": [*range(5)]}, tmp_path)

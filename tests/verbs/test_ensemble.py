@@ -387,6 +387,16 @@ def test_members_that_cannot_be_one_program_train_one_after_another_for_a_reason
     assert "the members train one after another: augment table" in " ".join(lab.said.getvalue().split())
 
 
+def test_where_a_stack_would_be_slower_it_is_said_once_before_the_table(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nntrain.stack.trial.faster", lambda trainer: False)
+    lab.fit("ensemble=2", "epochs=1")
+    said = lab.said.getvalue()
+    assert said.count("one after another") == 1
+    assert said.index("a stack of them would be slower here") < said.index("train loss")
+
+
 def test_a_job_of_a_sweep_may_be_an_ensemble(lab: Lab) -> None:
     words = ["config=tiny.yaml", "epochs=1", "ensemble=1,2", "run_dir=out", "hydra/launcher=basic", "-m"]
     assert main(["fit", *words]) == 0
