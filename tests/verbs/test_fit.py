@@ -198,7 +198,9 @@ def test_a_metric_that_is_never_a_number_keeps_the_last_epoch(lab: Lab, monkeypa
     run = lab.fit("epochs=3")
     assert run.result["best_epoch"] is None
     assert run.result["best_value"] is None
-    assert "val_loss was never a number; the weights of the last epoch are kept" in " ".join(lab.said.getvalue().split())
+    assert "val_loss was never a number; the weights of the last epoch are kept" in " ".join(
+        lab.said.getvalue().split()
+    )
     last = load_file(run.dir / "last" / "state.safetensors")["params"]
     assert load_file(run.best)["body.head.bias"][0] in last
 
