@@ -99,7 +99,7 @@ def csv_text(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> str:
         for split in ("val", "test")
         for name in dict.fromkeys(name for result in results.values() for name in result.get(split) or {})
     ]
-    metrics = next((result[SEARCHED] for result in results.values() if SEARCHED in result), {})
+    metrics: Mapping[str, Any] = next((result[SEARCHED] for result in results.values() if SEARCHED in result), {})
     plain = ("monitor", "best_value", "best_epoch", "epochs_run", "seconds")
     plain += tuple(metric for metric in metrics if metric in COSTS and metric not in plain)
     found = contests(jobs, outcomes) if len(metrics) > 1 else []

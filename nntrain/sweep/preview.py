@@ -8,19 +8,22 @@ from typing import Any, TextIO
 
 from rich.text import Text
 
+from nntrain.config.grow import GROW
 from nntrain.config.words import CommandLine
+from nntrain.errors import UserError
 from nntrain.record.layout import FAINT, Page, facts, grid, heading
 from nntrain.record.screen import show
 from nntrain.record.words import count, plural, wrapped
 from nntrain.sweep.check import check_sweep
 from nntrain.sweep.groups import Group, partition, plan_words
 from nntrain.sweep.grow import sweep_line
+from nntrain.sweep.hydra_words import mistakes
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
-from nntrain.sweep.plugins import DEFAULT_LAUNCHER
+from nntrain.sweep.plugins import DEFAULT_LAUNCHER, DEFAULT_SWEEPER, register
+from nntrain.sweep.prospect import of_growing, of_search
 from nntrain.sweep.search import OPTUNA
-from nntrain.sweep.space import read_space
-from nntrain.sweep.sweep import MARK
+from nntrain.sweep.space import MARK, read_space
 from nntrain.sweep.sweepers.grid import combinations
 
 SHOWN = 40  # jobs on the screen; --json has them all
@@ -36,14 +39,21 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
     cwd = Path.cwd()
     line = sweep_line(words, cwd)
     recipes = check_sweep(line, cwd)
-    sweeper, launcher = _chosen(line, SWEEPER, "basic"), _chosen(line, LAUNCHER, DEFAULT_LAUNCHER)
-    if sweeper != "basic":
+    register()
+    if wrong := list(mistakes(line.hydra)):
+        raise UserError(*wrong)
+    sweeper, launcher = _chosen(line, SWEEPER, DEFAULT_SWEEPER), _chosen(line, LAUNCHER, DEFAULT_LAUNCHER)
+    if sweeper != DEFAULT_SWEEPER:
         space = {word.key: word.text.partition("=")[2] for word in (line.recipes, *line.settings) if word.sweeps}
         settings = dict(word.removeprefix(SETTING).split("=", 1) for word in line.hydra if word.startswith(SETTING))
         if sweeper == OPTUNA:
             read_space([word.for_hydra for word in (line.recipes, *line.settings)])
-        show(lambda page: _space_lines(space, settings, sweeper, page), stream)
-        return {"sweeper": sweeper, "launcher": launcher, "space": space, "settings": settings, "jobs": None}
+            told = of_search(line, settings, launcher, cwd)
+        else:
+            told = of_growing(line, settings) if sweeper == GROW else settings
+        show(lambda page: _space_lines(space, told, sweeper, page), stream)
+        found = {"sweeper": sweeper, "launcher": launcher, "space": space, "settings": settings}
+        return {**found, "plan": told, "jobs": None}
     fixed = {word.key for word in (line.recipes, *line.settings) if not word.sweeps}
     jobs = Jobs(cwd, fixed, lambda: cwd / "runs" / recipes[0].name / "...")
     lists = combinations([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])

@@ -76,3 +76,23 @@ def test_many_jobs_are_not_all_shown(capsys: pytest.CaptureFixture[str]) -> None
 def test_mistakes_are_those_of_the_sweep(capsys: pytest.CaptureFixture[str]) -> None:
     assert preview("optimizer.lr=-1,0.1,-2") == 2
     assert "nntrain: 2 mistakes; nothing was run" in capsys.readouterr().err
+
+
+def test_a_search_says_how_much_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert preview("optimizer.lr=interval(0.1,1)", "hydra.launcher.workers=2", "search.n_trials=24", "--json") == 0
+    plan = json.loads(capsys.readouterr().out)["plan"]
+    assert plan == {
+        "n_trials": "24",
+        "sampler": "tpe (auto)",
+        "pruner": "none",
+        "at once": "4 trials, stacked in up to 2 programs",
+    }
+    assert preview("optimizer.lr=interval(0.1,1)", "hydra/launcher=basic", "search.pruner=median") == 0
+    said = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["pruner", "median"] in said
+    assert ["at", "once", "1", "trial"] in said
+
+
+def test_a_growing_says_what_it_begins_with(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "config=iris", "grow=depth", "grow.seeds=3", "grow.patience=1", "-m"]) == 0
+    assert "2 sizes x 3 seeds = 6 jobs" in capsys.readouterr().out

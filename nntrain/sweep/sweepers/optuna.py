@@ -24,8 +24,9 @@ from nntrain.config.variants import Composer
 from nntrain.errors import UserError
 from nntrain.record.files import WriteError
 from nntrain.record.words import number, plural
-from nntrain.sweep.groups import MOST, alone_because
+from nntrain.sweep.groups import alone_because
 from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.prospect import batch
 from nntrain.sweep.ranking import lower_is_better
 from nntrain.sweep.space import MARK, Axis, notes, read_space, size
 from nntrain.sweep.study import JOB, NAME, Goal, Study
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from nntrain.sweep.sweep import Sweep
 
 NEEDS = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}  # packages, by sampler
-GENERATIONS = 6  # at least, of trials that learn from those before
 FAILED = 3  # trials, at least, that a search takes to fail as a whole
 IN_PLACE = "hydra.sweeper."
 
@@ -111,14 +111,15 @@ class Search(Sweeper):
         if again:
             self._run(study, again)
         combinations, total, limit = size(axes), self.settings["n_trials"], self.settings["time_limit"]
-        batch = self._batch(getattr(self.launcher, "stacks", False) and study.goal.stacks)
+        stacks = getattr(self.launcher, "stacks", False) and study.goal.stacks
+        at_once = batch(self.settings, int(getattr(self.launcher, "at_once", 1)), stacks)
         while (first := 1 + max((*jobs, *study.jobs), default=-1)) < total:
             if limit is not None and time.monotonic() - began > 60 * limit:
                 self.sweeping.board.note(
                     f"search: the time limit of {limit:g} minutes is over, {plural(first, 'trial')} drawn"
                 )
                 return
-            self._run(study, [_new(study, number, words) for number in range(first, min(first + batch, total))])
+            self._run(study, [_new(study, number, words) for number in range(first, min(first + at_once, total))])
             if (
                 combinations is not None
                 and len({tuple(trial.params.values()) for trial in study.trials}) >= combinations
@@ -160,16 +161,6 @@ class Search(Sweeper):
                 study.tell(block[0].trial, Outcome(block[0].number, 2, str(error)), None)
                 self.sweeping.board.note(f"search: {error.problems[0]}")
         return jobs
-
-    def _batch(self, stacks: bool) -> int:
-        """How many trials are drawn at a time: one for each worker, or so many that stacks fill them, but for samplers
-        that learn no more than a sixth of all. stacks: whether these jobs can train as one program."""
-        if self.settings["batch"] is not None:
-            return int(self.settings["batch"])
-        workers = int(getattr(self.launcher, "at_once", 1))
-        learns = named(self.settings["sampler"])[0] not in ("random", "qmc")
-        members = self.settings["n_trials"] // (workers * (GENERATIONS if learns else 1))
-        return workers * (max(1, min(members, MOST)) if stacks else 1)
 
     def _goal(self, words: Sequence[Axis | str], axes: Sequence[Axis]) -> Goal:
         """What is looked for. UserError where trials could not be compared by it, or one of them is wrong in itself."""
