@@ -55,10 +55,36 @@ def partition(jobs: Sequence[Job]) -> list[Group]:
         key = f"job {job.number}" if reason else shared(job.config)
         alike.setdefault(key, []).append(job)
         reasons[key] = reason
-    return [
-        Group(tuple(members), reasons[key] or (None if len(members) > 1 else "no other job has its shapes"))
-        for key, members in alike.items()
-    ]
+    heads = [dict(_shared(members[0].config)) for key, members in alike.items() if not reasons[key]]
+    unlike = iter(_unlike(heads))
+    groups = []
+    for key, members in alike.items():
+        reason = reasons[key] or next(unlike)
+        groups.append(Group(tuple(members), reason if reasons[key] or len(members) == 1 else None))
+    return groups
+
+
+def _unlike(heads: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Of what the members of each group have in common, why no other job goes with them: the settings that tell it from
+    its nearest, and more where others have those too."""
+    keys = dict.fromkeys(key for head in heads for key in head)
+    varying = [key for key in keys if any(head.get(key) != heads[0].get(key) for head in heads)]
+    own = [{key: head.get(key) for key in varying} for head in heads]
+    for this in own:
+        apart = sorted(([key for key in varying if this[key] != other[key]] for other in own), key=len)
+        found: list[str] = []
+        for differing in apart[1:]:  # the first is itself
+            if set(found).isdisjoint(differing):
+                found += _named(differing)
+        named = [key.removesuffix(".name") for key in dict.fromkeys(found)]
+        yield f"no other job has its {_and(named)}" if named else "there is no other job that could go with it"
+
+
+def _named(keys: Sequence[str]) -> list[str]:
+    """Without those that come with a choice that is among them."""
+    chosen = [key for key in keys if key.endswith(".name")]
+    inside = tuple(key.removesuffix("name") for key in chosen)
+    return [*chosen, *(key for key in keys if not key.startswith(inside))] if chosen else list(keys)
 
 
 def alone_because(config: Config) -> str | None:
@@ -78,9 +104,9 @@ def _obstacles(config: Config) -> Iterator[str]:
     if config["pretrain"]["name"] != "none":
         yield "it is pre-trained"
     if config["ensemble"] > 1:
-        yield "an ensemble's members are stacked by themselves"
+        yield "it has members of its own to stack, where that is faster"
     if config["data"].get("folds"):
-        yield "its folds are stacked by themselves"
+        yield "it has folds of its own to stack, where that is faster"
     if config["optimizer"]["name"] == "lbfgs":
         yield "optimizer lbfgs"
     if config["precision"] == "fp16":
@@ -190,6 +216,10 @@ def _differing(stacks: Sequence[Group]) -> list[str]:
         and len({json_text(settings.get(key)) for settings in common}) > 1
     ]
     return [named[key] for key in (*chosen, *rest)]
+
+
+def _and(texts: Sequence[str]) -> str:
+    return " and ".join([*texts[:-1][:NAMED], *texts[-1:]])
 
 
 def _some(texts: Sequence[str], between: str = ", ") -> str:

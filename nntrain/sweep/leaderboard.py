@@ -15,7 +15,7 @@ from nntrain.config.schema.search import COSTS
 from nntrain.folder import shown
 from nntrain.record.files import write_atomic
 from nntrain.record.layout import FAINT, GOOD, STRONG, WARNING, Page, grid, heading
-from nntrain.record.words import clean, duration, number, plural, wrapped
+from nntrain.record.words import clean, count, duration, number, plural, wrapped
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.ranking import Contest, Row, contests, has_model, short_names
@@ -24,6 +24,7 @@ from nntrain.sweep.significance import LEVEL
 
 SHOWN = 20  # rows of a table on the screen; sweep.csv has them all
 FAILED, REASON = 8, 2  # reasons for failing that are shown, and lines of each after its first
+WHOLE = " (all of it is in sweep.json)"
 TABLES = 4  # of contests
 KEPT = ("monitor", "best_value", "best_epoch", "val", "test", "seconds", "epochs_run")  # of a run's result.json
 
@@ -124,11 +125,21 @@ def write_csv(folder: Path, jobs: Sequence[Job], outcomes: Mapping[int, Outcome]
 
 
 def leaderboard(
-    jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page, *, seconds: float | None = None
+    jobs: Sequence[Job],
+    outcomes: Mapping[int, Outcome],
+    page: Page,
+    *,
+    seconds: float | None = None,
+    total: int | None = None,
 ) -> list[Text]:
-    """The table of each contest, best first, what its marks mean, and who failed by what. seconds: the sweep took."""
+    """The table of each contest, best first, what its marks mean, and who failed by what. seconds: the sweep took.
+    total: of jobs, where more are to come than these."""
     words = [status_word(outcomes.get(job.number)) for job in jobs]
-    said = [plural(len(jobs), "job"), f"{words.count('failed')} failed"]
+    words += ["not run"] * ((total or 0) - len(jobs))
+    done = words.count("done") + words.count("pruned")
+    whole = "interrupted" not in words and "not run" not in words
+    said = [plural(len(jobs), "job") if whole else f"{count(done)} of {plural(len(words), 'job')} done"]
+    said.append(f"{words.count('failed')} failed")
     said += [f"{words.count(word)} {word}" for word in ("pruned", "interrupted", "not run") if word in words]
     said += [] if seconds is None else [f"in {duration(seconds)}"]
     lines = [Text(""), heading(", ".join(said), page)]
@@ -294,7 +305,10 @@ def failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -
         told = _numbers(numbers)
         label = f"{len(numbers)} jobs (#{told})" if told.endswith("...") else f"#{told}"
         first, *rest = wrapped(f"{label}: {reason}", page.width - 4)
-        lines += [Text("  " + first), *(Text("    " + line) for line in rest[:REASON])]
+        if len(rest) > REASON:
+            last = " ".join(rest[REASON - 1 : REASON + 1])
+            rest[REASON - 1 :] = [page.cut(last, page.width - 4 - cell_len(WHOLE)) + WHOLE]
+        lines += [Text("  " + first), *(Text("    " + line) for line in rest)]
     if len(reasons) > FAILED:
         lines.append(Text(f"  and {len(reasons) - FAILED} more; sweep.json has them all", FAINT))
     return lines

@@ -27,6 +27,7 @@ from nntrain.record.run_folder import create_run_folder
 from nntrain.sweep.board import Board
 from nntrain.sweep.check import check_sweep
 from nntrain.sweep.grow import sweep_line
+from nntrain.sweep.hydra_words import mistakes
 from nntrain.sweep.manifest import Manifest, is_sweep, new_manifest, write_manifest
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, register
 from nntrain.sweep.report import report
@@ -60,7 +61,7 @@ def multirun(
     manifest = new_manifest([word for word in words if not word.startswith(f"{FOLDER}=")], cwd, recipes)
 
     def make_folder() -> Path:
-        folder = create_run_folder(cwd / "runs", recipes[0].name) if given is None else _made(given)
+        folder = create_run_folder(cwd / "runs", _name(line, recipes)) if given is None else _made(given)
         write_manifest(folder, manifest)
         return folder
 
@@ -95,6 +96,7 @@ def _run(
         def locked_folder() -> Path:
             folder = make_folder()
             exits.enter_context(locked(folder))
+            board.log.open(folder / "log.txt")
             return folder
 
         board = exits.enter_context(Board(stream, quiet=bool(quiet)))
@@ -113,8 +115,9 @@ def _run(
                 raise
             status = getattr(interrupted, "status", 128 + signal.SIGINT)
             sweep.collect()
+            sweep.collect_saved(status)
         board.close()
-        result = report(sweep, stream)
+        result = report(sweep, stopped=bool(status))
     ended = [outcome for number, outcome in sweep.outcomes.items() if number not in sweep.excused]
     failed = [outcome.status for outcome in ended if outcome.status]
     if status or failed:
@@ -132,16 +135,19 @@ def _by_hydra(line: CommandLine, sweep: Sweep) -> None:
             register()
             hydra.multirun(None, sweep, [*words, *settings], with_log_configuration=False)
     except HydraException as error:
-        raise UserError(" ".join(str(error).split("\n")[:2])) from None
+        raise UserError(*(list(mistakes(line.hydra)) or [" ".join(str(error).split("\n")[:2])])) from None
 
 
 def _say_how_to_go_on(sweep: Sweep, status: int) -> None:
     command = f"nntrain fit resume={shlex.quote(shown(sweep.folder))}"
     if status:
-        saved = not any(outcome.unsaved for outcome in sweep.outcomes.values())
-        print(f"nntrain: stopped{', the states are saved' * saved}; go on with: {command}", file=sys.stderr)
+        stopped = [outcome for outcome in sweep.outcomes.values() if outcome.interrupted or outcome.unsaved]
+        saved = bool(stopped) and not any(outcome.unsaved for outcome in stopped)
+        said = f"stopped{', the states are saved' * saved}; go on with: {command}"
     else:
-        print(f"nntrain: some jobs failed; run them again with: {command}", file=sys.stderr)
+        said = f"some jobs failed; run them again with: {command}"
+    print(f"nntrain: {said}", file=sys.stderr)
+    sweep.board.logged(said)
 
 
 def _expected(line: CommandLine) -> int | None:
@@ -157,6 +163,14 @@ def _expected(line: CommandLine) -> int | None:
 def _devices(line: CommandLine, recipes: Sequence[Recipe]) -> set[str]:
     given = next((word.values for word in line.settings if word.key == "device"), ())
     return set(map(str, given or [recipe.values.get("device", "auto") for recipe in recipes]))
+
+
+def _name(line: CommandLine, recipes: Sequence[Recipe]) -> str:
+    """What its runs are called, where that is the same for all; else the first recipe."""
+    given = [word for word in line.settings if word.key == "name"]
+    names = {value for word in given for value in word.values} or {recipe.values.get("name") for recipe in recipes}
+    name = str(names.pop() or "") if len(names) == 1 else ""
+    return name if name and "${" not in name else recipes[0].name
 
 
 def _given_folder(line: CommandLine, cwd: Path) -> Path | None:

@@ -20,8 +20,9 @@ from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.leaderboard import summary
 from nntrain.sweep.manifest import Manifest, add_jobs
-from nntrain.sweep.outcome import Outcome, find_outcome
+from nntrain.sweep.outcome import SAVED, Outcome, find_outcome
 from nntrain.sweep.searched import by_metrics
+from nntrain.sweep.trace import leave_reason
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -108,6 +109,17 @@ class Sweep:
         for job in self.jobs:
             self._finished(job)
 
+    def collect_saved(self, status: int) -> None:
+        """Those that a signal stopped, now or in an earlier session, and that did not say so: their states are saved.
+
+        status: the exit status of a job that it ended.
+        """
+        from nntrain.sweep.work import STATES
+
+        for job in self.jobs:
+            if job.number not in self.outcomes and next(job.folder.rglob(STATES), None) is not None:
+                self.outcomes[job.number] = Outcome(job.number, status, SAVED)
+
     def _add(self, given: Mapping[int, tuple[str, ...]]) -> list[Job]:
         self._check_same(given)
         notes = self._jobs.add(given)
@@ -137,6 +149,7 @@ class Sweep:
         """A job has ended: what is known of the sweep so far is written, however it may end itself."""
         outcome = self.outcomes[outcome.number] = by_metrics(outcome, self.metrics)
         self.board.done(outcome)
+        leave_reason(self._jobs[outcome.number], outcome)
         began = time.monotonic()
         if began >= self._due:
             self._write_so_far()

@@ -86,8 +86,9 @@ class Training:
         loop, folder = self.alone.loop, self.folder
         self.keeper.settle()
         loop.stop_reason = "a loss or gradient was not finite"
-        self.keeper.attempt(lambda: write_json(folder / RESULT, result_of(self.experiment, folder, loop, {})))
         best = folder / BEST
+        result = result_of(self.experiment, folder, loop, {}) | ({} if best.is_file() else {"checkpoint": None})
+        self.keeper.attempt(lambda: write_json(folder / RESULT, result))
         kept = f"the last good model is {shown(best)}" if best.is_file() else "no epoch was done, so no model is kept"
         return NonFiniteError(f"{error}; {kept}")
 

@@ -118,8 +118,8 @@ ALONE = {
     "model=cnn": "model cnn is faster one by one",
     "optimizer=lbfgs batch_size=full": "optimizer lbfgs",
     "precision=fp16": "precision fp16",
-    "data.folds=3": "its folds are stacked by themselves",
-    "ensemble=3": "an ensemble's members are stacked by themselves",
+    "data.folds=3": "it has folds of its own to stack, where that is faster",
+    "ensemble=3": "it has members of its own to stack, where that is faster",
     "pretrain=denoising": "it is pre-trained",
     "objective=autoencoder": "objective autoencoder",
     "augment=table": "augment table",
@@ -144,11 +144,17 @@ def test_a_class_of_ones_own_trains_by_itself(group: str) -> None:
     assert alone_because(own) == f"{group} mine:Own is a class of one's own"
 
 
-def test_a_job_that_is_like_no_other_says_so() -> None:
-    assert [group.reason for group in partition([job(), job("model.width=9", number=1), job("seed=1", number=2)])] == [
-        None,
-        "no other job has its shapes",
-    ]
+def reasons_of(*lists: str) -> list[str | None]:
+    return [group.reason for group in partition([job(*words.split(), number=i) for i, words in enumerate(lists)])]
+
+
+def test_a_job_that_is_like_no_other_says_in_what() -> None:
+    assert reasons_of("", "model.width=9", "seed=1") == [None, "no other job has its model.width"]
+    assert reasons_of("optimizer=adam", "optimizer=sgd", "optimizer=lion") == ["no other job has its optimizer"] * 3
+    grid = ("optimizer=adam", "optimizer=sgd", "optimizer=adam model.width=9", "optimizer=sgd model.width=9")
+    assert reasons_of(*grid) == ["no other job has its model.width and optimizer"] * 4
+    only, cnn = "there is no other job that could go with it", "model cnn is faster one by one"
+    assert reasons_of("", "model=cnn") == [only, cnn]
 
 
 def group(size: int, reason: str | None = None, *words: str) -> Group:

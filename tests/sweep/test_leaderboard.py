@@ -63,7 +63,7 @@ def test_who_failed_and_why() -> None:
     outcomes[2] = Outcome(2, 130, "interrupted; its state is saved")
     del outcomes[3]
     lines = table(jobs, outcomes)
-    assert lines[1].startswith("12 jobs, 4 failed, 1 interrupted, 1 not run, in 12.3 s ─")
+    assert lines[1].startswith("6 of 12 jobs done, 4 failed, 1 interrupted, 1 not run, in 12.3 s ─")
     assert lines[lines.index("failed") + 1 :] == [
         "  #0, 4-6: no such file in its folder",
         "  #1: val_loss was never a number",
@@ -72,11 +72,19 @@ def test_who_failed_and_why() -> None:
 
 def test_many_that_failed_by_the_same_are_counted_and_long_reasons_broken() -> None:
     jobs = jobs_of({"seed": range(20)})
-    outcomes = {job.number: Outcome(job.number, 2, "a reason " * 12) for job in jobs[::2]}
+    outcomes = {job.number: Outcome(job.number, 2, "a reason " * 24) for job in jobs[::2]}
     lines = table(jobs, outcomes, 60)
     assert lines[lines.index("failed") + 1].startswith("  10 jobs (#0, 2, 4, 6, ...): a reason a reason")
     assert lines[-1].startswith("    ")
+    assert lines[-1].endswith("… (all of it is in sweep.json)")
     assert max(map(cell_len, lines)) <= 60
+
+
+def test_a_sweep_that_was_stopped_counts_the_jobs_that_were_to_come() -> None:
+    jobs = jobs_of(CLOSE_SPACE)
+    outcomes = dict(list(ended(jobs, close).items())[:7])
+    lines = [line.plain for line in leaderboard(jobs, outcomes, Page(100), total=60)]
+    assert lines[1].startswith("7 of 60 jobs done, 0 failed, 53 not run ─")
 
 
 def test_the_best_of_many_rows_are_shown() -> None:

@@ -183,7 +183,7 @@ MISTAKES = {
     ],
     "seed=1,2 hydra.nope=3": ["Could not override 'hydra.nope'"],
     "seed=1,2 hydra.sweep.dir=x": ["hydra.sweep.dir=x: a folder is chosen by run_dir=..."],
-    "seed=1,2 hydra/launcher=nope": ["Could not find 'hydra/launcher/nope'"],
+    "seed=1,2 hydra/launcher=nope": ["hydra/launcher: unknown launcher 'nope'"],
     "seed=1,2 hydra/launcher=parallel hydra.launcher.workers=0": [
         "hydra.launcher.workers=0: must be a whole number of at least 1, or null"
     ],
@@ -309,3 +309,66 @@ def test_a_launcher_of_others_that_sends_the_sweep_away_is_refused(cwd: Path) ->
     sweep = Sweep(Manifest((), str(cwd), {}, {}), set(), lambda: cwd, [], Board(), Workers(print, print), ExitStack())
     with pytest.raises(UserError, match=r"takes the sweep itself to other processes"):
         pickle.dumps(sweep)
+
+
+def test_a_job_that_fails_says_why_in_its_folder(cwd: Path) -> None:
+    status, found = sweep("optimizer=sgd", "model.init_from=null,nosuch", "optimizer.lr=0.1,1e30", "epochs=2")
+    assert status == 2
+    assert [job["status"] for job in found["jobs"]] == [0, 2, 2, 2]
+    for job in found["jobs"][1:]:
+        log = (cwd / "out" / str(job["job"]) / "log.txt").read_text()
+        assert log.endswith(f"failed: {job['error']}\n")
+    assert json.loads((cwd / "out" / "1" / "result.json").read_text())["checkpoint"] is None
+
+
+def test_all_that_was_said_is_in_the_log(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sweep("batch_size=64,5000,64")
+    out, err = capsys.readouterr()
+    log = (cwd / "out" / "log.txt").read_text()
+    assert log == out + err.removeprefix("nntrain: ")
+    assert "identical to another" in log
+    assert "2 / 2  #1  batch_size=5000  failed: batch_size: 5000" in log
+
+
+NAMES = {"name=boom": "boom", "name=boom,boom": "boom", "name=a,b": "mine", "name=null": "mine", "seed=3": "mine"}
+
+
+@pytest.mark.parametrize("word", NAMES)
+def test_the_folder_has_the_name_that_all_jobs_share(cwd: Path, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_training(monkeypatch)
+    main(["fit", "config=mine.yaml", word, "optimizer.lr=1,2", HERE, "-m"])
+    assert [folder.name for folder in (cwd / "runs").iterdir()] == [NAMES[word]]
+
+
+HYDRA = {
+    "hydra/launcher=basicc": "hydra/launcher: unknown launcher 'basicc'; did you mean 'basic'? (choices: ",
+    "hydra/sweeper=optunaa": "hydra/sweeper: unknown sweeper 'optunaa'; did you mean 'optuna'? (choices: ",
+    "hydra.launcher.worker=2": (
+        "hydra.launcher.worker: unknown setting of hydra/launcher=stacked 'worker'; did you mean 'workers'? "
+        "(choices: workers) (command line: hydra.launcher.worker=2)"
+    ),
+    "hydra.sweeper.seed=2": "hydra.sweeper.seed: hydra/sweeper=basic has no settings (command line: ",
+}
+
+
+@pytest.mark.parametrize("verb", ["fit", "check"])
+@pytest.mark.parametrize("word", HYDRA)
+def test_a_launcher_or_sweeper_that_is_misspelt(word: str, verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([verb, "config=mine.yaml", "seed=1,2", word, "-m"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"nntrain: {HYDRA[word]}")
+    assert err.count("\n") == 1
+
+
+EMPTY = {
+    "seed=choice()": "nntrain: seed: choice() has no values (command line: seed=choice())\n",
+    "seed=": "nntrain: seed: '' is not a whole number",
+}
+
+
+@pytest.mark.parametrize("word", EMPTY)
+def test_a_word_without_a_value_is_one_mistake(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "config=mine.yaml", word, HERE, "-m"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(EMPTY[word])
+    assert err.count("\n") == 1

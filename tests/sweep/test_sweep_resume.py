@@ -12,8 +12,11 @@ from nntrain.cli import main
 from nntrain.errors import UserError
 from nntrain.record.lock import locked
 from nntrain.sweep.job import Job
+from nntrain.sweep.launchers.base import Units
+from nntrain.sweep.launchers.basic import Basic
 from nntrain.sweep.manifest import Manifest, add_jobs, read_manifest, write_manifest
 from nntrain.sweep.outcome import INTERRUPTED, SAVED, UNSAVED, Outcome
+from nntrain.sweep.work import STATES
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: linear}\nepochs: 1\n"
 
@@ -84,6 +87,37 @@ def test_states_that_were_not_saved_are_not_said_to_be(
     fake_training(monkeypatch, lambda job: {1: outcome, 2: Outcome(2, 143, SAVED)}.get(job.number))
     assert start("seed=range(3)") == 143
     assert capsys.readouterr().err == "nntrain: stopped; go on with: nntrain fit resume=out\n"
+
+
+def test_a_signal_before_anything_was_saved(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nntrain.sweep.launchers.basic.Basic.run", stopped)
+    assert start("seed=range(3)") == 130
+    out, err = capsys.readouterr()
+    assert err == "nntrain: stopped; go on with: nntrain fit resume=out\n"
+    assert out.strip().startswith("0 of 3 jobs done, 0 failed, 3 not run")
+    assert "tables" not in out
+
+
+def test_a_saved_state_is_an_interruption_whoever_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(self: Basic, units: Units, record: object) -> None:
+        state = units[1][0].folder / STATES
+        state.parent.mkdir(parents=True)
+        state.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Basic, "run", stopped)
+    assert start("seed=range(3)") == 130
+    out, err = capsys.readouterr()
+    assert "stopped, the states are saved; go on with" in err
+    assert "0 of 3 jobs done, 0 failed, 1 interrupted, 2 not run" in out
+    assert statuses() == {1: 130}
 
 
 def test_a_finished_sweep_is_only_shown_again(
