@@ -130,8 +130,7 @@ class RunConsole:
         self._say(lambda page: _labelled("warning", WARNING, text, page))
 
     def alone(self, reason: str) -> None:
-        """The run could have been part of a stack, and trains by itself."""
-        self.note(f"trained by itself: {reason}")
+        """The run could be part of a stack, and trains by itself: for the screen of several runs, which says it."""
 
     def finish(
         self,

@@ -80,7 +80,6 @@ class _One(RunConsole):
         self.all_of_them.end(self.name, row)
 
     def alone(self, reason: str) -> None:
-        super().alone(reason)
         self.all_of_them.alone(self.name, reason)
 
     def warn(self, text: str) -> None:
