@@ -188,6 +188,8 @@ class _Stacking:
             if self.stop.signal is not None:
                 raise Interrupted
             place = places.pop(id(member))
+            if len(trainings) > 1:
+                self.entries[place].session.console.alone("a stack of them would be slower here, or not fit in memory")
             with self.failing(place):
                 self.tell(place, trainings[place].run())
 
