@@ -24,6 +24,9 @@ SEARCH = "search"  # the section of a recipe that says what its sweeps try
 DEFAULT_RECIPE = "digits"
 SWEEP_FUNCTION = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(")
 EMPTY = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(\s*\)")
+BARE = re.compile(
+    r"(?<=[:\s])((?:choice|range|interval|tag)\((?:[^()'\"]|\([^()'\"]*\))*\))(?=\s*[,}])"
+)  # in a mapping
 STRUCTURE = set("'\"[]{}()$")  # a value with any of these was meant for Hydra's grammar
 
 
@@ -126,6 +129,8 @@ def read_word(text: str, cwd: Path) -> Word:
         return _single(text, key, path)
     if EMPTY.fullmatch(raw):
         raise UserError(f"{key}: {raw} has no values (command line: {text})")
+    if key == SEARCH:  # what a search draws from is a text in there
+        raw = BARE.sub(r"'\1'", raw)
     try:
         parsed = OverridesParser.create().parse_override(f"value={raw}")
     except HydraException as error:

@@ -101,7 +101,7 @@ def csv_text(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> str:
         for name in dict.fromkeys(name for result in results.values() for name in result.get(split) or {})
     ]
     metrics: Mapping[str, Any] = next((result[SEARCHED] for result in results.values() if SEARCHED in result), {})
-    plain = ("monitor", "best_value", "best_epoch", "epochs_run", "seconds")
+    plain: tuple[str, ...] = ("monitor", "best_value", "best_epoch", "epochs_run", "seconds")
     plain += tuple(metric for metric in metrics if metric in COSTS and metric not in plain)
     found = contests(jobs, outcomes) if len(metrics) > 1 else []
     marked = ["trade_off"] if found else []
@@ -204,11 +204,11 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
     metric = contest.monitor.removeprefix("val_")
     tested = _test_metric(contest, metric)
 
-    means = [number(row.mean) for row in rows]
+    means = [figure(row.mean, metric) for row in rows]
     widest = max(map(len, means))
 
     def spread(row: Row) -> str:
-        said = number(row.mean)
+        said = figure(row.mean, metric)
         std = "" if row.std is None else f" {sign} {like(row.std, said)}"
         return said.rjust(widest) + std
 
@@ -232,12 +232,17 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
         "runs": column("runs", "r", runs),
         "value": column(contest.monitor.replace("_", " "), "l", spread),
         "mark": column("", "l", lambda row: _mark(row, contest, page)),
-        "second": column(_second(contest), "r", lambda row: number(abs(row.second))),
+        "second": column(_second(contest), "r", lambda row: figure(abs(row.second), "".join(contest.metrics[1:]))),
         "epoch": column("best epoch", "r", epoch),
         "time": column("time", "r", lambda row: duration(row.over("seconds") or 0.0)),
         "test": column(f"test {tested.replace('_', ' ')}", "r", test),
-        "folder": column("folder", "l", lambda row: _numbers([job.number for job in row.jobs])),
+        "folder": column("folder", "l", lambda row: numbers_text([job.number for job in row.jobs])),
     }
+
+
+def figure(value: float, metric: str) -> str:
+    """A metric's value; of parameters nobody has a part."""
+    return f"{value:,.0f}" if metric == "parameters" else number(value)
 
 
 def _second(contest: Contest) -> str:
@@ -302,7 +307,7 @@ def failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -
             reasons.setdefault(reason, []).append(job.number)
     lines = [Text(""), Text("failed", WARNING)] if reasons else []
     for reason, numbers in list(reasons.items())[:FAILED]:
-        told = _numbers(numbers)
+        told = numbers_text(numbers)
         label = f"{len(numbers)} jobs (#{told})" if told.endswith("...") else f"#{told}"
         first, *rest = wrapped(f"{label}: {reason}", page.width - 4)
         if len(rest) > REASON:
@@ -334,7 +339,7 @@ def like(std: float, mean: str) -> str:
     return f"{std:,.{len(digits.partition('.')[2])}f}"
 
 
-def _numbers(numbers: Sequence[int]) -> str:
+def numbers_text(numbers: Sequence[int]) -> str:
     """`3`, `0-3`, `0-2, 8`, `0, 4, 8, ...`."""
     spans: list[list[int]] = []
     for n in sorted(numbers):

@@ -12,11 +12,10 @@ from nntrain.folder import shown
 from nntrain.record.files import WriteError
 from nntrain.record.layout import Page, facts
 from nntrain.record.result import next_commands
-from nntrain.record.words import number
 from nntrain.sweep.best import drop_best, link_best
 from nntrain.sweep.grow_report import growth_lines
 from nntrain.sweep.job import Job
-from nntrain.sweep.leaderboard import TABLES, leaderboard, write_csv
+from nntrain.sweep.leaderboard import TABLES, figure, leaderboard, write_csv
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.ranking import contests
 from nntrain.sweep.sweep import Sweep
@@ -81,7 +80,8 @@ def _closing(
     named = [
         (
             "best",
-            f"#{job.number} {job.said}: {contest.monitor.replace('_', ' ')} {number(outcome.result['best_value'])}"
+            f"#{job.number} {job.said}: {contest.monitor.replace('_', ' ')} "
+            + figure(outcome.result["best_value"], contest.monitor)
             + (f", the best by {contest.metrics[0]}, the first of the two" if len(contest.metrics) > 1 else ""),
         )
         for contest, (job, outcome) in zip(found[:TABLES], first, strict=False)

@@ -103,6 +103,8 @@ def test_the_whole_section_can_be_a_word() -> None:
     found = line(LR, "search={sampler: {name: tpe, n_startup_trials: 3}}", "search.n_trials=7")
     assert found.hydra[1:] == ("hydra.sweeper.sampler={name:tpe,n_startup_trials:3}", "hydra.sweeper.n_trials=7")
     assert [word.key for word in found.settings] == ["optimizer.lr"]
+    found = line(LR, "search={optimizer.lr: interval(0.2, 0.3), model.width: tag(log, interval(4, 64))}")
+    assert found.settings[1].text == "model.width=tag(log, interval(4, 64))"
     found = line(LR, "search={optimizer.lr: 'interval(0.2, 0.3)'}")
     assert [word.text for word in found.settings] == ["optimizer.lr=interval(0.2, 0.3)"]
 
