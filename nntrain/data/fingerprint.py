@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def of_files(*paths: Path) -> str:
@@ -22,6 +22,8 @@ def of_files(*paths: Path) -> str:
 
 def of_arrays(*arrays: NDArray[Any]) -> str:
     """Of the shapes, types and contents of the arrays: 16 hexadecimal digits."""
+    import numpy as np
+
     digest = hashlib.blake2b(digest_size=8)
     for array in arrays:
         digest.update(f"{array.dtype.str}{array.shape}".encode())

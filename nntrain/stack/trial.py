@@ -11,6 +11,7 @@ import torch
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.stack.member import Member
+from nntrain.stack.sizes import LEAST, MOST, MOST_ON_GPU
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.batches import epoch_order, take
 from nntrain.training.course import Stop
@@ -19,14 +20,13 @@ from nntrain.training.step import Program, train_step
 
 CACHE_BYTES = 2**22  # of parameters, gradients and the optimizer's state of a stack on the CPU: a step goes over all of
 # them, and from memory they come at half the speed of the cache
-LEAST, MOST = 4, 64  # members of a stack on the CPU, whatever their size; more than 64 are no faster for a member
 STEPS = 3  # that are timed, after one that is not
 
 
 def cache_size(program: Program, state: TrainState) -> int:
     """How many trainings like this are fastest as one stack, by the memory that a step goes over."""
     if program.device.type != "cpu":
-        return 1024
+        return MOST_ON_GPU
     tensors = [state.params.flat, state.params.flat, *state.optimizer.tensors.values()]
     return max(LEAST, min(MOST, CACHE_BYTES // max(1, sum(tensor.nbytes for tensor in tensors))))
 
@@ -58,8 +58,11 @@ def train(
         trainer = None
     if fits:
         for member in members:
+            member.screen.note(f"trained by itself: a stack of {len(members)} would be slower here")
             alone(member)
         return
+    for member in members:
+        member.screen.note(f"a stack of {len(members)} does not fit in memory; its halves train one after the other")
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     half = len(members) // 2

@@ -13,6 +13,7 @@ from typing import Any
 from nntrain.components import OWN_GROUPS, is_own
 from nntrain.record.files import json_text
 from nntrain.record.words import plural
+from nntrain.stack.sizes import MOST
 from nntrain.sweep.job import Job
 
 Config = Mapping[str, Any]
@@ -28,8 +29,6 @@ SECTIONS_MAY_DIFFER = ("init", "schedule", "early_stopping", "regularization")  
 NUMBERS_MAY_DIFFER = ("optimizer", "loss")
 FIXED_NUMBERS = frozenset({"ns_coefficients", "ns_steps", "eps"})  # of muon
 MOMENTUM = ("sgd", "rmsprop")  # which keep no state for a momentum of 0
-MOST = 64  # members: of small networks more no longer fit the processor's cache
-MOST_ON_GPU = 1024
 FEWEST = 4  # members that are worth a program of their own, for the sake of an idle worker
 NAMED = 3  # reasons and settings that a plan names
 
@@ -133,6 +132,7 @@ def _shared(config: Config) -> Iterator[tuple[str, Any]]:
             for name, value in section.items():
                 if f"{key}.{name}" not in MAY_DIFFER:
                     yield f"{key}.{name}", _kind(key, name, value, section.get("name"))
+    yield "early_stopping.monitor", config["early_stopping"]["monitor"]  # it says which metrics are computed
     averages = config["regularization"]
     yield "ema", averages["ema"] > 0
     yield "swa", any(averages[key] is not None for key in ("swa_start_epochs", "swa_start_percent"))

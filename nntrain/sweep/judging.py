@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Judges:
         if self.address not in _CONNECTIONS:
             try:
                 _CONNECTIONS[self.address] = Client(self.address, authkey=self.key)
-            except (OSError, EOFError):
+            except (OSError, EOFError, AuthenticationError):
                 _CONNECTIONS[self.address] = None
         return _CONNECTIONS[self.address]
 
@@ -63,31 +64,49 @@ class Judges:
 def judging(decide: Decide) -> Iterator[Judges]:
     """Answer for as long as this lasts, in threads of this process."""
     key = secrets.token_bytes(16)
-    with Listener(("127.0.0.1", 0), authkey=key) as listener:
+    with _listener() as listener:
         closed = threading.Event()
-        threading.Thread(target=_accept, args=(listener, decide, closed), daemon=True).start()
+        threading.Thread(target=_accept, args=(listener, key, decide, closed), daemon=True).start()
         judges = Judges(listener.address, key)
         try:
             yield judges
         finally:
             closed.set()
             with suppress(OSError):  # wake the thread that waits for somebody to come
-                Client(listener.address, authkey=key).close()
+                Client(listener.address).close()
             if own := _CONNECTIONS.pop(listener.address, None):
                 own.close()
 
 
-def _accept(listener: Listener, decide: Decide, closed: threading.Event) -> None:
+def _listener() -> Listener:
+    """For this user's processes alone where the system has such; else for all of this machine, told apart by the key.
+
+    Whoever comes is asked for the key by a thread of his own, so that one who says nothing keeps nobody waiting.
+    """
+    if hasattr(socket, "AF_UNIX"):
+        with suppress(OSError):  # its path may be too long
+            return Listener(family="AF_UNIX")
+    return Listener(("127.0.0.1", 0))
+
+
+def _accept(listener: Listener, key: bytes, decide: Decide, closed: threading.Event) -> None:
     while not closed.is_set():
         try:
             connection = listener.accept()
-        except (OSError, EOFError, AuthenticationError):  # a stranger without the key, or one that went away
+        except (OSError, EOFError):  # one that went away
             continue
-        threading.Thread(target=_answer, args=(connection, decide), daemon=True).start()
+        threading.Thread(target=_answer, args=(connection, key, decide), daemon=True).start()
 
 
-def _answer(connection: Connection, decide: Decide) -> None:
-    with connection, suppress(OSError, EOFError):
+def _answer(connection: Connection, key: bytes, decide: Decide) -> None:
+    """Until the other side goes, or turns out to be a stranger. A job that nobody knows goes on."""
+    with connection, suppress(OSError, EOFError, AuthenticationError, AssertionError):
+        deliver_challenge(connection, key)
+        answer_challenge(connection, key)
         while True:
             number, epoch, value = json.loads(connection.recv_bytes())
-            connection.send_bytes(json.dumps(decide(number, epoch, value)).encode())
+            try:
+                said = decide(number, epoch, value)
+            except KeyError:
+                said = None
+            connection.send_bytes(json.dumps(said).encode())

@@ -1,7 +1,8 @@
 """What a sweep was asked for, kept in its folder from before its first job, so that it can be gone on with.
 
-`jobs.jsonl` has a line for the sweep, then one for each job. Lines are only ever added, and a last one that a kill cut
-short is left out, so that a search that adds thousands of jobs one by one stays cheap.
+`jobs.jsonl` has a line for the sweep, then one for each job. Its first jobs are written together with the line of the
+sweep; after that lines are added, so that a search with thousands of jobs stays cheap. A last line that a kill cut
+short is left out, and taken away before others are added.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from nntrain.folder import shown
 from nntrain.record.files import json_text, refused, write_atomic
 
 MANIFEST = "jobs.jsonl"
+VERSIONS = ("nntrain", "hydra-core", "torch")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Manifest:
 
 def new_manifest(words: Sequence[str], cwd: Path, recipes: Iterable[Recipe]) -> Manifest:
     known = {str(recipe.path): fingerprint(recipe) for recipe in recipes}
-    return Manifest(tuple(words), str(cwd), known, {name: version(name) for name in ("nntrain", "hydra-core")})
+    return Manifest(tuple(words), str(cwd), known, {name: version(name) for name in VERSIONS})
 
 
 def fingerprint(recipe: Recipe) -> str:
@@ -61,6 +63,21 @@ def add_jobs(folder: Path, jobs: Mapping[int, Sequence[str]]) -> None:
         raise refused(folder / MANIFEST, error) from error
 
 
+def mend_manifest(folder: Path) -> None:
+    """Take away a last line that was cut short, which another would be added to. To be done by whoever holds the
+    lock of the sweep. WriteError where the disk refuses."""
+    path = folder / MANIFEST
+    text = path.read_bytes()
+    if not text.endswith(b"\n"):
+        write_atomic(path, text[: text.rfind(b"\n") + 1])
+
+
+def other_versions(manifest: Manifest) -> list[str]:
+    """What is another one now than when the sweep was started: `torch was 2.8.0 and is 2.9.1`."""
+    old = {name: was for name, was in manifest.versions.items() if name in VERSIONS}
+    return [f"{name} was {was} and is {new}" for name, was in old.items() if (new := version(name)) != was]
+
+
 def _lines(jobs: Mapping[int, Sequence[str]]) -> str:
     return "".join(json_text({"job": n, "words": list(words)}, indent=None) + "\n" for n, words in jobs.items())
 
@@ -74,7 +91,7 @@ def read_manifest(folder: Path) -> Manifest:
     """UserError where the file is missing or damaged."""
     path = folder / MANIFEST
     try:
-        whole = path.read_text(encoding="utf-8").split("\n")[:-1]
+        whole = path.read_bytes().split(b"\n")[:-1]
         about, *jobs = map(json.loads, whole)
         found: dict[str, Any] = {**about, "jobs": {line["job"]: tuple(line["words"]) for line in jobs}}
         return Manifest(**{**found, "words": tuple(found["words"])})

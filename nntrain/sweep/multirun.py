@@ -28,10 +28,11 @@ from nntrain.sweep.board import Board
 from nntrain.sweep.check import check_sweep
 from nntrain.sweep.grow import sweep_line
 from nntrain.sweep.hydra_words import mistakes
-from nntrain.sweep.manifest import Manifest, is_sweep, new_manifest, write_manifest
+from nntrain.sweep.manifest import Manifest, is_sweep, mend_manifest, new_manifest, other_versions, write_manifest
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, register
 from nntrain.sweep.report import report
 from nntrain.sweep.resume import read_sweep
+from nntrain.sweep.same_data import check_data, mixed
 from nntrain.sweep.sweep import Sweep
 from nntrain.sweep.workers import Workers
 
@@ -104,8 +105,12 @@ def _run(
         sweep.expected, sweep.devices = _expected(line), _devices(line, recipes)
         if manifest.jobs:
             sweep.folder  # noqa: B018  # locked before anything is read of it
+            mend_manifest(sweep.folder)
             sweep.restore()
-        done = len(sweep.outcomes)
+            check_data(sweep.jobs, set(sweep.outcomes), shlex.join(["nntrain", "fit", *manifest.words, "-m"]))
+            if changed := other_versions(manifest):
+                board.note(f"since the sweep was started {', '.join(changed)}; results may differ by that")
+        resumed, done = bool(manifest.jobs), len(sweep.outcomes)
         try:
             _by_hydra(line, sweep)
             if done == len(sweep.outcomes):  # a search, or a growing, may have had more to do
@@ -116,6 +121,8 @@ def _run(
             status = getattr(interrupted, "status", 128 + signal.SIGINT)
             sweep.collect()
             sweep.collect_saved(status)
+        for said in mixed(sweep.jobs) if resumed else ():
+            board.note(said)
         board.close()
         result = report(sweep, stopped=bool(status))
     ended = [outcome for number, outcome in sweep.outcomes.items() if number not in sweep.excused]

@@ -11,8 +11,9 @@ from nntrain.config.search import defaults
 from nntrain.config.variants import Composer
 from nntrain.config.words import CommandLine
 from nntrain.record.words import plural
+from nntrain.stack.sizes import MOST
 from nntrain.sweep.crew import settings as workers_for
-from nntrain.sweep.groups import MOST, alone_because
+from nntrain.sweep.groups import alone_because
 from nntrain.sweep.space import MARK, read_space
 
 GENERATIONS = 6  # at least, of trials that learn from those before

@@ -10,7 +10,7 @@ import json
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import inf
+from math import inf, isfinite
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -117,8 +117,11 @@ def second_of(outcome: Outcome) -> float:
 
 
 def has_model(outcome: Outcome | None) -> bool:
-    """Whether a job ended with a model and a value of the monitored metric; a pruned one did."""
-    return outcome is not None and not outcome.status and outcome.result.get("best_value") is not None
+    """Whether a job ended with a model and a finite value of the monitored metric; a pruned one did."""
+    if outcome is None or outcome.status:
+        return False
+    value = outcome.result.get("best_value")
+    return value is not None and isfinite(value)
 
 
 def short_names(keys: Sequence[str]) -> dict[str, str]:
@@ -237,7 +240,7 @@ def _folds(folder: Path, count: int) -> list[float] | None:
             value = json.loads((folder / f"fold_{i}" / "result.json").read_text(encoding="utf-8"))["best_value"]
         except (OSError, ValueError, KeyError):
             return None
-        if value is None:
+        if value is None or not isfinite(value):
             return None
         found.append(float(value))
     return found or None

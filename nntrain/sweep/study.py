@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from nntrain.config.schema.search import named
 from nntrain.seeding import derive
+from nntrain.sweep.curve import Point
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.space import Axis
 from nntrain.sweep.storage import Storage
@@ -65,6 +67,8 @@ class Study:
         self._lock = threading.Lock()
         self._running: dict[int, Trial] = {}  # by job
         self._best: dict[int, float] = {}  # value so far, by job
+        self._prunes = named(settings["pruner"])[0] != "none"
+        self.until: float | None = None  # by time.monotonic(): when running jobs are ended
         self._no_pruner, self._pruner = optuna.pruners.NopPruner(), make_pruner(settings["pruner"], goal.epochs)
         self._live: OptunaStudy = optuna.create_study(
             study_name=NAME, directions=goal.directions, pruner=self._no_pruner
@@ -114,21 +118,33 @@ class Study:
         self._live.enqueue_trial(params)
         return self.ask()
 
-    def start(self, trial: Trial, job: int, runs: int) -> None:
-        """The trial's job is about to run. runs: the job that runs for it, an earlier one where both are the same."""
+    def start(self, trial: Trial, job: int, runs: int, earlier: Iterable[Point] = ()) -> None:
+        """The trial's job is about to run. runs: the job that runs for it, an earlier one where both are the same.
+        earlier: of the monitored metric, in a session before."""
         trial.set_user_attr(JOB, job)
         trial.set_user_attr(NUMBER, trial.number)
         self._running.setdefault(runs, trial)
+        for epoch, value in earlier:
+            if value is not None:
+                self._report(trial, runs, epoch, value)
 
     def judge(self, job: int, epoch: int, value: float) -> str | None:
         """Take in the monitored value of an epoch; a text where the job should end there. Trials are compared by their
         best value so far, which is that of the model they would leave: a noisy epoch ends none."""
+        if self.until is not None and time.monotonic() > self.until:
+            return f"pruned after epoch {epoch}: the time of the search is over"
+        if not self._prunes:
+            return None
         with self._lock:
             trial = self._running[job]
-            self._best[job] = _better(self._best.get(job, value), value, lower=self.goal.lower[0])
-            trial.report(self._best[job], epoch)
+            self._report(trial, job, epoch, value)
             pruned = trial.should_prune()
         return f"pruned after epoch {epoch} ({named(self._settings['pruner'])[0]})" if pruned else None
+
+    def _report(self, trial: Trial, job: int, epoch: int, value: float) -> None:
+        if self._prunes:
+            self._best[job] = _better(self._best.get(job, value), value, lower=self.goal.lower[0])
+            trial.report(self._best[job], epoch)
 
     def tell(self, trial: Trial, outcome: Outcome, values: Sequence[float] | None) -> None:
         """How the trial's job ended. values: of the metrics, None where it failed."""
@@ -141,7 +157,8 @@ class Study:
         if values is None or not all(map(math.isfinite, values)):
             ended = self._live.tell(trial, state=TrialState.FAIL)
         elif outcome.pruned:
-            if not self._live.trials[trial.number].intermediate_values:  # it reported to a session before
+            reported = self._live.trials[trial.number].intermediate_values
+            if len(values) == 1 and not reported:  # or no pruner asked it, or it did so in a session before
                 trial.report(values[0], outcome.result["epochs_run"])
             ended = self._live.tell(trial, state=TrialState.PRUNED)
         else:

@@ -19,9 +19,10 @@ from nntrain.sweep.board import Board
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.leaderboard import summary
-from nntrain.sweep.manifest import Manifest, add_jobs
+from nntrain.sweep.manifest import Manifest, add_jobs, write_manifest
 from nntrain.sweep.outcome import SAVED, Outcome, find_outcome
 from nntrain.sweep.searched import by_metrics
+from nntrain.sweep.space import MARK
 from nntrain.sweep.trace import leave_reason
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from nntrain.sweep.workers import Workers
 
 RESULTS = "sweep.json"
-MARK = "++"  # lets Hydra carry words whose keys it has no config for
 SHARE = 0.1  # of the time goes to writing what was done so far, at most
 
 
@@ -124,8 +124,12 @@ class Sweep:
         self._check_same(given)
         notes = self._jobs.add(given)
         if unwritten := {number: words for number, words in given.items() if number not in self.manifest.jobs}:
-            add_jobs(self.folder, unwritten)
+            first, folder = not self.manifest.jobs, self.folder
             self.manifest.jobs.update(unwritten)
+            if first:  # all or none of a grid are known, however it ends
+                write_manifest(folder, self.manifest)
+            else:
+                add_jobs(folder, unwritten)
         for note in notes:
             self.board.note(note)
         return [self._jobs[number] for number in given]

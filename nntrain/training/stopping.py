@@ -22,8 +22,8 @@ class Stopping:
     restore_best: bool = True
 
     def improves(self, value: float, best: float | None, by: float = 0.0) -> bool:
-        """Whether `value` beats `best` by more than `by`. NaN is never an improvement."""
-        if math.isnan(value):
+        """Whether `value` beats `best` by more than `by`. What is not finite never does."""
+        if not math.isfinite(value):
             return False
         if best is None:
             return True

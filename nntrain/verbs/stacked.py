@@ -107,8 +107,18 @@ class _Stacking:
                         self.tell(place, found)
                     else:
                         begun[place] = found
-            for group in groups(self.at_an_epoch(begun)):
+            for group in self.divided(self.at_an_epoch(begun)):
                 self.train_group(group)
+
+    def divided(self, trainings: Mapping[int, Training]) -> list[dict[int, Training]]:
+        """The groups that are stacks beside each other, which each training's log tells where there are several."""
+        found = groups(trainings)
+        for group in found if len(found) > 1 else ():
+            how = f"in a stack of {len(group)}" if len(group) > 1 else "by itself"
+            why = why_not([member_of(training) for training in trainings.values()])
+            for training in group.values():
+                training.alone.screen.note(f"trained {how}, not of {len(trainings)} as planned: {why}")
+        return found
 
     def set_up(self, places: Sequence[int], held: ExitStack) -> dict[int, Experiment]:
         """Build each, and make, lock and set up its folder; those that could not be have ended."""

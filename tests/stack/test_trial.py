@@ -8,6 +8,7 @@ from stacks import experiment, member, stacked
 
 from nntrain.stack import trial
 from nntrain.stack.member import Member
+from nntrain.stack.sizes import LEAST, MOST
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.course import Stop
 
@@ -38,9 +39,13 @@ def test_a_stack_that_would_be_slower_is_none(wins: bool, monkeypatch: pytest.Mo
     monkeypatch.setattr(trial, "faster", lambda trainer: wins)
     left: list[Member] = []
     alone: list[Member] = []
+    said: list[str] = []
     those = members(3)
+    for one in those:
+        monkeypatch.setattr(one.screen, "note", said.append)
     trial.train(those, Stop(), left.append, alone.append)
     assert set(left if wins else alone) == set(those)
+    assert said == ([] if wins else 3 * ["trained by itself: a stack of 3 would be slower here"])
     assert not (alone if wins else left)
     assert all((len(one.loop.history) == 3) == wins for one in those)
     if not wins:
@@ -78,5 +83,5 @@ def test_other_errors_are_none_of_memory(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_size_by_what_a_step_goes_over() -> None:
     small, large = member(experiment({})), member(experiment({"model.widths": [700, 700]}))
-    assert trial.cache_size(small.program, small.state) == trial.MOST
-    assert trial.cache_size(large.program, large.state) == trial.LEAST
+    assert trial.cache_size(small.program, small.state) == MOST
+    assert trial.cache_size(large.program, large.state) == LEAST

@@ -12,7 +12,8 @@ from nntrain.components import OWN_GROUPS
 from nntrain.config.options import option_names, read_option
 from nntrain.config.variants import Composer
 from nntrain.optim.table import OPTIMIZERS
-from nntrain.sweep.groups import FIXED_NUMBERS, MOST, Group, alone_because, partition, plan_words, shared, units
+from nntrain.stack.sizes import MOST
+from nntrain.sweep.groups import FIXED_NUMBERS, Group, alone_because, partition, plan_words, shared, units
 from nntrain.sweep.job import Job
 
 
@@ -42,7 +43,7 @@ MAY_DIFFER = [
         "checkpoint.every_seconds=3",
     ),
     *("init=he_normal", "init=normal init.std=0.2", "schedule=step", "schedule.warmup_epochs=3", "early_stopping=none"),
-    *("early_stopping.patience=3", "early_stopping.monitor=accuracy", "model.dropout=0", "model.input_dropout=0.1"),
+    *("early_stopping.patience=3", "model.dropout=0", "model.input_dropout=0.1"),
     *(
         "model.dropout=[0.1,0.2]",
         "optimizer.lr=1",
@@ -72,6 +73,7 @@ MUST_AGREE = [
     ),
     *("optimizer=sgd", "optimizer.amsgrad=true", "optimizer.decoupled_weight_decay=false", "loss=focal", "device=cpu"),
     *("regularization.ema=0.9", "regularization.swa_start_epochs=3", "checkpoint.resumable=false"),
+    "early_stopping.monitor=accuracy",
 ]
 
 

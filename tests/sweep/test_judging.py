@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nntrain.sweep.job import Job
-from nntrain.sweep.judging import judging
+from nntrain.sweep.judging import Judges, judging
 
 
 def job(number: int) -> Job:
@@ -69,3 +69,19 @@ def test_who_has_not_the_key_is_sent_away_and_the_others_are_answered() -> None:
 def test_jobs_have_judges_of_their_own(number: int) -> None:
     with judging(lambda asked, epoch, value: str(asked)) as judges:
         assert judges(job(number))(1, 0.0) == str(number)
+
+
+def test_one_who_says_nothing_keeps_nobody_waiting() -> None:
+    with judging(ends_the_first) as judges, Client(judges.address):
+        assert judges(job(1))(2, 0.5) == "pruned at 0.5"
+
+
+def test_a_job_that_asks_another_sweep_runs_to_its_end() -> None:
+    with judging(ends_the_first) as judges:
+        assert Judges(judges.address, b"another")(job(1))(2, 0.5) is None
+
+
+def test_a_job_that_nobody_knows_goes_on_and_the_next_is_answered() -> None:
+    known = {1: "pruned"}
+    with judging(lambda number, epoch, value: known[number]) as judges:
+        assert [judges(job(number))(1, 0.5) for number in (0, 1)] == [None, "pruned"]

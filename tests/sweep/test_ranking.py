@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,12 @@ def test_metrics_do_not_compete_with_each_other() -> None:
 def test_short_names() -> None:
     keys = ["config", "optimizer.lr", "seed", "model.dropout", "augment.dropout"]
     assert list(short_names(keys).values()) == ["recipe", "lr", "seed", "model.dropout", "augment.dropout"]
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_a_value_that_is_not_finite_has_no_rank(value: float) -> None:
+    jobs = jobs_of({"seed": [0, 1, 2]})
+    outcomes = {n: Outcome(n, result=result(best)) for n, best in enumerate([value, 1.0, 2.0])}
+    (contest,) = contests(jobs, outcomes)
+    assert [job.number for job, _ in contest.ranked] == [1, 2]
+    assert contest.rows[0].std == pytest.approx(0.5**0.5)

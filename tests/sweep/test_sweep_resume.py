@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from fakes import How, fake_training
 
 from nntrain.cli import main
+from nntrain.data.fingerprint import of_files
 from nntrain.errors import UserError
 from nntrain.record.lock import locked
 from nntrain.sweep.job import Job
@@ -264,3 +266,56 @@ def test_a_damaged_manifest_is_said(text: str, cwd: Path) -> None:
     (cwd / "jobs.jsonl").write_text(text)
     with pytest.raises(UserError, match=r"jobs\.jsonl: cannot be read"):
         read_manifest(cwd)
+
+
+def test_a_manifest_that_was_cut_short_is_mended_and_its_jobs_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_training(monkeypatch, failing(1))
+    start("optimizer.lr=0.1,0.2", "seed=1,2", "quiet=true")
+    whole = Path("out/jobs.jsonl").read_text()
+    Path("out/jobs.jsonl").write_text(whole[:-10])
+    ran = fake_training(monkeypatch)
+    assert resume("quiet=false") == 0
+    assert ran == [1]
+    assert statuses() == dict.fromkeys(range(4), 0)
+    assert len(read_manifest(Path("out")).jobs) == 4
+    assert resume() == 0
+
+
+def test_jobs_whose_lines_were_lost_run_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_training(monkeypatch, failing(0))
+    start("optimizer.lr=0.1,0.2", "seed=1,2")
+    whole = Path("out/jobs.jsonl").read_text()
+    Path("out/jobs.jsonl").write_text("".join(whole.splitlines(keepends=True)[:2]))
+    fake_training(monkeypatch)
+    assert resume() == 0
+    assert Path("out/jobs.jsonl").read_text() == whole
+
+
+def test_other_versions_are_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    fake_training(monkeypatch)
+    start("seed=1,2")
+    resume()
+    assert "since the sweep was started" not in capsys.readouterr().out
+    now = version("torch")
+    path = Path("out/jobs.jsonl")
+    path.write_text(path.read_text().replace(f'"torch": "{now}"', '"torch": "0.1"'))
+    assert resume() == 0
+    assert f"since the sweep was started torch was 0.1 and is {now}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_data_that_was_edited_is_said_and_not_mixed_in(
+    cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = "{name: table, path: rows.csv, target: y}"
+    (cwd / "mine.yaml").write_text(RECIPE.replace("{name: bundled, dataset: iris}", table))
+    (cwd / "rows.csv").write_text("x,y\n1,2\n2,3\n")
+    fake_training(monkeypatch, failing(1))
+    start("seed=1,2")
+    about = {"data_fingerprint": of_files(cwd / "rows.csv"), "started": "2026-01-01T00:00:00"}
+    Path("out/0/environment.json").write_text(json.dumps(about))
+    (cwd / "rows.csv").write_text("x,y\n1,2\n2,4\n")
+    capsys.readouterr()
+    ran = fake_training(monkeypatch)
+    assert resume() == 2
+    assert ran == []
+    assert "resume: rows.csv has changed since job 0 was trained on it" in capsys.readouterr().err

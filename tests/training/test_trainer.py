@@ -141,6 +141,17 @@ def test_nan_is_never_an_improvement(trainer: Build, monkeypatch: pytest.MonkeyP
     assert (ready.loop.best_epoch, ready.loop.best_value, ready.best.epoch) == (4, 1.5, 4)
 
 
+def test_an_infinite_value_is_never_an_improvement(trainer: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([math.inf, 2.0, -math.inf, 1.5, math.inf])
+    ready = trainer(epochs=5)
+    monkeypatch.setattr(
+        "nntrain.training.trainer.evaluate",
+        lambda program, split, names: {"loss": next(losses) if split is ready.val else 0.0},
+    )
+    ready.fit()
+    assert (ready.loop.best_epoch, ready.loop.best_value, ready.best.epoch) == (4, 1.5, 4)
+
+
 def test_the_weights_of_the_best_epoch_are_kept(trainer: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Tensor] = []
 

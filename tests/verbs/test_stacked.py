@@ -289,3 +289,5 @@ def test_what_is_finished_is_not_trained_again(lab: Lab) -> None:
 def test_what_cannot_be_stacked_is_trained_beside(lab: Lab) -> None:
     noisy = ["augment=table", "augment.noise=0.1"]
     assert [len(run["val"]) > 0 for run in results(train(lab, [noisy, noisy, *JOBS]))] == [True] * 5
+    assert "note  trained by itself, not of 5 as planned" in (lab.folder / "sweep/0/log.txt").read_text()
+    assert "note  trained in a stack of 3, not of 5 as planned" in (lab.folder / "sweep/4/log.txt").read_text()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nntrain.errors import UserError
 from nntrain.sweep.launchers.base import Units
 from nntrain.sweep.launchers.remote import Answer, Remote, require, train_there
-
-if TYPE_CHECKING:
-    pass
 
 
 class Ray(Remote):

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
 from nntrain.record.words import plural
-from nntrain.sweep.groups import MOST, MOST_ON_GPU, partition, plan_words, units
+from nntrain.stack.sizes import MOST, MOST_ON_GPU
+from nntrain.sweep.curve import curve_of
+from nntrain.sweep.groups import partition, plan_words, units
 from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.launchers.base import Launcher, Plan, Units
 from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome
@@ -156,23 +158,10 @@ class Watch:
         if now < self._due:
             return
         for job in jobs:
-            if (found := _last_epoch(job)) is not None:
-                self._progress(job.number, found[0], int(job.config["epochs"]), found[1])
+            if found := curve_of(job):
+                epoch, value = found[-1]
+                self._progress(job.number, epoch, int(job.config["epochs"]), value)
         self._due = now + LOOKS
-
-
-def _last_epoch(job: Job) -> tuple[int, float | None] | None:
-    """The last whole row of a job's `metrics.csv`: its epoch, and its value of the monitored metric."""
-    try:
-        text = (job.folder / "metrics.csv").read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
-    header, *rows = [line.split(",") for line in text[: text.rfind("\n") + 1].splitlines()] or [[]]
-    if not rows:
-        return None
-    last = dict(zip(header, rows[-1], strict=False))
-    value = last.get(f"val_{job.config['early_stopping']['monitor']}")
-    return int(last["epoch"]), float(value) if value else None
 
 
 @contextmanager

@@ -62,8 +62,12 @@ class Submitit(Remote):
     def submit(self, units: Units) -> list[Any]:
         executor, threads = self._made(), int(self._settings.get("cpus_per_task", 1))
         tasks = [Task(list(unit), list(self.sweep.command), self.sweep.judges, threads) for unit in units]
-        with executor.batch():
-            return [executor.submit(task) for task in tasks]
+        try:
+            with executor.batch():
+                return [executor.submit(task) for task in tasks]
+        except _failures() as error:  # sbatch says no
+            said = " ".join(str(error).split())
+            raise UserError(f"hydra/launcher=submitit: the cluster refuses the jobs: {said}") from None
 
     def ended(self, handles: Sequence[Any]) -> list[tuple[Any, Answer]]:
         return [(handle, _answer(handle)) for handle in handles if handle.done()]
@@ -126,12 +130,17 @@ class Task:
         return submitit.helpers.DelayedSubmission(self)
 
 
-def _answer(handle: Any) -> Answer:
+def _failures() -> tuple[type[Exception], ...]:
+    """What submitit raises where a job, or handing it over, came to nothing."""
     from submitit.core.utils import FailedJobError, UncompletedJobError
 
+    return FailedJobError, UncompletedJobError
+
+
+def _answer(handle: Any) -> Answer:
     try:
         outcomes: list[Outcome] = handle.result()
-    except (FailedJobError, UncompletedJobError) as error:
+    except _failures() as error:
         return MachineError(_last_line(str(error)), handle.paths.stderr)
     return outcomes
 

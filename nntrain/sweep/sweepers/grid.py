@@ -15,6 +15,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from nntrain.errors import UserError
+from nntrain.sweep.resume import MAY_CHANGE
+from nntrain.sweep.space import MARK
 
 if TYPE_CHECKING:
     from nntrain.sweep.sweep import Sweep
@@ -35,8 +37,26 @@ class Grid(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
         known = self.sweeping.manifest.jobs  # on resume; a shuffle() would order them anew
-        lists = [list(known[number]) for number in sorted(known)] or combinations(arguments)
+        lists = [list(known[number]) for number in sorted(known)]
+        if not lists or not any(map(_is_shuffled, arguments)):
+            lists += missing(lists, combinations(arguments))
         return self.launcher.launch(lists, 0)
+
+
+def missing(known: Sequence[Sequence[str]], every: Sequence[list[str]]) -> list[list[str]]:
+    """The combinations behind the known ones, where these are the first of all: what a manifest lacks that was cut
+    short. Whatever may change when a sweep is gone on with does not tell them apart."""
+    begun = [_essence(words) for words in every[: len(known)]]
+    return list(every[len(known) :]) if begun == [_essence(words) for words in known] else []
+
+
+def _essence(words: Sequence[str]) -> list[str]:
+    plain = (word.removeprefix(MARK) for word in words)
+    return sorted(word for word in plain if word.partition("=")[0] not in MAY_CHANGE)
+
+
+def _is_shuffled(word: str) -> bool:
+    return "shuffle" in word.partition("=")[2]
 
 
 def combinations(words: Sequence[str]) -> list[list[str]]:

@@ -24,6 +24,7 @@ from nntrain.config.variants import Composer
 from nntrain.errors import UserError
 from nntrain.record.files import WriteError
 from nntrain.record.words import number, plural
+from nntrain.sweep.curve import curve_of
 from nntrain.sweep.groups import alone_because
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.prospect import batch
@@ -94,15 +95,17 @@ class Search(Sweeper):
         study = Study(axes, goal, self.settings, storage)
         for note in notes(axes):
             self.sweeping.board.note(note)
-        prunes = named(self.settings["pruner"])[0] != "none"
-        with judging(study.judge) if prunes else nullcontext() as judges:
+        limit = self.settings["time_limit"]
+        study.until = None if limit is None else time.monotonic() + 60 * limit
+        judged = limit is not None or named(self.settings["pruner"])[0] != "none"
+        with judging(study.judge) if judged else nullcontext() as judges:
             self.sweeping.judges = judges
             self._search(study, words)
         self._end(study)
         return []
 
     def _search(self, study: Study, words: Sequence[Axis | str]) -> None:
-        began, axes, jobs = time.monotonic(), study.axes, self.sweeping.manifest.jobs
+        axes, jobs = study.axes, self.sweeping.manifest.jobs
         done = study.load() if jobs else set()
         again = [_again(study, job, jobs[job]) for job in sorted(jobs) if job not in done]
         earlier = [job for job in self.sweeping.jobs if job.number in self.sweeping.outcomes]
@@ -114,7 +117,7 @@ class Search(Sweeper):
         stacks = getattr(self.launcher, "stacks", False) and study.goal.stacks
         at_once = batch(self.settings, int(getattr(self.launcher, "at_once", 1)), stacks)
         while (first := 1 + max((*jobs, *study.jobs), default=-1)) < total:
-            if limit is not None and time.monotonic() - began > 60 * limit:
+            if study.until is not None and time.monotonic() > study.until:
                 self.sweeping.board.note(
                     f"search: the time limit of {limit:g} minutes is over, {plural(first, 'trial')} drawn"
                 )
@@ -133,7 +136,9 @@ class Search(Sweeper):
         jobs = self._jobs(study, asked)
         for one in asked:
             if one.number in jobs:
-                study.start(one.trial, one.number, jobs[one.number].number)
+                job = jobs[one.number]
+                earlier = [] if job.number in self.sweeping.outcomes else curve_of(job)
+                study.start(one.trial, one.number, job.number, earlier)
         for block in _blocks([one for one in asked if one.number in jobs]):
             self.launcher.launch([one.words for one in block], block[0].number)
         for one in asked:

@@ -6,11 +6,15 @@ import json
 import pickle
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from nntrain.cli import main
+from nntrain.errors import UserError
+from nntrain.sweep.launchers import submitit
 from nntrain.sweep.launchers.submitit import Submitit, Task, _last_line
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 1\nbatch_size: 64\n"
@@ -78,11 +82,11 @@ def test_without_submitit_the_command_that_brings_it_is_said(
 
 
 def test_a_task_survives_the_way_and_its_interruption() -> None:
-    submitit = pytest.importorskip("submitit")
+    helpers = pytest.importorskip("submitit.helpers")
     task = Task([], ["nntrain"], None, 2)
     assert pickle.loads(pickle.dumps(task)) == task
     again = task.checkpoint()
-    assert isinstance(again, submitit.helpers.DelayedSubmission)
+    assert isinstance(again, helpers.DelayedSubmission)
     assert again.function is task
 
 
@@ -101,3 +105,25 @@ def test_what_submitit_tells_of_a_failure_is_said_in_a_line() -> None:
     )
     assert _last_line(trace + "You can check full logs") == "ValueError: too much"
     assert _last_line("Job 7 has not produced any output") == "Job 7 has not produced any output"
+
+
+class Refusing:
+    """A cluster where jobs are handed over when the batch is complete, and not taken."""
+
+    cluster = "slurm"
+
+    def submit(self, task: Task) -> None: ...
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        yield
+        raise ConnectionError("sbatch: error: Batch job submission failed:\nInvalid account")
+
+
+def test_a_cluster_that_refuses_is_said(cwd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    launcher = Submitit("slurm")
+    launcher.sweep = type("Sweep", (), {"folder": cwd, "command": [], "judges": None})()
+    launcher._executor = Refusing()
+    monkeypatch.setattr(submitit, "_failures", lambda: (ConnectionError,))
+    with pytest.raises(UserError, match=r"the cluster refuses the jobs: sbatch: error: .* failed: Invalid account"):
+        launcher.submit([[]])
