@@ -64,7 +64,7 @@ def test_a_streamed_split_is_fetched_by_a_thread_that_ends_with_the_epoch(traine
 def test_what_goes_wrong_while_fetching_is_raised_where_the_batch_is_wanted(trainer: Build) -> None:
     t = trainer()
     split, wrong = replace(t.train, streamed=True), [(torch.tensor([10_000]),)]
-    with pytest.raises((IndexError, RuntimeError), match="out of (range|bounds)"):
+    with pytest.raises((IndexError, RuntimeError), match=r"out of (range|bounds)"):
         list(upcoming(split, wrong, 0, None, 1))
 
 
