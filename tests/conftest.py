@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of processes that tests start, too: read when torch is imported
+
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
