@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import signal
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
@@ -15,6 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nntrain.errors import UserError
+from nntrain.signals import handling
 
 if TYPE_CHECKING:
     from nntrain.training.course import Judge, Stop
@@ -135,19 +135,8 @@ def catching_signals(*, again: bool = True) -> Iterator[Stop]:
         elif again and monotonic() - asked > SAME_ASK:
             raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():  # elsewhere Python installs no handlers
+    with handling(caught, ignored_after=lambda: not again and stop.signal is not None):
         yield stop
-        return
-    # one that is ignored (Ctrl-C, in a script's background job) is not meant for us; one set outside Python stays
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    old = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
-    for number in old:
-        signal.signal(number, caught)
-    try:
-        yield stop
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler if again or stop.signal is None else signal.SIG_IGN)
 
 
 def config_word(path: Path | str) -> str:

@@ -41,10 +41,5 @@ class Member:
         """Write the best model, if it is new, and then the state: one on disk never speaks of a better model than there
         is. losses: of the steps done in the epoch under way."""
         self.saved_at = perf_counter()
-        if self.save_best():
+        if self.best.save(self.keeper):
             self.keeper.state(self.state, self.loop, losses)
-
-    def save_best(self) -> bool:
-        """Whether the best model is on disk."""
-        self.best.saved = self.best.saved or self.keeper.model(self.best)
-        return self.best.saved

@@ -300,7 +300,7 @@ class StackedTrainer:
         """End a member at a step whose loss or gradient is not finite; its parameters are those before it."""
         member = self.members[row]
         self.settle(row)
-        member.save_best()
+        member.best.save(member.keeper)
         batches = take(member.train, epoch_order(member.train, member.course, member.loop.epoch)[position])
         noise_seed = derive(member.course.seed, "noise", member.loop.epoch, position)
         where = locate(member.program, member.state, batches, noise_seed)

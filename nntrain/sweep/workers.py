@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from nntrain.launch import SAME_ASK
+from nntrain.signals import handling
 from nntrain.sweep.interrupted import Interrupted
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
@@ -187,18 +188,8 @@ class Workers:
                 for worker in self._workers:
                     worker.process.kill()
 
-        if threading.current_thread() is not threading.main_thread():
+        with handling(caught):
             yield
-            return
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        old = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
-        for number in old:
-            signal.signal(number, caught)
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
 
 
 def can_fork() -> bool:

@@ -85,6 +85,11 @@ class Best:
     scores: dict[str, float] = field(default_factory=dict)
     saved: bool = True
 
+    def save(self, keeper: Keeper) -> bool:
+        """Write it, if it is new; whether it is on disk."""
+        self.saved = self.saved or keeper.model(self)
+        return self.saved
+
 
 @dataclass
 class Stop:

@@ -171,18 +171,13 @@ class Trainer:
         """Write the best model, if it is new, and then the state: one on disk never speaks of a better model than there
         is."""
         self.saved_at = perf_counter()
-        if self.save_best():
+        if self.best.save(self.keeper):
             losses = torch.stack(self.losses).cpu() if self.losses else torch.zeros(0)
             self.keeper.state(self.state, self.loop, losses)
 
-    def save_best(self) -> bool:
-        """Whether the best model is on disk."""
-        self.best.saved = self.best.saved or self.keeper.model(self.best)
-        return self.best.saved
-
     def fail(self, batches: Sequence[Batch], position: int) -> NoReturn:
         """End the run at a step whose loss or gradient is not finite; the parameters are those before it."""
-        self.save_best()
+        self.best.save(self.keeper)
         noise_seed = derive(self.course.seed, "noise", self.loop.epoch, position)
         where = locate(self.program, self.state, batches, noise_seed)
         raise NonFiniteError(f"epoch {self.loop.epoch}, step {position + 1}: {where}")

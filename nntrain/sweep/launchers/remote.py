@@ -7,18 +7,17 @@ job is, is read there too.
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
 from nntrain.record.words import plural
+from nntrain.signals import handling
 from nntrain.stack.sizes import MOST, MOST_ON_GPU
 from nntrain.sweep.curve import curve_of
 from nntrain.sweep.groups import partition, plan_words, units
@@ -75,7 +74,7 @@ class Remote(Launcher):
         waiting = deque(units)
         given: dict[Any, Sequence[Job]] = {}
         watch = Watch(self.sweep.board.progress)
-        with signals_end_it():
+        with handling(_end_it):
             try:
                 while waiting or given:
                     room = len(waiting) if self.queues else self.at_once - len(given)
@@ -164,22 +163,6 @@ class Watch:
         self._due = now + LOOKS
 
 
-@contextmanager
-def signals_end_it() -> Iterator[None]:
+def _end_it(number: int, frame: FrameType | None) -> None:
     """SIGTERM ends what is done here as Ctrl-C does."""
-
-    def caught(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(INTERRUPTED + number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    old = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
-    for number in old:
-        signal.signal(number, caught)
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+    raise Interrupted(INTERRUPTED + number)

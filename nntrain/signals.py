@@ -1,0 +1,33 @@
+"""Ctrl-C and SIGTERM in the hands of one function for a while."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def handling(
+    caught: Callable[[int, FrameType | None], None], ignored_after: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
+    """`caught` takes both, as a handler of `signal.signal`; then they are handled as before.
+
+    ignored_after: asked at the end, whether they are ignored from then on. One that is ignored (Ctrl-C, in a script's
+    background job) is not meant for us and stays so, as does one set outside Python. In a thread other than the main
+    one, where Python installs no handlers, nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    old = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
+    for number in old:
+        signal.signal(number, caught)
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, signal.SIG_IGN if ignored_after() else handler)
