@@ -128,7 +128,7 @@ def _fit(words: list[str], flags: set[str]) -> int:
         raise UserError("resume: cannot go with -m: it goes on with a run or a sweep as it was started")
     sweep = _sweep_to_resume(resuming)
     if "multirun" in flags or sweep is not None or _grows(words):
-        from nntrain.sweep.crew import early_workers
+        from nntrain.sweep.workers.crew import early_workers
 
         with early_workers(words) as workers:  # torch is imported in there while the words are read here
             from nntrain.sweep.multirun import multirun, resume_sweep

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RESUMABLE = ("epochs", "time_limit", "early_stopping.patience", "checkpoint.every_seconds", "quiet", "device")
 UNMARKED = {"ensemble": 1, "grow.name": "none"}  # as every run was before there was a choice
 CONFIG, ENVIRONMENT, RESULT = "config.yaml", "environment.json", "result.json"
+UNSAVED = "stopped, but the state could not be saved"  # and why
 
 
 def shown(path: Path | str) -> str:

@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "model_file": BUILD,
     "model_checks": {"components", "config", "data", "models", "objective"} | LEAVES,  # held against the schema
     "predictor": {"model_checks", "model_file", "folder"} | BUILD,
-    "verbs": TOP,
+    "verbs": TOP - {"sweep"},
     "sweep": TOP,
     "launch": TOP,
     "api": TOP,

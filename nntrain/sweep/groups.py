@@ -1,34 +1,18 @@
-"""Which jobs of a sweep can train as one program, told from their configs alone.
-
-Members of a stack have the same shapes, and every step is the same operations for all; numbers may differ.
-"""
+"""The jobs of a sweep in groups, each of which trains as one program, and the plan that says so."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from nntrain.components import OWN_GROUPS, is_own
+from nntrain.config.stackable import Config, alone_because, shared_settings
 from nntrain.record.files import json_text
 from nntrain.record.words import plural
 from nntrain.stack.sizes import MOST
 from nntrain.sweep.job import Job
 
-Config = Mapping[str, Any]
-
-STACKED_MODELS = ("mlp", "linear")
-MAY_DIFFER = frozenset(
-    {
-        *("name", "run_dir", "quiet", "seed", "epochs", "time_limit", "data.split_seed"),
-        *("model.dropout", "model.input_dropout", "checkpoint.every_seconds"),
-    }
-)
-SECTIONS_MAY_DIFFER = ("init", "schedule", "early_stopping", "regularization")  # name and all
-NUMBERS_MAY_DIFFER = ("optimizer", "loss")
-FIXED_NUMBERS = frozenset({"ns_coefficients", "ns_steps", "eps"})  # of muon
-MOMENTUM = ("sgd", "rmsprop")  # which keep no state for a momentum of 0
 FEWEST = 4  # members that are worth a program of their own, for the sake of an idle worker
 NAMED = 3  # reasons and settings that a plan names
 
@@ -54,7 +38,7 @@ def partition(jobs: Sequence[Job]) -> list[Group]:
         key = f"job {job.number}" if reason else shared(job.config)
         alike.setdefault(key, []).append(job)
         reasons[key] = reason
-    heads = [dict(_shared(members[0].config)) for key, members in alike.items() if not reasons[key]]
+    heads = [dict(shared_settings(members[0].config)) for key, members in alike.items() if not reasons[key]]
     unlike = iter(_unlike(heads))
     groups = []
     for key, members in alike.items():
@@ -86,72 +70,9 @@ def _named(keys: Sequence[str]) -> list[str]:
     return [*chosen, *(key for key in keys if not key.startswith(inside))] if chosen else list(keys)
 
 
-def alone_because(config: Config) -> str | None:
-    """Why a job cannot be part of a stack, whatever the others are; None where it can."""
-    return next(_obstacles(config), None)
-
-
-def _obstacles(config: Config) -> Iterator[str]:
-    model = config["model"]
-    for group in OWN_GROUPS:
-        if is_own(group, config[group]["name"]):
-            yield f"{group} {config[group]['name']} is a class of one's own"
-    if model["name"] not in STACKED_MODELS:
-        yield f"model {model['name']} is faster one by one"
-    if config["objective"]["name"] != "supervised":
-        yield f"objective {config['objective']['name']}"
-    if config["pretrain"]["name"] != "none":
-        yield "it is pre-trained"
-    if config["ensemble"] > 1:
-        yield "it has members of its own to stack, where that is faster"
-    if config["data"].get("folds"):
-        yield "it has folds of its own to stack, where that is faster"
-    if config["optimizer"]["name"] == "lbfgs":
-        yield "optimizer lbfgs"
-    if config["precision"] == "fp16":
-        yield "precision fp16"
-    if config["augment"]["name"] != "none":
-        yield f"augment {config['augment']['name']}"
-    if model["init_from"] is not None or model["freeze"] != "none":
-        yield "it starts from another network"
-    if model["lr_decay"] != 1 or model["lr_multipliers"]:
-        yield "its layers have learning rates of their own"
-
-
 def shared(config: Config) -> str:
     """All that the members of a stack have in common, as text that is equal where it is."""
-    return json_text(dict(_shared(config)), indent=None)
-
-
-def _shared(config: Config) -> Iterator[tuple[str, Any]]:
-    for key, section in config.items():
-        if not isinstance(section, Mapping):
-            if key not in MAY_DIFFER:
-                yield key, section
-        elif key not in SECTIONS_MAY_DIFFER:
-            for name, value in section.items():
-                if f"{key}.{name}" not in MAY_DIFFER:
-                    yield f"{key}.{name}", _kind(key, name, value, section.get("name"))
-    yield "early_stopping.monitor", config["early_stopping"]["monitor"]  # it says which metrics are computed
-    averages = config["regularization"]
-    yield "ema", averages["ema"] > 0
-    yield "swa", any(averages[key] is not None for key in ("swa_start_epochs", "swa_start_percent"))
-
-
-def _kind(group: str, key: str, value: Any, choice: str | None) -> Any:
-    """Of a number that may differ that it is one; of another value the value."""
-    if group not in NUMBERS_MAY_DIFFER or not _is_number(value) or (choice == "muon" and key in FIXED_NUMBERS):
-        return value
-    if key == "momentum" and choice in MOMENTUM:
-        return "none" if value == 0 else "some"
-    return "a number"
-
-
-def _is_number(value: Any) -> bool:
-    """A truth value is a switch, and no number."""
-    if isinstance(value, list):
-        return bool(value) and all(map(_is_number, value))
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return json_text(dict(shared_settings(config)), indent=None)
 
 
 def units(groups: Sequence[Group], workers: int, most: int = MOST) -> list[list[Job]]:
@@ -203,7 +124,7 @@ def _sizes(stacks: Sequence[Group]) -> list[str]:
 
 def _differing(stacks: Sequence[Group]) -> list[str]:
     """The settings in which groups differ, as far as members of a stack must agree in them."""
-    common = [dict(_shared(group.jobs[0].config)) for group in stacks]
+    common = [dict(shared_settings(group.jobs[0].config)) for group in stacks]
     keys = dict.fromkeys(key for settings in common for key in settings)
     named = {key: key.removesuffix(".name") for key in keys}
     chosen = [key for key in keys if key.endswith(".name") and len({settings.get(key) for settings in common}) > 1]

@@ -24,17 +24,17 @@ from nntrain.errors import UserError
 from nntrain.folder import shown
 from nntrain.record.lock import locked
 from nntrain.record.run_folder import create_run_folder
-from nntrain.sweep.board import Board
 from nntrain.sweep.check import check_sweep
-from nntrain.sweep.grow import sweep_line
+from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.hydra_words import mistakes
-from nntrain.sweep.manifest import Manifest, is_sweep, mend_manifest, new_manifest, other_versions, write_manifest
+from nntrain.sweep.kept.manifest import Manifest, is_sweep, mend_manifest, new_manifest, other_versions, write_manifest
+from nntrain.sweep.kept.resume import read_sweep
+from nntrain.sweep.kept.same_data import check_data, mixed
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, register
-from nntrain.sweep.report import report
-from nntrain.sweep.resume import read_sweep
-from nntrain.sweep.same_data import check_data, mixed
 from nntrain.sweep.sweep import Sweep
-from nntrain.sweep.workers import Workers
+from nntrain.sweep.told.board import Board
+from nntrain.sweep.told.report import report
+from nntrain.sweep.workers.processes import Workers
 
 FOLDER = "run_dir"  # the word that says where the sweep goes; its jobs are the folders 0, 1, ... in there
 QUIET = (  # a job is a run of ours: its folder, log and working directory are none of Hydra's

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nntrain.folder import RESULT
+from nntrain.folder import RESULT, UNSAVED
 
 INTERRUPTED = 128  # an exit status from here on is a signal's: its number is added
 SAVED = "interrupted; its state is saved"
-UNSAVED = "stopped, but the state could not be saved"  # and why
 
 
 @dataclass

@@ -16,14 +16,14 @@ from nntrain.record.screen import show
 from nntrain.record.words import count, plural, wrapped
 from nntrain.sweep.check import check_sweep
 from nntrain.sweep.groups import Group, partition, plan_words
-from nntrain.sweep.grow import sweep_line
+from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.hydra_words import mistakes
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, DEFAULT_SWEEPER, register
-from nntrain.sweep.prospect import of_growing, of_search
-from nntrain.sweep.search import OPTUNA
-from nntrain.sweep.space import MARK, read_space
+from nntrain.sweep.search.prospect import of_growing, of_search
+from nntrain.sweep.search.section import OPTUNA
+from nntrain.sweep.search.space import MARK, read_space
 from nntrain.sweep.sweepers.grid import combinations
 
 SHOWN = 40  # jobs on the screen; --json has them all

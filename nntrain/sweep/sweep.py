@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
 from nntrain.record.files import WriteError, write_json
-from nntrain.sweep.board import Board
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
-from nntrain.sweep.leaderboard import summary
-from nntrain.sweep.manifest import Manifest, add_jobs, write_manifest
+from nntrain.sweep.kept.manifest import Manifest, add_jobs, write_manifest
+from nntrain.sweep.kept.trace import leave_reason
 from nntrain.sweep.outcome import SAVED, Outcome, find_outcome
-from nntrain.sweep.searched import by_metrics
-from nntrain.sweep.space import MARK
-from nntrain.sweep.trace import leave_reason
+from nntrain.sweep.search.searched import by_metrics
+from nntrain.sweep.search.space import MARK
+from nntrain.sweep.told.board import Board
+from nntrain.sweep.told.leaderboard import summary
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from nntrain.sweep.growth import Growth
+    from nntrain.sweep.grow.growth import Growth
     from nntrain.sweep.launchers.base import Launcher
-    from nntrain.sweep.work import Judges
-    from nntrain.sweep.workers import Workers
+    from nntrain.sweep.workers.processes import Workers
+    from nntrain.sweep.workers.work import Judges
 
 RESULTS = "sweep.json"
 SHARE = 0.1  # of the time goes to writing what was done so far, at most
@@ -114,7 +114,7 @@ class Sweep:
 
         status: the exit status of a job that it ended.
         """
-        from nntrain.sweep.work import STATES
+        from nntrain.sweep.workers.work import STATES
 
         for job in self.jobs:
             if job.number not in self.outcomes and next(job.folder.rglob(STATES), None) is not None:
@@ -187,7 +187,7 @@ class Sweep:
         from hydra.core.hydra_config import HydraConfig
 
         from nntrain.sweep.interrupted import Interrupted
-        from nntrain.sweep.work import train_unit
+        from nntrain.sweep.workers.work import train_unit
 
         told = HydraConfig.get()
         (job,) = self.add([list(told.overrides.task)], int(told.job.num))

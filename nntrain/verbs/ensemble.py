@@ -17,6 +17,7 @@ import yaml
 from rich.text import Text
 
 from nntrain.checks import check_link, find_device
+from nntrain.config.stackable import alone_because
 from nntrain.data.dataset import Dataset
 from nntrain.experiment import Experiment, build_experiment, load_data
 from nntrain.folder import (
@@ -39,7 +40,6 @@ from nntrain.record.result import next_commands as next_lines
 from nntrain.record.side_by_side import mean_row
 from nntrain.record.words import duration, number, plural
 from nntrain.seeding import derive
-from nntrain.sweep.groups import alone_because
 from nntrain.training.checkpoint import BEST, ENSEMBLE, LAST, load_model, save_model
 from nntrain.training.course import Interrupted
 from nntrain.training.diagnose import NonFiniteError

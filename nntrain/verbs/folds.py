@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.text import Text
 
+from nntrain.config.stackable import alone_because
 from nntrain.experiment import build_experiment
 from nntrain.folder import (
     RESULT,
@@ -25,7 +26,6 @@ from nntrain.record.files import write_json
 from nntrain.record.layout import Page, facts, grid, heading
 from nntrain.record.lock import locked
 from nntrain.record.words import number
-from nntrain.sweep.groups import alone_because
 from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted
 from nntrain.verbs.pretrain import finished, fit_parts, has_parts

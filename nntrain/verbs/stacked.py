@@ -56,7 +56,7 @@ def fit_stacked(entries: Sequence[Entry], stop: Stop, ended: Ended) -> None:
     Interrupted (its state saved), WriteError, NonFiniteError and other UserErrors as a training alone raises them, any
     other exception for a fault of ours. Once `stop` is set, those that have not begun are not told of.
 
-    Of a config they share device, precision and `deterministic`; which others they must share, see `sweep.groups`.
+    Of a config they share device, precision and `deterministic`; which others they must share, see `config.stackable`.
     """
     first = entries[0].config
     with arithmetic(find_device(first["device"]), first["precision"], first["deterministic"]):

@@ -15,12 +15,21 @@ from torch import Tensor
 from nntrain.data.dataset import PixelFeatures
 from nntrain.errors import UserError
 from nntrain.experiment import Experiment
-from nntrain.folder import CONFIG, ENVIRONMENT, RESULT, config_fingerprint, read_json, shown, whole_of, write_config
+from nntrain.folder import (
+    CONFIG,
+    ENVIRONMENT,
+    RESULT,
+    UNSAVED,
+    config_fingerprint,
+    read_json,
+    shown,
+    whole_of,
+    write_config,
+)
 from nntrain.objective.reconstruction import Reconstruction
 from nntrain.record.files import WriteError, write_json
 from nntrain.record.layers import beginning_table
 from nntrain.record.words import duration, plural, size
-from nntrain.sweep.outcome import UNSAVED
 from nntrain.training.checkpoint import BEST, load_state
 from nntrain.training.course import Best, Interrupted
 from nntrain.training.diagnose import NonFiniteError

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from nntrain.record.files import write_json
-from nntrain.sweep import work
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome, finished
+from nntrain.sweep.workers import work
 
 How = Callable[[Job], Outcome | None]
 
@@ -34,5 +34,5 @@ def fake_training(monkeypatch: pytest.MonkeyPatch, how: How = lambda job: None) 
         return finished(job.number, result)
 
     monkeypatch.setattr(work, "train_alone", train)
-    monkeypatch.setattr("nntrain.sweep.plots.draw", lambda *_: None)
+    monkeypatch.setattr("nntrain.sweep.told.plots.draw", lambda *_: None)
     return ran

@@ -10,10 +10,11 @@ import pytest
 
 from nntrain.components import OWN_GROUPS
 from nntrain.config.options import option_names, read_option
+from nntrain.config.stackable import FIXED_NUMBERS, alone_because
 from nntrain.config.variants import Composer
 from nntrain.optim.table import OPTIMIZERS
 from nntrain.stack.sizes import MOST
-from nntrain.sweep.groups import FIXED_NUMBERS, Group, alone_because, partition, plan_words, shared, units
+from nntrain.sweep.groups import Group, partition, plan_words, shared, units
 from nntrain.sweep.job import Job
 
 

@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from nntrain.cli import main
-from nntrain.sweep import work
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.workers import work
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 1\nbatch_size: 64\n"
 JOBS, SETTLED = 100, 20  # by when caches and pools are filled

@@ -20,12 +20,12 @@ from nntrain.cli import main
 from nntrain.errors import UserError
 from nntrain.record.files import WriteError
 from nntrain.sweep import sweep as sweeps
-from nntrain.sweep.board import Board
 from nntrain.sweep.job import Job
-from nntrain.sweep.manifest import Manifest
+from nntrain.sweep.kept.manifest import Manifest
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.sweep import Sweep
-from nntrain.sweep.workers import Workers
+from nntrain.sweep.told.board import Board
+from nntrain.sweep.workers.processes import Workers
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 1\nbatch_size: 64\n"
 HERE = "hydra/launcher=basic"  # in this process, which has imported torch already
@@ -276,7 +276,7 @@ def test_a_fault_of_ours_in_a_job_leaves_its_traceback(cwd: Path, monkeypatch: p
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_jobs_leave_nothing_in_memory(cwd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import nntrain.sweep.work as work
+    import nntrain.sweep.workers.work as work
 
     resident, tensors, files = [], [], []  # before each job
     real = work.train_alone

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class Basic(Launcher):
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
-        from nntrain.sweep.work import import_torch, train_unit
+        from nntrain.sweep.workers.work import import_torch, train_unit
 
         import_torch()
         try:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 
 from nntrain.errors import UserError
 from nntrain.record.words import plural
-from nntrain.sweep.crew import Unit, settings
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Launcher, Plan, Units
 from nntrain.sweep.outcome import INTERRUPTED, Outcome
-from nntrain.sweep.progress import Progress
-from nntrain.sweep.workers import Setting, Workers
+from nntrain.sweep.workers.crew import Unit, settings
+from nntrain.sweep.workers.processes import Setting, Workers
+from nntrain.sweep.workers.progress import Progress
 
 UNTOLD = "interrupted; its process ended without saying that the state is saved"
 

@@ -19,15 +19,15 @@ from nntrain.errors import UserError
 from nntrain.record.words import plural
 from nntrain.signals import handling
 from nntrain.stack.sizes import MOST, MOST_ON_GPU
-from nntrain.sweep.curve import curve_of
 from nntrain.sweep.groups import partition, plan_words, units
 from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.launchers.base import Launcher, Plan, Units
 from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome
+from nntrain.sweep.workers.curve import curve_of
 
 if TYPE_CHECKING:
     from nntrain.sweep.job import Job
-    from nntrain.sweep.work import Judges
+    from nntrain.sweep.workers.work import Judges
 
 LOOKS = 2.0  # seconds between looks at the curves of running jobs
 GRACE = 30.0  # seconds that a job has to save its state
@@ -119,7 +119,7 @@ class Remote(Launcher):
 
 def train_there(jobs: Sequence[Job], command: Sequence[str], judges: Judges | None) -> list[Outcome]:
     """What the other machine does."""
-    from nntrain.sweep.work import train_unit
+    from nntrain.sweep.workers.work import train_unit
 
     outcomes: list[Outcome] = []
     train_unit(jobs, command, outcomes.append, judges)

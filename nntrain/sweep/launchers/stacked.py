@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nntrain.stack.sizes import MOST, MOST_ON_GPU
-from nntrain.sweep.crew import on_gpus
 from nntrain.sweep.groups import partition, plan_words, units
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Plan
 from nntrain.sweep.launchers.parallel import Parallel
+from nntrain.sweep.workers.crew import on_gpus
 
 
 class Stacked(Parallel):

@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError, unknown
-from nntrain.sweep.devices import cores
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Units
 from nntrain.sweep.launchers.remote import Answer, Remote, require, train_there
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.workers import Setting
+from nntrain.sweep.workers.devices import cores
+from nntrain.sweep.workers.processes import Setting
 
 if TYPE_CHECKING:
-    from nntrain.sweep.work import Judges
+    from nntrain.sweep.workers.work import Judges
 
 CLUSTERS = ("auto", "slurm", "local", "debug")
 WHERE = {"slurm": "on Slurm", "debug": "in this process"}

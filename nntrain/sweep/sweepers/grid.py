@@ -15,8 +15,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from nntrain.errors import UserError
-from nntrain.sweep.resume import MAY_CHANGE
-from nntrain.sweep.space import MARK
+from nntrain.sweep.kept.resume import MAY_CHANGE
+from nntrain.sweep.search.space import MARK
 
 if TYPE_CHECKING:
     from nntrain.sweep.sweep import Sweep

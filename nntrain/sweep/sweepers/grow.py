@@ -15,8 +15,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from nntrain.record.words import plural
-from nntrain.sweep.growth import AXES, Growth, Step, best_and_waited
-from nntrain.sweep.ranking import has_model, lower_is_better
+from nntrain.sweep.grow.growth import AXES, Growth, Step, best_and_waited
+from nntrain.sweep.told.ranking import has_model, lower_is_better
 
 USER = 2  # the exit status of a run that asks for what cannot be
 

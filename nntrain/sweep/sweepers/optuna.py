@@ -20,17 +20,17 @@ from omegaconf import DictConfig, OmegaConf
 from nntrain.config.origin import Origin
 from nntrain.config.schema.search import COSTS, named
 from nntrain.config.search import defaults, setting_problems
+from nntrain.config.stackable import alone_because
 from nntrain.config.variants import Composer
 from nntrain.errors import UserError
 from nntrain.record.files import WriteError
 from nntrain.record.words import number, plural
-from nntrain.sweep.curve import curve_of
-from nntrain.sweep.groups import alone_because
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.prospect import batch
-from nntrain.sweep.ranking import lower_is_better
-from nntrain.sweep.space import MARK, Axis, notes, read_space, size
-from nntrain.sweep.study import JOB, NAME, Goal, Study
+from nntrain.sweep.search.prospect import batch
+from nntrain.sweep.search.space import MARK, Axis, notes, read_space, size
+from nntrain.sweep.search.study import JOB, NAME, Goal, Study
+from nntrain.sweep.told.ranking import lower_is_better
+from nntrain.sweep.workers.curve import curve_of
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -79,8 +79,8 @@ class Search(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
-        from nntrain.sweep.judging import judging
-        from nntrain.sweep.storage import FILE, Storage
+        from nntrain.sweep.search.storage import FILE, Storage
+        from nntrain.sweep.workers.judging import judging
 
         words, axes = read_space(arguments)
         goal = self._goal(words, axes)
@@ -192,7 +192,7 @@ class Search(Sweeper):
 
     def _end(self, study: Study) -> None:
         """What was learnt about the settings, in words and pictures."""
-        from nntrain.sweep.search_plots import draw, importances
+        from nntrain.sweep.search.plots import draw, importances
 
         ended = study.trials
         pruned = sum(trial.state.name == "PRUNED" for trial in ended)

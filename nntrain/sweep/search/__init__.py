@@ -1,0 +1,1 @@
+"""Searches: what they draw from, and the trials they keep."""

@@ -1,0 +1,203 @@
+"""The pictures of a search, as PNG: how it went, which settings mattered, and the metric against each; for two metrics
+what can be had of one for how much of the other."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nntrain.record.canvas import BLUE, GREEN, GREY, LIGHT, ORANGE
+from nntrain.record.plots import _axes, _figure, _plain_numbers, _save
+from nntrain.record.run_plots import short as _short
+from nntrain.record.words import clean
+from nntrain.sweep.search.space import Axis
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from optuna.trial import FrozenTrial
+
+    from nntrain.sweep.search.study import Study
+
+ACROSS = 3  # panels of slices side by side
+FEWEST = 20  # finished trials that importance can be told from
+DECADES = 10.0  # the ratio of a metric's ends from where on its axis is logarithmic
+DOT: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 0, "markersize": 5}
+
+
+def draw(study: Study, shares: Mapping[str, float], to: Path) -> None:
+    """All that can be drawn of a search, into the folder `to`. shares: see `importances`. Raises WriteError when the
+    disk refuses."""
+    metrics, trials = study.goal.metrics, study.trials
+    if len(metrics) == 2:
+        best = {trial.number for trial in study.optuna.best_trials}
+        pareto(trials, best, metrics, to / "pareto_front.png")
+        return
+    history(trials, metrics[0], study.goal.lower[0], to / "search_history.png")
+    slices(trials, study.axes, metrics[0], study.goal.lower[0], to / "search_slices.png")
+    if shares:
+        importance(shares, metrics[0], to / "search_importance.png")
+
+
+def importances(study: Study) -> dict[str, float]:
+    """How much of the first metric's variation each setting brings about, the most first, in all 1 (functional ANOVA,
+    Hutter et al. 2014); nothing where the trials are too few or all alike."""
+    import optuna
+
+    done = study.completed
+    if len(done) < FEWEST or len(study.axes) < 2 or len({trial.values[0] for trial in done}) < 2:
+        return {}
+    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scikit-learn's forest, on few trials
+        return optuna.importance.get_param_importances(
+            study.optuna, evaluator=evaluator, target=lambda trial: trial.values[0]
+        )
+
+
+def history(trials: Sequence[FrozenTrial], metric: str, lower: bool, path: Path) -> Figure:
+    """The metric of each trial as they were drawn, and the best so far; a pruned one by what it had at its end."""
+    figure = _figure(7.2, 4.2)
+    axes = _axes(figure, (0.95, 0.6, 5.9, 3.15), "trial", f"validation {_said(metric)}", "history of the search")
+    _dots(axes, [(i, trial) for i, trial in enumerate(trials)])
+    done = [(i, trial.values[0]) for i, trial in enumerate(trials) if trial.state.name == "COMPLETE"]
+    if done:
+        x, values = [i for i, _ in done], np.array([value for _, value in done])
+        best = np.minimum.accumulate(values) if lower else np.maximum.accumulate(values)
+        axes.step(
+            [*x, len(trials) - 1], [*best, best[-1]], where="post", color=GREEN, linewidth=1.6, label="best so far"
+        )
+    failed = [i for i, trial in enumerate(trials) if trial.state.name == "FAIL"]
+    if failed:
+        at_the_bottom: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
+        axes.plot(failed, [0] * len(failed), linestyle="none", marker="x", color=GREY, label="failed", **at_the_bottom)
+    _finish(axes, lower)
+    return _save(figure, path)
+
+
+def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lower: bool, path: Path) -> Figure:
+    """The metric against each setting, a panel each; the best trial is starred."""
+    from matplotlib.ticker import LogLocator, MaxNLocator
+
+    across = min(ACROSS, len(space))
+    rows = -(-len(space) // across)
+    figure = _figure(3.5 * across + 0.5, 3.3 * rows + 0.1)
+    done = [trial for trial in trials if trial.state.name == "COMPLETE"]
+    best = min(done, key=lambda trial: trial.values[0] * (1 if lower else -1)) if done else None
+    for i, axis in enumerate(space):
+        left, bottom = 0.9 + 3.5 * (i % across), 0.65 + 3.3 * (rows - 1 - i // across)
+        label = f"validation {_said(metric)}" if i % across == 0 else ""
+        axes = _axes(figure, (left, bottom, 2.6, 2.3), _short(clean(axis.key)), label, "")
+        places = {choice: place for place, choice in enumerate(axis.choices)}
+        at = {
+            trial.number: places.get(value, value)
+            for trial in trials
+            if (value := trial.params.get(axis.key, None)) is not None
+        }
+        _dots(axes, [(at[trial.number], trial) for trial in trials if trial.number in at])
+        if best is not None:
+            star: dict[str, Any] = {"marker": "*", "markersize": 13, "markeredgecolor": "white", "linestyle": "none"}
+            axes.plot([at[best.number]], [best.values[0]], color=GREEN, zorder=5, **star)
+        if axis.choices:
+            axes.set_xticks(
+                range(len(axis.choices)), [_short(clean(choice)) for choice in axis.choices], parse_math=False
+            )
+        elif axis.log:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(numticks=4))
+        elif axis.whole:
+            axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+        if not axis.choices:
+            _plain_numbers(axes.xaxis, log=axis.log)
+        if beyond := _focus(axes, lower):
+            axes.set_title(f"{beyond} beyond the edge", fontsize=9, color=GREY)
+        _plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
+    return _save(figure, path)
+
+
+def importance(shares: Mapping[str, float], metric: str, path: Path) -> Figure:
+    """A bar for each setting, the one that matters most on top."""
+    names = [_short(clean(key)) for key in shares]
+    left, up = max(len(name) for name in names) * 10 * 0.58 / 72 + 0.35, max(1.0, 0.36 * len(names))
+    figure = _figure(left + 4.6, up + 1.05)
+    title = f"what the validation {_said(metric)} depends on"
+    axes = _axes(figure, (left, 0.6, 4.0, up), "share of its variation", "", title)
+    axes.grid(False, axis="y")
+    rows = np.arange(len(names))
+    axes.barh(rows, list(shares.values()), 0.6, color=BLUE)
+    axes.set_yticks(rows, names, parse_math=False)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlim(0, 1)
+    axes.tick_params(axis="y", length=0)
+    return _save(figure, path)
+
+
+def pareto(trials: Sequence[FrozenTrial], best: set[int], metrics: Sequence[str], path: Path) -> Figure:
+    """Both metrics of every trial. best: numbers of those that no other trial beats in both."""
+    figure = _figure(6.2, 4.4)
+    labels = [_said(metric) for metric in metrics]
+    axes = _axes(figure, (0.95, 0.6, 4.9, 3.35), labels[1], labels[0], "what can be had for what")
+    done = [trial for trial in trials if trial.state.name == "COMPLETE"]
+    rest = [trial for trial in done if trial.number not in best]
+    front = sorted((trial for trial in done if trial.number in best), key=lambda trial: trial.values[1])
+    axes.plot([t.values[1] for t in rest], [t.values[0] for t in rest], marker="o", color=LIGHT, label="beaten", **DOT)
+    points = [t.values[1] for t in front], [t.values[0] for t in front]
+    axes.plot(*points, color=GREEN, linewidth=1.2, marker="o", markersize=6, label="best trade-offs")
+    if metrics[1] == "parameters" and max(points[0], default=1) > 10 * min(points[0], default=1):
+        axes.set_xscale("log")
+    _plain_numbers(axes.xaxis, log=axes.get_xscale() == "log")
+    _plain_numbers(axes.yaxis)
+    axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9, loc="best")
+    return _save(figure, path)
+
+
+def _said(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def _dots(axes: Axes, placed: Sequence[tuple[Any, FrozenTrial]]) -> None:
+    for state, colour, said in (("COMPLETE", BLUE, "trial"), ("PRUNED", ORANGE, "pruned")):
+        found = [(x, value) for x, trial in placed if trial.state.name == state and (value := trial.value) is not None]
+        if found:
+            alpha = 0.85 if state == "COMPLETE" else 0.5
+            axes.plot(*zip(*found, strict=True), marker="o", color=colour, alpha=alpha, label=said, **DOT)
+
+
+def _focus(axes: Axes, lower: bool) -> int:
+    """A logarithmic axis where values span decades. Else the worst tenth is left out where it is far off, so that the
+    good ones can be told from each other: these are marked at the edge. How many they are."""
+    lines = [line for line in axes.get_lines() if line.get_transform().contains_branch(axes.transData)]
+    points = [np.asarray(line.get_xydata(), dtype=float) for line in lines]
+    x, values = np.concatenate([*points, np.empty((0, 2))]).T
+    is_trial = np.repeat([line.get_marker() == "o" for line in lines], [len(found) for found in points])
+    finite = values[np.isfinite(values)]
+    if len(finite) and finite.min() > 0 and finite.max() > DECADES * finite.min():
+        axes.set_yscale("log")
+        return 0
+    if len(finite) < 10:
+        return 0
+    best, usual, worst = np.quantile(finite if lower else -finite, [0.0, 0.9, 1.0])
+    if not worst - best > 3 * (usual - best) > 0:
+        return 0
+    pad, ends = 0.05 * (usual - best), (best, usual)
+    low, high = ends if lower else (-usual, -best)
+    axes.set_ylim(low - pad, high + pad)
+    beyond = x[is_trial & (values > high + pad if lower else values < low - pad)]
+    marker, edge = ("^", high + pad) if lower else ("v", low - pad)
+    look: dict[str, Any] = {"linestyle": "none", "marker": marker, "color": GREY, "clip_on": False}
+    axes.plot(beyond, [edge] * len(beyond), label="beyond the edge", **look)
+    return len(beyond)
+
+
+def _finish(axes: Axes, lower: bool) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    _focus(axes, lower)
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
+    _plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
+    if axes.get_lines():
+        axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9, loc="best")

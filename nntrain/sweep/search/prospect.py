@@ -1,0 +1,68 @@
+"""How much a search or a growing will do at once, which can be said before it begins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nntrain.config.schema.search import named
+from nntrain.config.search import defaults
+from nntrain.config.stackable import alone_because
+from nntrain.config.variants import Composer
+from nntrain.config.words import CommandLine
+from nntrain.record.words import plural
+from nntrain.stack.sizes import MOST
+from nntrain.sweep.search.space import MARK, read_space
+from nntrain.sweep.workers.crew import settings as workers_for
+
+GENERATIONS = 6  # at least, of trials that learn from those before
+WORKERS = "hydra.launcher.workers="
+SAID = ("n_trials", "sampler", "pruner")
+
+
+def batch(settings: Mapping[str, Any], workers: int, stacks: bool) -> int:
+    """How many trials are drawn at a time: one for each worker, or so many that stacks fill them, but for samplers
+    that learn no more than a sixth of all. stacks: whether these jobs can train as one program."""
+    if settings["batch"] is not None:
+        return int(settings["batch"])
+    learns = named(settings["sampler"])[0] not in ("random", "qmc")
+    members = int(settings["n_trials"]) // (workers * (GENERATIONS if learns else 1))
+    return workers * (max(1, min(members, MOST)) if stacks else 1)
+
+
+def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: Path) -> dict[str, str]:
+    """Trials, sampler, pruner and how many train at once, in words. given: settings as written. How many a cluster has
+    room for is not known here."""
+    plain = {key: str(value) for key, value in defaults().items() if key in SAID}
+    said = plain | dict(given)
+    if said["sampler"] == "auto":
+        said["sampler"] = "tpe (auto)"
+    if launcher not in ("basic", "parallel", "stacked"):
+        return said
+    words, _ = read_space([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
+    example = [word if isinstance(word, str) else word.word(word.example) for word in words]
+    config = Composer(cwd).compose([word.removeprefix(MARK) for word in example]).config
+    asked = next((word.removeprefix(WORKERS) for word in line.hydra if word.startswith(WORKERS)), "")
+    count = 1
+    if launcher != "basic":
+        count = len(workers_for({str(config["device"])}, int(asked) if asked.isdigit() else None))
+    settings: dict[str, Any] = {
+        "n_trials": int(said["n_trials"]),
+        "sampler": said["sampler"].removeprefix("{name:").partition(",")[0].rstrip("}"),
+        "batch": None if said.get("batch") in (None, "null") else int(said["batch"]),
+    }
+    stacked = launcher == "stacked" and alone_because(config) is None
+    most = min(batch(settings, count, stacked), settings["n_trials"])
+    where = "one program" if count == 1 else f"up to {plural(count, 'program')}"
+    return said | {"at once": plural(most, "trial") + (f", stacked in {where}" if stacked and most > count else "")}
+
+
+def of_growing(line: CommandLine, given: Mapping[str, str]) -> dict[str, str]:
+    """The settings, and the jobs that are sure to be needed, which train beside each other."""
+    sizes, seeds = (len(word.values) for word in line.settings if word.sweeps)
+    first = min(sizes, int(given["patience"]) + 1)
+    return {
+        **given,
+        "first batch": f"{plural(first, 'size')} x {plural(seeds, 'seed')} = {plural(first * seeds, 'job')}",
+    }

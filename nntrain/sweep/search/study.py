@@ -1,0 +1,231 @@
+"""The trials of a search, by Optuna's ask and tell: in memory while it runs, and in SQLite each trial as it ends.
+
+A commit to SQLite takes longer than an epoch of a small network, so what running trials report is only written when
+they end. What was running when a search was killed stands in the sweep's own list of jobs, and is tried again.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from nntrain.config.schema.search import named
+from nntrain.seeding import derive
+from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.search.space import Axis
+from nntrain.sweep.search.storage import Storage
+from nntrain.sweep.workers.curve import Point
+
+if TYPE_CHECKING:
+    from optuna import Study as OptunaStudy
+    from optuna import Trial
+    from optuna.distributions import BaseDistribution
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+NAME = "search"
+JOB, NUMBER = "job", "number"  # of a trial: its job; its place among the trials of all sessions
+Params = dict[str, Any]
+Direction = Literal["minimize", "maximize"]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """metrics: one, or two, by name. lower: for each, whether less is better. epochs: of the longest run. stacks:
+    whether jobs can train as one program."""
+
+    metrics: tuple[str, ...]
+    lower: tuple[bool, ...]
+    epochs: int
+    stacks: bool = False
+
+    @property
+    def directions(self) -> list[Direction]:
+        return ["minimize" if lower else "maximize" for lower in self.lower]
+
+
+class Study:
+    """storage: of the trials that ended. settings: those of the search, by name, all of them."""
+
+    def __init__(
+        self, axes: Sequence[Axis], goal: Goal, settings: Mapping[str, Any], storage: Callable[[], Storage]
+    ) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self.axes = axes
+        self.goal = goal
+        self.distributions = {axis.key: distribution(axis) for axis in axes}
+        self._settings = settings
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._running: dict[int, Trial] = {}  # by job
+        self._best: dict[int, float] = {}  # value so far, by job
+        self._prunes = named(settings["pruner"])[0] != "none"
+        self.until: float | None = None  # by time.monotonic(): when running jobs are ended
+        self._no_pruner, self._pruner = optuna.pruners.NopPruner(), make_pruner(settings["pruner"], goal.epochs)
+        self._live: OptunaStudy = optuna.create_study(
+            study_name=NAME, directions=goal.directions, pruner=self._no_pruner
+        )
+        self._live.sampler = make_sampler(settings["sampler"], settings["seed"])
+
+    @property
+    def trials(self) -> list[FrozenTrial]:
+        """Those that ended, in the order in which they were drawn."""
+        return [trial for trial in self._live.trials if trial.state.is_finished() and JOB in trial.user_attrs]
+
+    @property
+    def jobs(self) -> set[int]:
+        """The jobs of the trials that ended."""
+        return {trial.user_attrs[JOB] for trial in self.trials}
+
+    @property
+    def optuna(self) -> OptunaStudy:
+        return self._live
+
+    def load(self) -> set[int]:
+        """Take in the trials of an earlier session; the jobs that need no other trial."""
+        import optuna
+
+        failed = optuna.trial.TrialState.FAIL
+        found = {trial.user_attrs[NUMBER]: trial for trial in self._storage().trials()}
+        for number in range(max(found, default=-1) + 1):  # brackets of Hyperband go by the number
+            self._live.add_trial(found.get(number) or optuna.trial.create_trial(state=failed))
+        sampler, seed = self._settings["sampler"], self._settings["seed"]
+        if named(sampler)[0] == "qmc":  # it knows by what it has drawn how far it has come
+            for _ in found:
+                self._live.tell(self._live.ask(self.distributions), state=failed)
+        else:
+            self._live.sampler = make_sampler(sampler, derive(seed, NAME, len(found)))
+        return {trial.user_attrs[JOB] for trial in found.values() if trial.state != failed}
+
+    def ask(self) -> Trial:
+        """A trial with a value for each axis."""
+        # with Hyperband as its pruner, a sampler would learn from one bracket's trials alone: too few of them
+        self._live.pruner = self._no_pruner
+        trial = self._live.ask(self.distributions)
+        self._live.pruner = self._pruner
+        return trial
+
+    def retry(self, params: Params) -> Trial:
+        """A trial with these values, whose job did not come to its end."""
+        self._live.enqueue_trial(params)
+        return self.ask()
+
+    def start(self, trial: Trial, job: int, runs: int, earlier: Iterable[Point] = ()) -> None:
+        """The trial's job is about to run. runs: the job that runs for it, an earlier one where both are the same.
+        earlier: of the monitored metric, in a session before."""
+        trial.set_user_attr(JOB, job)
+        trial.set_user_attr(NUMBER, trial.number)
+        self._running.setdefault(runs, trial)
+        for epoch, value in earlier:
+            if value is not None:
+                self._report(trial, runs, epoch, value)
+
+    def judge(self, job: int, epoch: int, value: float) -> str | None:
+        """Take in the monitored value of an epoch; a text where the job should end there. Trials are compared by their
+        best value so far, which is that of the model they would leave: a noisy epoch ends none."""
+        if self.until is not None and time.monotonic() > self.until:
+            return f"pruned after epoch {epoch}: the time of the search is over"
+        if not self._prunes:
+            return None
+        with self._lock:
+            trial = self._running[job]
+            self._report(trial, job, epoch, value)
+            pruned = trial.should_prune()
+        return f"pruned after epoch {epoch} ({named(self._settings['pruner'])[0]})" if pruned else None
+
+    def _report(self, trial: Trial, job: int, epoch: int, value: float) -> None:
+        if self._prunes:
+            self._best[job] = _better(self._best.get(job, value), value, lower=self.goal.lower[0])
+            trial.report(self._best[job], epoch)
+
+    def tell(self, trial: Trial, outcome: Outcome, values: Sequence[float] | None) -> None:
+        """How the trial's job ended. values: of the metrics, None where it failed."""
+        from optuna.trial import TrialState
+
+        self._running.pop(outcome.number, None)
+        self._best.pop(outcome.number, None)
+        if outcome.error:
+            trial.set_user_attr("error", outcome.error)
+        if values is None or not all(map(math.isfinite, values)):
+            ended = self._live.tell(trial, state=TrialState.FAIL)
+        elif outcome.pruned:
+            reported = self._live.trials[trial.number].intermediate_values
+            if len(values) == 1 and not reported:  # or no pruner asked it, or it did so in a session before
+                trial.report(values[0], outcome.result["epochs_run"])
+            ended = self._live.tell(trial, state=TrialState.PRUNED)
+        else:
+            ended = self._live.tell(trial, list(values))
+        self._storage().add(ended)
+
+    @property
+    def completed(self) -> list[FrozenTrial]:
+        """The trials that ran to their end."""
+        return [trial for trial in self.trials if trial.state.name == "COMPLETE"]
+
+
+def _better(one: float, other: float, *, lower: bool) -> float:
+    """Of two values; NaN is never better."""
+    if math.isnan(one) or math.isnan(other):
+        return other if math.isnan(one) else one
+    return min(one, other) if lower else max(one, other)
+
+
+def distribution(axis: Axis) -> BaseDistribution:
+    """An axis as Optuna has it."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    if axis.choices:
+        return CategoricalDistribution(axis.choices)
+    if axis.whole:
+        return IntDistribution(int(axis.low), int(axis.high), axis.log, int(axis.step or 1))
+    return FloatDistribution(axis.low, axis.high, log=axis.log, step=axis.step)
+
+
+def make_sampler(given: Any, seed: int) -> BaseSampler:
+    """given: a name, or a mapping with it."""
+    import optuna
+
+    name, settings = named(given)
+    table: dict[str, Callable[..., BaseSampler]] = {
+        "tpe": optuna.samplers.TPESampler,
+        "gp": optuna.samplers.GPSampler,
+        "cmaes": optuna.samplers.CmaEsSampler,
+        "qmc": optuna.samplers.QMCSampler,
+        "random": optuna.samplers.RandomSampler,
+        "nsga2": optuna.samplers.NSGAIISampler,
+    }
+    defaults = {"tpe": {"constant_liar": True}, "auto": {"constant_liar": True}, "qmc": {"scramble": True}}
+    settings = {**defaults.get(name, {}), **settings}
+    if name in ("gp", "cmaes", "qmc"):
+        settings = {**settings, "warn_independent_sampling": False}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return table["tpe" if name == "auto" else name](seed=seed % 2**32, **settings)
+
+
+def make_pruner(given: Any, epochs: int) -> BasePruner:
+    """given: a name, or a mapping with it. epochs: of the longest run."""
+    import optuna
+
+    name, settings = named(given)
+    table: dict[str, Callable[..., BasePruner]] = {
+        "none": optuna.pruners.NopPruner,
+        "median": optuna.pruners.MedianPruner,
+        "percentile": optuna.pruners.PercentilePruner,
+        "successive_halving": optuna.pruners.SuccessiveHalvingPruner,
+        "hyperband": optuna.pruners.HyperbandPruner,
+    }
+    defaults: dict[str, dict[str, Any]] = {
+        "percentile": {"percentile": 25.0},
+        "successive_halving": {"min_resource": 1},
+        "hyperband": {"max_resource": epochs},
+    }
+    return table[name](**{**defaults.get(name, {}), **settings})

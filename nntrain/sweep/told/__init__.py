@@ -1,0 +1,1 @@
+"""What a sweep says: the live table, the leaderboard, the plots."""

@@ -1,0 +1,355 @@
+"""What a sweep comes to: the table on the screen, `sweep.csv` and `sweep.json`."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from nntrain.config.schema.search import COSTS
+from nntrain.folder import shown
+from nntrain.record.files import write_atomic
+from nntrain.record.layout import FAINT, GOOD, STRONG, WARNING, Page, grid, heading
+from nntrain.record.words import clean, count, duration, number, plural, wrapped
+from nntrain.sweep.job import Job
+from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.search.searched import SEARCHED
+from nntrain.sweep.told.ranking import Contest, Row, contests, has_model, short_names
+from nntrain.sweep.told.significance import LEVEL
+
+SHOWN = 20  # rows of a table on the screen; sweep.csv has them all
+FAILED, REASON = 8, 2  # reasons for failing that are shown, and lines of each after its first
+WHOLE = " (all of it is in sweep.json)"
+TABLES = 4  # of contests
+KEPT = ("monitor", "best_value", "best_epoch", "val", "test", "seconds", "epochs_run")  # of a run's result.json
+
+
+def status_word(outcome: Outcome | None) -> str:
+    """`done`, `failed`, `pruned`, `interrupted` or `not run`."""
+    if outcome is None:
+        return "not run"
+    if outcome.status:
+        return "interrupted" if outcome.interrupted else "failed"
+    return "pruned" if outcome.pruned else "done"
+
+
+def job_summary(job: Job, outcome: Outcome) -> dict[str, Any]:
+    """A job as in `sweep.json`."""
+    said = {
+        "job": job.number,
+        "varied": [f"{key}={value}" for key, value in job.varied.items()],
+        "run_dir": str(job.folder),
+        "status": outcome.status,
+        "error": outcome.error,
+        "pruned": outcome.pruned,
+    }
+    return said | {key: outcome.result.get(key) for key in KEPT}
+
+
+def summary(folder: Path, jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> dict[str, Any]:
+    """What `sweep.json` holds: the jobs that ended, best first, those without a model last; the settings with mean and
+    spread over their seeds; the best job, where all compete for one place."""
+    found = contests(jobs, outcomes)
+    ranked = [job for contest in found for job, _ in contest.ranked]
+    rest = [job for job in jobs if job.number in outcomes and not has_model(outcomes[job.number])]
+    return {
+        "sweep_dir": str(folder),
+        "best": found[0].ranked[0][0].number if len(found) == 1 else None,
+        "jobs": [job_summary(job, outcomes[job.number]) | _searched(job, outcomes, found) for job in (*ranked, *rest)],
+        "groups": [_group(row, place, contest) for contest in found for place, row in enumerate(contest.rows, 1)],
+    }
+
+
+def _searched(job: Job, outcomes: Mapping[int, Outcome], found: Sequence[Contest]) -> dict[str, Any]:
+    """The metrics of a search, and of two of them whether the job is one of the best trade-offs."""
+    metrics = outcomes[job.number].result.get(SEARCHED) or {}
+    said: dict[str, Any] = {"metrics": metrics} if metrics else {}
+    return said | ({"trade_off": _is_trade_off(job, found)} if len(metrics) > 1 else {})
+
+
+def _is_trade_off(job: Job, found: Sequence[Contest]) -> bool:
+    return any(job.number in contest.trade_offs for contest in found)
+
+
+def _group(row: Row, place: int, contest: Contest) -> dict[str, Any]:
+    return {
+        "contest": contest.title,
+        "rank": place,
+        "setting": [f"{key}={value}" for key, value in row.setting.items()],
+        "jobs": [job.number for job in row.jobs],
+        "monitor": contest.monitor,
+        "mean": row.mean,
+        "std": row.std,
+        "n": len(row.values),
+        "indistinguishable_from_best": True if place == 1 else None if row.told is None else not row.told,
+        "p": row.p,
+    }
+
+
+def csv_text(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> str:
+    """`sweep.csv`: a row per job in the order of their numbers; an empty cell where something is not known."""
+    keys = list(dict.fromkeys(key for job in jobs for key in job.varied))
+    results = {n: outcome.result for n, outcome in outcomes.items()}
+    scores = [
+        f"{split}_{name}"
+        for split in ("val", "test")
+        for name in dict.fromkeys(name for result in results.values() for name in result.get(split) or {})
+    ]
+    metrics: Mapping[str, Any] = next((result[SEARCHED] for result in results.values() if SEARCHED in result), {})
+    plain: tuple[str, ...] = ("monitor", "best_value", "best_epoch", "epochs_run", "seconds")
+    plain += tuple(metric for metric in metrics if metric in COSTS and metric not in plain)
+    found = contests(jobs, outcomes) if len(metrics) > 1 else []
+    marked = ["trade_off"] if found else []
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["number", "status", *keys, *plain, *scores, *marked, "folder"])
+    for job in sorted(jobs, key=lambda job: job.number):
+        result = results.get(job.number, {})
+        values = [(result.get(split) or {}).get(name) for split, _, name in (s.partition("_") for s in scores)]
+        status = status_word(outcomes.get(job.number))
+        told = [result.get(key) for key in plain]
+        mark = [_is_trade_off(job, found) for _ in marked]
+        varied = [job.varied.get(key) for key in keys]
+        writer.writerow([job.number, status, *varied, *told, *values, *mark, job.folder])
+    return out.getvalue()
+
+
+def write_csv(folder: Path, jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> None:
+    """Raises WriteError when the disk refuses."""
+    write_atomic(folder / "sweep.csv", csv_text(jobs, outcomes))
+
+
+def leaderboard(
+    jobs: Sequence[Job],
+    outcomes: Mapping[int, Outcome],
+    page: Page,
+    *,
+    seconds: float | None = None,
+    total: int | None = None,
+) -> list[Text]:
+    """The table of each contest, best first, what its marks mean, and who failed by what. seconds: the sweep took.
+    total: of jobs, where more are to come than these."""
+    words = [status_word(outcomes.get(job.number)) for job in jobs]
+    words += ["not run"] * ((total or 0) - len(jobs))
+    done = words.count("done") + words.count("pruned")
+    whole = "interrupted" not in words and "not run" not in words
+    said = [plural(len(jobs), "job") if whole else f"{count(done)} of {plural(len(words), 'job')} done"]
+    said.append(f"{words.count('failed')} failed")
+    said += [f"{words.count(word)} {word}" for word in ("pruned", "interrupted", "not run") if word in words]
+    said += [] if seconds is None else [f"in {duration(seconds)}"]
+    lines = [Text(""), heading(", ".join(said), page)]
+    found = contests(jobs, outcomes)
+    for contest in found[:TABLES]:
+        lines += [Text(""), Text(contest.title, STRONG)] if contest.title else []
+        lines += _table(contest, page)
+    said = list(dict.fromkeys(text for contest in found[:TABLES] for text in _legend(contest, page)))
+    if any(contest.by_loss for contest in found):
+        said.append(
+            "values of different losses cannot be compared; early_stopping.monitor=accuracy (or rmse) ranks all"
+        )
+    lines += [Text(line, FAINT) for text in said for line in wrapped(text, page.width)]
+    if len(found) > TABLES:
+        lines.append(Text(f"and {len(found) - TABLES} more tables; sweep.csv has them all", FAINT))
+    return [*lines, *failures(jobs, outcomes, page)]
+
+
+Column = tuple[str, str, list[str]]  # title, alignment, cells
+
+
+def _table(contest: Contest, page: Page) -> list[Text]:
+    """As much of it as fits: where space is short the test score goes first, then time and epochs, and what was varied
+    is told in one column."""
+    rows = contest.rows[:SHOWN]
+    keys = list(dict.fromkeys(key for row in contest.rows for key in row.setting))
+    if contest.title:  # what all rows share is in the title
+        keys = [key for key in keys if len({row.setting.get(key) for row in contest.rows}) > 1]
+    several = any(len(row.jobs) > 1 for row in contest.rows)
+    columns = _columns(contest, rows, page)
+    runs = ["runs"] if several else []
+    second = ["second"] if len(contest.metrics) > 1 else []
+    names = short_names(keys)
+    apart: list[Column] = [(names[key], "l", [row.setting.get(key, "") for row in rows]) for key in keys]
+    told = [" ".join(f"{names[key]}={row.setting.get(key, '')}" for key in keys) or "-" for row in rows]
+    together: list[Column] = [("varied", "l", told)]
+    layouts = [
+        (["rank"], varied, [*runs, "value", "mark", *second, *rest, "folder"])
+        for varied in (apart, together)
+        for rest in (["epoch", "time", "test"], ["epoch", "time"], ["epoch"], [])
+    ]
+    for first, varied, last in layouts:
+        chosen = [*(columns[name] for name in first), *varied, *(columns[name] for name in last)]
+        if _width(chosen) <= page.width:
+            break
+    flexible = max(
+        range(1, 1 + len(varied)), key=lambda i: max(map(cell_len, (chosen[i][0], *chosen[i][2]))), default=1
+    )
+    header = [title for title, _, _ in chosen]
+    body = [list(cells) for cells in zip(*(cells for _, _, cells in chosen), strict=True)]
+    lines = grid(
+        header, body, "".join(side for _, side, _ in chosen), page, flexible=flexible if varied else len(chosen) - 1
+    )
+    lines[1].stylize(GOOD)
+    if (more := len(contest.rows) - len(rows)) > 0:
+        lines.append(Text(f"and {more} more; sweep.csv has them all", FAINT))
+    return lines
+
+
+def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Column]:
+    sign = "+-" if page.ascii_only else "±"
+    metric = contest.monitor.removeprefix("val_")
+    tested = _test_metric(contest, metric)
+
+    means = [figure(row.mean, metric) for row in rows]
+    widest = max(map(len, means))
+
+    def spread(row: Row) -> str:
+        said = figure(row.mean, metric)
+        std = "" if row.std is None else f" {sign} {like(row.std, said)}"
+        return said.rjust(widest) + std
+
+    def test(row: Row) -> str:
+        values = row.scores("test", tested)
+        return number(sum(values) / len(values)) if values else "-"
+
+    def epoch(row: Row) -> str:
+        best, ran = row.over("best_epoch"), row.over("epochs_run")
+        return "-" if best is None or ran is None else f"{best:.0f} / {ran:.0f}"
+
+    def runs(row: Row) -> str:
+        missing = len(row.jobs) - len(row.outcomes)
+        return f"{len(row.outcomes)} of {len(row.jobs)}" if missing else str(len(row.values))
+
+    def column(title: str, side: str, cell: Callable[[Row], str]) -> Column:
+        return title, side, [cell(row) for row in rows]
+
+    return {
+        "rank": ("", "r", [str(place) for place in range(1, len(rows) + 1)]),
+        "runs": column("runs", "r", runs),
+        "value": column(contest.monitor.replace("_", " "), "l", spread),
+        "mark": column("", "l", lambda row: _mark(row, contest, page)),
+        "second": column(_second(contest), "r", lambda row: figure(abs(row.second), "".join(contest.metrics[1:]))),
+        "epoch": column("best epoch", "r", epoch),
+        "time": column("time", "r", lambda row: duration(row.over("seconds") or 0.0)),
+        "test": column(f"test {tested.replace('_', ' ')}", "r", test),
+        "folder": column("folder", "l", lambda row: numbers_text([job.number for job in row.jobs])),
+    }
+
+
+def figure(value: float, metric: str) -> str:
+    """A metric's value; of parameters nobody has a part."""
+    return f"{value:,.0f}" if metric == "parameters" else number(value)
+
+
+def _second(contest: Contest) -> str:
+    metric = contest.metrics[-1] if contest.metrics else ""
+    return metric if metric in COSTS else f"val {metric}".replace("_", " ")
+
+
+def _test_metric(contest: Contest, metric: str) -> str:
+    """The monitored one; where that is the loss, or a cost, the first metric there is, which says more to people."""
+    first = next(iter(contest.rows[0].outcomes.values())).result.get("test") or {}
+    return next((name for name in first if name != "loss"), metric) if metric in ("loss", *COSTS) else metric
+
+
+def _mark(row: Row, contest: Contest, page: Page) -> str:
+    if row is contest.rows[0]:
+        return page.star
+    if not contest.trade_offs.isdisjoint(row.outcomes):
+        return _diamond(page)
+    if row.told is None:
+        return "?" if any(len(other.values) > 1 for other in contest.rows) else ""
+    return "" if row.told else ("~" if page.ascii_only else "≈")
+
+
+def _diamond(page: Page) -> str:
+    return "o" if page.ascii_only else "◆"
+
+
+def _legend(contest: Contest, page: Page) -> list[str]:
+    """What the marks say, and by which test."""
+    rivals = contest.rows[1:]
+    if not rivals:
+        return []
+    marks = []
+    if contest.trade_offs:
+        first, second = contest.metrics
+        marks = [
+            f"{page.star} {_diamond(page)} best trade-offs of {first} and {second}: no other is better in both; "
+            f"{page.star} is the best by {first}, the first of the two"
+        ]
+    alike, unknown = sum(row.told is False for row in rivals), sum(row.told is None for row in rivals)
+    if unknown == len(rivals):
+        advice = (
+            "the last command below runs the best again" if contest.metrics else "seed=range(3) runs each three times"
+        )
+        return [*marks, f"one run each: what of these differences is chance cannot be told; {advice}"]
+    among = f" over {len(rivals)} comparisons" if len(rivals) > 1 else ""
+    test = f"one-sided t tests, paired where seeds are shared, {LEVEL:.0%}{among}"
+    said = ["? a single run says nothing about chance"] if unknown else []
+    if alike:
+        sign = "~" if page.ascii_only else "≈"
+        said.insert(0, f"{sign} cannot be told from the best ({test}); more seeds would tell")
+    elif not unknown:
+        said = [f"all others are worse than the best ({test})"]
+    return [*marks, *said]
+
+
+def failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -> list[Text]:
+    """A line per reason, with the jobs that failed by it."""
+    reasons: dict[str, list[int]] = {}
+    for job in jobs:
+        if reason := _reason(job, outcomes.get(job.number)):
+            reasons.setdefault(reason, []).append(job.number)
+    lines = [Text(""), Text("failed", WARNING)] if reasons else []
+    for reason, numbers in list(reasons.items())[:FAILED]:
+        told = numbers_text(numbers)
+        label = f"{len(numbers)} jobs (#{told})" if told.endswith("...") else f"#{told}"
+        first, *rest = wrapped(f"{label}: {reason}", page.width - 4)
+        if len(rest) > REASON:
+            last = " ".join(rest[REASON - 1 : REASON + 1])
+            rest[REASON - 1 :] = [page.cut(last, page.width - 4 - cell_len(WHOLE)) + WHOLE]
+        lines += [Text("  " + first), *(Text("    " + line) for line in rest)]
+    if len(reasons) > FAILED:
+        lines.append(Text(f"  and {len(reasons) - FAILED} more; sweep.json has them all", FAINT))
+    return lines
+
+
+def _reason(job: Job, outcome: Outcome | None) -> str:
+    """Why a job has no place in the table; "" where it has, or has not run to its end."""
+    if outcome is None or outcome.interrupted or has_model(outcome):
+        return ""
+    if not outcome.status:
+        return f"{outcome.result.get('monitor', 'the monitored metric')} was never a number"
+    said = outcome.error or f"exit status {outcome.status}"
+    for path in (str(job.folder), shown(job.folder)):
+        said = said.replace(path, "its folder")
+    return clean(said)
+
+
+def like(std: float, mean: str) -> str:
+    """A standard deviation with as many decimals as its mean."""
+    digits, _, exponent = mean.partition("e")
+    if exponent or std >= 1e6:
+        return number(std)
+    return f"{std:,.{len(digits.partition('.')[2])}f}"
+
+
+def numbers_text(numbers: Sequence[int]) -> str:
+    """`3`, `0-3`, `0-2, 8`, `0, 4, 8, ...`."""
+    spans: list[list[int]] = []
+    for n in sorted(numbers):
+        if spans and n == spans[-1][1] + 1:
+            spans[-1][1] = n
+        else:
+            spans.append([n, n])
+    said = [str(a) if a == b else f"{a}-{b}" if b > a + 1 else f"{a}, {b}" for a, b in spans]
+    return ", ".join(said[:4]) + (", ..." if len(said) > 4 else "")
+
+
+def _width(columns: Sequence[Column]) -> int:
+    return sum(max(map(cell_len, (title, *cells))) + 2 for title, _, cells in columns) - 2

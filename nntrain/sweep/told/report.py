@@ -1,0 +1,101 @@
+"""What a sweep leaves in its folder when it ends, and what it says last."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from nntrain.folder import shown
+from nntrain.record.files import WriteError
+from nntrain.record.layout import Page, facts
+from nntrain.record.result import next_commands
+from nntrain.sweep.grow.report import growth_lines
+from nntrain.sweep.job import Job
+from nntrain.sweep.kept.best import drop_best, link_best
+from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.sweep import Sweep
+from nntrain.sweep.told.leaderboard import TABLES, figure, leaderboard, write_csv
+from nntrain.sweep.told.ranking import contests
+
+
+def report(sweep: Sweep, *, stopped: bool = False) -> dict[str, Any]:
+    """The leaderboard, `sweep.json`, `sweep.csv`, the best model, the plots. What `sweep.json` holds.
+
+    stopped: whether a signal ended it, so that more jobs are to come than are known.
+    """
+    result = sweep.write()
+    growth, seconds = sweep.growth, sweep.board.seconds
+    total = sweep.board.total if stopped else None
+    if growth is None:
+        sweep.board.tell(lambda page: leaderboard(sweep.jobs, sweep.outcomes, page, seconds=seconds, total=total))
+    else:
+        sweep.board.tell(lambda page: growth_lines(growth, sweep.jobs, sweep.outcomes, page, seconds=seconds))
+    best = None
+    try:
+        write_csv(sweep.folder, sweep.jobs, sweep.outcomes)
+        if result["best"] is None:
+            drop_best(sweep.folder)
+        else:
+            best = link_best(sweep.folder, _model_folder(sweep, result["best"]))
+        if found := contests(sweep.jobs, sweep.outcomes):
+            from nntrain.sweep.told.plots import draw
+
+            draw(found, sweep.folder / "plots")
+        if growth is not None:
+            from nntrain.sweep.grow.plot import growth_curves
+
+            growth_curves(growth, sweep.folder / "plots" / "growth.png")
+    except WriteError as error:  # the jobs and their results are safe
+        sweep.board.note(str(error))
+    sweep.board.tell(lambda page: _closing(sweep.folder, best, result["best"], sweep.jobs, sweep.outcomes, page))
+    return result
+
+
+def _model_folder(sweep: Sweep, job: int) -> Path:
+    """Where the model of a job lies: in its folder, or of one that cross-validates in that of its best fold."""
+    run, told = sweep.folder / str(job), sweep.outcomes[job].result.get("checkpoint")
+    inner = None if told is None else run / Path(told).parent.name
+    return inner if inner is not None and inner.is_dir() else run
+
+
+def _closing(
+    folder: Path,
+    best: Path | None,
+    number_of_best: int | None,
+    jobs: Sequence[Job],
+    outcomes: Mapping[int, Outcome],
+    page: Page,
+) -> list[Text]:
+    """Where everything is, and what to do next; nothing where no job has a place in a table. best: the sweep's model,
+    of that job, where there is one."""
+    found = contests(jobs, outcomes)
+    if not found:
+        return []
+    first = [contest.ranked[0] for contest in found]
+    if number_of_best is not None:  # of a growing, the best run of the best size
+        first = [pair for contest in found for pair in contest.ranked if pair[0].number == number_of_best]
+    named = [
+        (
+            "best",
+            f"#{job.number} {job.said}: {contest.monitor.replace('_', ' ')} "
+            + figure(outcome.result["best_value"], contest.monitor)
+            + (f", the best by {contest.metrics[0]}, the first of the two" if len(contest.metrics) > 1 else ""),
+        )
+        for contest, (job, outcome) in zip(found[:TABLES], first, strict=False)
+    ]
+    pairs = [
+        *named,
+        ("model", shown(best) if best else ""),
+        ("tables", f"{shown(folder)}/sweep.csv"),
+        ("plots", f"{shown(folder)}/plots" if (folder / "plots").is_dir() else ""),
+        ("sweep", shown(folder)),
+    ]
+    commands = [["nntrain", "eval", shown(job.folder)] for job, _ in first[:TABLES]]
+    if best is not None:
+        commands.append(["nntrain", "predict", shown(folder), "input=FILE", "output=predictions.csv"])
+    if found and found[0].metrics:
+        commands.append(["nntrain", "fit", f"config={shown(first[0][0].folder)}/config.yaml", "seed=range(5)", "-m"])
+    return [Text(""), *facts(pairs, page), Text(""), *next_commands(commands, page)]

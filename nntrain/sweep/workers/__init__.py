@@ -1,0 +1,1 @@
+"""The processes that train the jobs of a sweep."""

@@ -1,0 +1,70 @@
+"""The best job's model as the sweep's own."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nntrain.errors import UserError
+from nntrain.record.files import WriteError
+from nntrain.source_weights import model_path
+from nntrain.sweep.kept.best import drop_best, link_best
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    for number in ("0", "1"):
+        (tmp_path / number).mkdir()
+        (tmp_path / number / "best.safetensors").write_text(f"model {number}")
+    return tmp_path
+
+
+def refuse(*_: Any, **__: Any) -> None:
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+def test_it_is_the_same_file(sweep: Path) -> None:
+    made = link_best(sweep, sweep / "1")
+    assert made == sweep / "best.safetensors"
+    assert made.samefile(sweep / "1" / "best.safetensors")
+    assert model_path(sweep) == made
+
+
+def test_where_hard_links_are_refused_it_is_a_relative_one(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", refuse)
+    assert link_best(sweep, sweep / "1").readlink() == Path("1") / "best.safetensors"
+
+
+def test_where_all_links_are_refused_it_is_a_copy(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    assert link_best(sweep, sweep / "1").read_text() == "model 1"
+
+
+def test_a_better_job_takes_its_place_and_the_same_again_leaves_nothing(sweep: Path) -> None:
+    for number in ("0", "1", "1"):
+        link_best(sweep, sweep / number)
+        assert (sweep / "best.safetensors").read_text() == f"model {number}"
+    assert {path.name for path in sweep.iterdir()} == {"0", "1", "best.safetensors"}
+    drop_best(sweep)
+    drop_best(sweep)
+    assert {path.name for path in sweep.iterdir()} == {"0", "1"}
+
+
+def test_a_disk_that_refuses_all_is_named(sweep: Path) -> None:
+    (sweep / "1" / "best.safetensors").unlink()
+    with pytest.raises(WriteError, match=r"cannot write .*best\.safetensors: No such file"):
+        link_best(sweep, sweep / "1")
+    assert not (sweep / "best.safetensors").exists()
+
+
+def test_of_jobs_that_do_not_compete_one_is_to_be_chosen(sweep: Path) -> None:
+    (sweep / "sweep.json").write_text("{}")
+    with pytest.raises(
+        UserError, match=r"has no best.safetensors \(it is a sweep whose jobs do not compete.*did you mean '.*/[01]'"
+    ):
+        model_path(sweep)

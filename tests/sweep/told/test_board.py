@@ -1,0 +1,193 @@
+"""What a sweep says while it runs, read off the screen."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from standings import ended, jobs_of, loss_of, result
+
+from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.told.board import Board
+from nntrain.sweep.told.pace import Pace
+
+SPACE = {"optimizer.lr": ["1e-3", "1e-2", "1e-1"], "seed": [0, 1]}
+FAILED = Outcome(1, 2, "batch_size: 5000 is larger than the training split, which has 1149 samples")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_where_there_is_no_terminal_each_job_is_a_line() -> None:
+    screen, jobs = io.StringIO(), jobs_of(SPACE)
+    with Board(screen) as board:
+        board.begin(jobs, ["6 jobs, 2 at a time"])
+        board.running([0, 1])
+        board.done(Outcome(0, result=result(0.125)))
+        board.done(FAILED)
+        board.done(Outcome(2, result=result(0.25), pruned=True))
+        board.done(Outcome(3, 130, "interrupted; its state is saved"))
+    assert screen.getvalue().splitlines() == [
+        "6 jobs, 2 at a time",
+        "1 / 6  #0  optimizer.lr=1e-3 seed=0  val loss 0.1250  1.2 s",
+        f"2 / 6  #1  optimizer.lr=1e-3 seed=1  failed: {FAILED.error}",
+        "3 / 6  #2  optimizer.lr=1e-2 seed=0  val loss 0.2500  pruned  1.2 s",
+        "4 / 6  #3  optimizer.lr=1e-2 seed=1  interrupted",
+    ]
+
+
+def test_hundreds_of_jobs_are_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = jobs_of({"optimizer.lr": ["1e-2"], "seed": range(300)})
+    screen = io.StringIO()
+    board = Board(screen)
+    board.begin(jobs, [])
+    board.running([0])
+    board.done(FAILED)
+    for outcome in ended(jobs, loss_of).values():
+        board.done(outcome)
+    lines = screen.getvalue().splitlines()
+    assert [line.split(",")[0] for line in lines if "jobs" in line] == ["1 / 300 jobs", "300 / 300 jobs"]
+    assert sum("failed: " in line for line in lines) == 1
+    assert "best val loss 0.103" in lines[-1]
+
+
+def test_a_quiet_one_says_nothing() -> None:
+    screen = Terminal()
+    with Board(screen, quiet=True, live=True) as board:
+        board.begin(jobs_of(SPACE), ["6 jobs"])
+        board.done(FAILED)
+        board.note("something")
+    assert screen.getvalue() == ""
+
+
+def view(width: int = 100, encoding: str = "utf-8", running: int = 3) -> list[str]:
+    """The live table with one job done, one failed, some under way."""
+    jobs = jobs_of({"optimizer.lr": ["1e-3", "1e-2"], "model.activation": ["relu", "tanh"], "seed": range(20)})
+    board = Board(io.TextIOWrapper(io.BytesIO(), encoding=encoding), width=width, live=False)
+    board.begin(jobs, [])
+    board.running(range(running + 2))
+    board.done(Outcome(0, result=result(0.125)))
+    board.done(FAILED)
+    for n in range(2, running + 2):
+        board.progress(n, 5, 20, 0.25)
+    return str(board._view()).splitlines()
+
+
+def test_the_live_table() -> None:
+    table = view()
+    assert table[1].startswith("jobs      2 / 80  ━")
+    assert table[2].startswith("running  3   1 failed   ")
+    assert table[3] == "best     val loss 0.1250  #0  optimizer.lr=1e-3 model.activation=relu seed=0"
+    assert table[4] == f"failed   #1  {FAILED.error}"
+    assert table[6].startswith("  #2   lr=1e-3 activation=relu seed=2")
+    assert table[6].endswith("━━━━────────────  5 / 20    0.2500")
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_no_line_of_it_is_longer_than_the_screen(width: int) -> None:
+    assert max(map(cell_len, view(width))) <= width
+
+
+def test_of_many_running_jobs_as_many_are_shown_as_fit() -> None:
+    table = view(running=70)
+    assert len(table) < 25
+    assert table[-1].endswith(" more, epoch 5")
+
+
+def test_a_terminal_without_unicode() -> None:
+    assert all(line.isascii() for line in view(encoding="ascii"))
+    assert "####----" in view(encoding="ascii")[6]
+
+
+def test_closing_leaves_nothing_of_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Terminal()
+    with Board(screen, live=True, width=80) as board:
+        board.begin(jobs_of(SPACE), ["6 jobs"])
+        board.running([0])
+    out = screen.getvalue()
+    assert out.startswith("6 jobs\n")
+    assert "\x1b[?25l" in out  # the cursor was hidden
+    assert "\x1b[?25h" in out  # and is back
+    assert out.endswith("\x1b[2K")  # each line that was there is cleared
+    board.close()
+    assert screen.getvalue() == out
+
+
+def test_jobs_of_an_earlier_session_are_done_and_set_no_pace() -> None:
+    board = Board(io.StringIO(), live=False)
+    jobs = jobs_of(SPACE)
+    board.begin(jobs, [], finished=[Outcome(n, result=result(0.5)) for n in range(3)])
+    assert str(board._view()).splitlines()[1].startswith("jobs     3 / 6")
+    assert "left" not in str(board._view())
+
+
+def test_a_plan_is_said_once_however_often_a_search_adds_jobs() -> None:
+    screen, jobs = io.StringIO(), jobs_of(SPACE)
+    board = Board(screen)
+    for i in range(0, 6, 2):
+        board.begin(jobs[i : i + 2], ["2 jobs, 2 at a time"])
+    assert screen.getvalue() == "2 jobs, 2 at a time\n"
+
+
+def test_each_metric_has_its_own_best() -> None:
+    board = Board(io.StringIO(), live=False)
+    board.begin(jobs_of(SPACE), [])
+    for n, (value, monitor) in enumerate(
+        [(0.5, "val_loss"), (0.8, "val_accuracy"), (0.4, "val_loss"), (0.9, "val_accuracy")]
+    ):
+        board.done(Outcome(n, result=result(value, monitor)))
+    assert [line.split("#")[0].strip() for line in str(board._view()).splitlines()[3:5]] == [
+        "best     val loss 0.4000",
+        "val accuracy 0.9000",
+    ]
+
+
+def test_the_time_left_follows_epochs_not_jobs() -> None:
+    """One short job is done in a second: a long one takes as long as its epochs say."""
+    pace = Pace({0: 10, 1: 100}, ran={0: 10}, began=100.0, news=101.0)
+    assert pace.share() == pytest.approx(10 / 110)
+    assert pace.seconds_left(101.0) == pytest.approx(10.0)
+    assert pace.seconds_left(104.0) == pytest.approx(7.0)
+    assert pace.seconds_left(120.0) is None
+    pace.at[1] = 50
+    assert pace.seconds_left(101.0) == pytest.approx(50 / 60)
+
+
+def test_the_time_left_counts_on_early_stopping() -> None:
+    pace = Pace({0: 100, 1: 100}, ran={0: 20}, began=0.0, news=2.0)
+    assert pace.seconds_left(2.0) == pytest.approx(2.0)
+
+
+def test_nothing_is_known_before_the_first_news() -> None:
+    assert Pace({0: 10}).seconds_left(5.0) is None
+    assert Pace().share() == 0.0
+
+
+@pytest.mark.parametrize("how", [{"quiet": True}, {"live": True}], ids=str)
+def test_the_log_has_every_job_whatever_the_screen_shows(how: dict[str, bool], tmp_path: Path) -> None:
+    with Board(Terminal(), **how) as board:
+        board.begin(jobs_of(SPACE), ["6 jobs"])
+        board.log.open(tmp_path / "log.txt")
+        board.done(FAILED)
+        board.note("nothing of note")
+    assert (tmp_path / "log.txt").read_text().splitlines() == [
+        "6 jobs",
+        f"1 / 6  #1  optimizer.lr=1e-3 seed=1  failed: {FAILED.error}",
+        "note  nothing of note",
+    ]
+
+
+def test_a_log_that_the_disk_refuses_ends_and_the_sweep_goes_on(tmp_path: Path) -> None:
+    screen = io.StringIO()
+    board = Board(screen)
+    board.log.open(tmp_path / "nowhere" / "log.txt")
+    board.note("first")
+    board.note("second")
+    said = " ".join(screen.getvalue().split())
+    assert said.count("the log ends here") == 1
+    assert "second" in said
