@@ -48,11 +48,17 @@ def _unit(bits: Tensor, shift: int = 40) -> Tensor:
     return (bits >> shift).bitwise_and_((1 << 24) - 1).to(torch.float32).mul_(2.0**-24)
 
 
-class Draws:
-    """The draws of one epoch for a batch. samples: int64 [B], sample numbers of the training split."""
+def start_of(seed: int, epoch: int) -> int:
+    """What the draws of one training and epoch count from."""
+    return derive(seed, "augment", epoch)
 
-    def __init__(self, seed: int, epoch: int, samples: Tensor) -> None:
-        keys = mix64((samples + 1) * GOLDEN + derive(seed, "augment", epoch))
+
+class Draws:
+    """The draws of a batch. start: `start_of` its training and epoch, int64 [B] where its samples are of several.
+    samples: int64 [B], sample numbers of the training split."""
+
+    def __init__(self, start: int | Tensor, samples: Tensor) -> None:
+        keys = mix64((samples + 1) * GOLDEN + start)
         purposes = torch.arange(1, len(PURPOSES) + 1, device=samples.device).mul_(GOLDEN)
         self.bits = mix64(purposes.unsqueeze(1) + keys)  # [purposes, B]
         self.units = _unit(self.bits)
@@ -66,7 +72,7 @@ class Draws:
         """bool [B], true with probability p."""
         return self.uniform(purpose) < p
 
-    def whole(self, purpose: str, count: int) -> Tensor:
+    def whole(self, purpose: str, count: int | Tensor) -> Tensor:
         """int64 [B] in 0 ... count - 1."""
         return (self.bits[NUMBER[purpose]] >> 1).bitwise_and_((1 << 63) - 1) % count
 

@@ -38,13 +38,13 @@ class Mixer:
     mixup: float
     cutmix: float
     p: float
-    tables: dict[tuple[float, torch.device], Tensor] = field(default_factory=dict)
+    tables: dict[tuple[float, torch.device], Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def on(self) -> bool:
         return self.p > 0 and (self.mixup > 0 or self.cutmix > 0)
 
-    def __call__(self, draws: Draws, count: int) -> Mixing:
+    def __call__(self, draws: Draws, count: int | Tensor) -> Mixing:
         """The mixing of a batch, with partners 0 ... count - 1."""
         share = draws.uniform("mix_share")
         cut = torch.zeros_like(share, dtype=torch.bool)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from nntrain.augment import colors
-from nntrain.augment.draws import Amount, Draws
+from nntrain.augment.draws import Amount, Draws, start_of
 from nntrain.augment.erase import Erase
 from nntrain.augment.expand import expanded
 from nntrain.augment.mixing import Mixer, Mixing
@@ -91,7 +91,8 @@ class Pictures:
         check_pictures(features)
         self.seed, self.expand = seed, expand
         shape = (features.channels, features.height, features.width)
-        canvas = Canvas(features.height, features.width, fill, features.mean)
+        mean = features.mean if "mean" in (fill, erase_fill) else ()  # else the pictures of another split do as well
+        canvas = Canvas(features.height, features.width, fill, mean)
         self.moves = Moves(canvas, crop_padding, crop_p, translate, translate_p, flip, flip_vertical)
         if trivialaugment:
             self.policy = Policy.trivial_augment(*shape)
@@ -145,11 +146,14 @@ class Pictures:
         colored = self.has_color and (self.saturation.on or self.hue.on or self.grey > 0)
         return amounts or colored or self.policy.on
 
-    @torch.no_grad()
     def __call__(self, inputs: Tensor, samples: Tensor, epoch: int) -> Tensor:
         """Each picture as this epoch shows it. inputs: uint8 [B, C, H, W]; samples: int64 [B], their numbers in the
         training split. Returns uint8, or float32 from 0 to 255."""
-        draws = Draws(self.seed, epoch, samples)
+        return self.changed(inputs, Draws(start_of(self.seed, epoch), samples))
+
+    @torch.no_grad()
+    def changed(self, inputs: Tensor, draws: Draws) -> Tensor:
+        """The same by given draws."""
         x = inputs
         if self.warp.on:
             x = self.warp(x, draws)
@@ -184,7 +188,11 @@ class Pictures:
 
     def mixing(self, samples: Tensor, epoch: int, count: int) -> Mixing | None:
         """Who is mixed with whom, of `count` samples of the training split; None where nobody is."""
-        return self.mixer(Draws(self.seed, epoch, samples), count) if self.mixes else None
+        return self.mixing_by(Draws(start_of(self.seed, epoch), samples), count) if self.mixes else None
+
+    def mixing_by(self, draws: Draws, count: int | Tensor) -> Mixing:
+        """The same by given draws, where some are mixed. count: int64 [B] where splits are of several sizes."""
+        return self.mixer(draws, count)
 
     @torch.no_grad()
     def mix(self, inputs: Tensor, others: Tensor, mixing: Mixing) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nntrain.augment.draws import Draws
+from nntrain.augment.draws import Draws, start_of
 from nntrain.augment.expand import expanded
 from nntrain.augment.mixing import Mixer, Mixing, blended
 from nntrain.errors import UserError
@@ -68,11 +68,14 @@ class Rows:
         """Whether a row of its own, not mixed, is ever changed."""
         return (self.noise > 0 and self.numeric > 0) or self.feature_dropout > 0
 
-    @torch.no_grad()
     def __call__(self, inputs: Tensor, samples: Tensor, epoch: int) -> Tensor:
         """Each row as this epoch shows it. inputs: float32 [B, F]; samples: int64 [B], their numbers in the training
         split. Left out is what the preprocessing takes for unknown: 0 (the mean), and for categories code 0."""
-        draws = Draws(self.seed, epoch, samples)
+        return self.changed(inputs, Draws(start_of(self.seed, epoch), samples))
+
+    @torch.no_grad()
+    def changed(self, inputs: Tensor, draws: Draws) -> Tensor:
+        """The same by given draws."""
         x = inputs
         if self.noise and self.numeric:
             drawn = draws.normal_field("noise", self.numeric)
@@ -83,9 +86,10 @@ class Rows:
 
     def mixing(self, samples: Tensor, epoch: int, count: int) -> RowMixing | None:
         """Which row is mixed with which, of `count` rows of the training split; None where none is."""
-        if not self.mixes:
-            return None
-        draws = Draws(self.seed, epoch, samples)
+        return self.mixing_by(Draws(start_of(self.seed, epoch), samples), count) if self.mixes else None
+
+    def mixing_by(self, draws: Draws, count: int | Tensor) -> RowMixing:
+        """The same by given draws, where some are mixed. count: int64 [B] where splits are of several sizes."""
         rows = self.mixer(draws, count)
         return RowMixing(rows, draws.field("mix_codes", self.categories) < rows.share.unsqueeze(1))
 

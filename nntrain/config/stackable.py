@@ -20,9 +20,10 @@ MAY_DIFFER = frozenset(
     }
 )
 SECTIONS_MAY_DIFFER = ("init", "schedule", "early_stopping", "regularization")  # name and all
-NUMBERS_MAY_DIFFER = ("optimizer", "loss")
+NUMBERS_MAY_DIFFER = ("optimizer", "loss", "augment")
 FIXED_NUMBERS = frozenset({"ns_coefficients", "ns_steps", "eps"})  # of muon
 MOMENTUM = ("sgd", "rmsprop")  # which keep no state for a momentum of 0
+MIXING = ("mixup", "cutmix", "mix_p")  # without which a sample has one target
 
 
 def alone_because(config: Config) -> str | None:
@@ -49,8 +50,6 @@ def _obstacles(config: Config) -> Iterator[str]:
         yield "optimizer lbfgs"
     if config["precision"] == "fp16":
         yield "precision fp16"
-    if config["augment"]["name"] != "none":
-        yield f"augment {config['augment']['name']}"
     if model["init_from"] is not None or model["freeze"] != "none":
         yield "it starts from another network"
     if model["lr_decay"] != 1 or model["lr_multipliers"]:
@@ -77,7 +76,9 @@ def _kind(group: str, key: str, value: Any, choice: str | None) -> Any:
     """Of a number that may differ that it is one; of another value the value."""
     if group not in NUMBERS_MAY_DIFFER or not _is_number(value) or (choice == "muon" and key in FIXED_NUMBERS):
         return value
-    if key == "momentum" and choice in MOMENTUM:
+    if group == "augment" and key == "expand":  # of which the number of steps comes
+        return value
+    if (key == "momentum" and choice in MOMENTUM) or (group == "augment" and key in MIXING):
         return "none" if value == 0 else "some"
     return "a number"
 

@@ -17,6 +17,8 @@ from nntrain.models.mlp import MLP, Hidden
 from nntrain.models.network import Network
 from nntrain.models.norms import BatchNorm
 from nntrain.objective.objective import Objective
+from nntrain.stack.augmented import settings_of
+from nntrain.stack.losses import criterion_of
 from nntrain.stack.member import Member
 from nntrain.stack.network import RATES
 from nntrain.stack.update import structure
@@ -39,6 +41,17 @@ def why_not(members: Sequence[Member]) -> str | None:
         if any(of(member) != own for member in members[1:]):
             return f"{what} differs"
     return None
+
+
+def by_kind(members: Sequence[Member]) -> list[Member]:
+    """In an order in which members of one kind are neighbours: one call then does for all of them."""
+    return sorted(members, key=_kind)
+
+
+def _kind(member: Member) -> tuple[Any, ...]:
+    objective: Any = member.program.objective
+    changes = None if member.augment is None else settings_of(member.augment)
+    return len(member.train), len(member.val), repr((criterion_of(objective), objective.label_smoothing, changes))
 
 
 def _alone(member: Member) -> str | None:
@@ -99,6 +112,7 @@ SHARED: dict[str, Callable[[Member], Any]] = {
     "the optimizer": lambda m: structure(m.program.optimizer),
     "the data": lambda m: (_like(m.train.inputs), _like(m.train.targets), _like(m.val.inputs)),
     "what is predicted": lambda m: (m.program.objective.task.kind, m.program.objective.task.classes),
+    "whether samples are changed or mixed": lambda m: m.augment and (type(m.augment), m.augment.mixes),
     "the batch size": lambda m: (m.course.batch_size, m.course.accumulate),
     "which metrics are computed": lambda m: m.course.metrics,
     "whether weights are averaged": lambda m: (m.program.ema > 0, m.course.swa_start is not None),

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from nntrain.training.step import Mixed
+
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
     from nntrain.models.network import Network
@@ -33,6 +35,23 @@ class StackedBatch:
     targets: Tensor
     weights: Tensor | None
     rows: int
+    mixed: Mixed | None = None
+
+
+def joined(batches: Sequence[StackedBatch]) -> StackedBatch:
+    """Those of several members after one another."""
+    first = batches[0]
+    if len(batches) == 1:
+        return first
+    weights = [batch.weights for batch in batches if batch.weights is not None]
+    mixed = [batch.mixed for batch in batches if batch.mixed is not None]
+    return StackedBatch(
+        torch.cat([batch.inputs for batch in batches]),
+        torch.cat([batch.targets for batch in batches]),
+        torch.cat(weights) if weights else None,
+        first.rows,
+        Mixed(torch.cat([m.targets for m in mixed]), torch.cat([m.share for m in mixed])) if mixed else None,
+    )
 
 
 class Samples:
@@ -64,9 +83,7 @@ class Samples:
 
     def take(self, places: Tensor) -> StackedBatch:
         """Samples by their places in all splits, int64 [M, B]; filled up with the last one."""
-        rows = places.shape[1]
-        if gap := self.gap(rows):
-            places = torch.cat((places, places[:, -1:].expand(-1, gap)), 1)
+        rows, places = places.shape[1], self.filled(places)
         flat, shape = places.reshape(-1), places.shape
         return StackedBatch(
             self.inputs.index_select(0, flat).view(*shape, *self.inputs.shape[1:]),
@@ -74,6 +91,11 @@ class Samples:
             None if self.weights is None else self.weights.index_select(0, flat).view(shape),
             rows,
         )
+
+    def filled(self, places: Tensor) -> Tensor:
+        """Places [M, B] with the last one repeated, so that they fill a batch."""
+        gap = self.gap(places.shape[1])
+        return torch.cat((places, places[:, -1:].expand(-1, gap)), 1) if gap else places
 
     def same(self, members: int, start: int, stop: int) -> StackedBatch:
         """Samples start ... stop - 1 of the one split that all share, of which no copies are made."""

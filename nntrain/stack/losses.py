@@ -6,6 +6,7 @@ Legend: M members, B samples each, K outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -29,7 +30,14 @@ class StackedObjective:
 
     def losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
         """The mean training loss of each member, [M]; outputs [M, B, K]."""
-        return self._losses(self.training, outputs, batch, smoothed=True)
+        if batch.mixed is None:
+            return self._losses(self.training, outputs, batch, smoothed=True)
+        share = batch.mixed.share
+        own = share if batch.weights is None else share * batch.weights
+        rest = 1 - share if batch.weights is None else batch.weights - own
+        of_own, of_others = replace(batch, weights=own), replace(batch, targets=batch.mixed.targets, weights=rest)
+        losses = self._losses(self.training, outputs, of_own, smoothed=True)
+        return losses + self._losses(self.training, outputs, of_others, smoothed=True)
 
     def evaluation_losses(self, outputs: Tensor, batch: StackedBatch) -> Tensor:
         """The same with labels as they are, not smoothed."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from nntrain.training.batches import Augment, Indices, batches_of
 from nntrain.training.course import Best, Course, Judge, Keeper, Screen
 from nntrain.training.diagnose import NonFiniteError
 from nntrain.training.state import LoopState, TrainState
-from nntrain.training.step import Program
+from nntrain.training.step import Batch, Program
 
 if TYPE_CHECKING:
     from nntrain.data.dataset import Split
@@ -33,9 +34,14 @@ class Member:
     screen: Screen
     keeper: Keeper
     judge: Judge | None = None
+    augment: Augment | None = None
     best: Best = field(default_factory=Best)
     error: NonFiniteError | None = None
     saved_at: float = field(default_factory=perf_counter)
+
+    def batches(self, indices: Indices) -> list[Batch]:
+        """The batches of a step of the epoch under way, as they train alone."""
+        return batches_of(self.train, indices, self.augment, self.loop.epoch)
 
     def save(self, losses: Tensor) -> None:
         """Write the best model, if it is new, and then the state: one on disk never speaks of a better model than there

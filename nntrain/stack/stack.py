@@ -13,6 +13,8 @@ from torch import Tensor
 from nntrain.models.members import Rows
 from nntrain.objective.objective import Objective
 from nntrain.optim.optimizer import State
+from nntrain.stack.augmented import StackedAugment
+from nntrain.stack.batches import Samples, StackedBatch
 from nntrain.stack.draws import Noise, draws_for
 from nntrain.stack.limits import Limits
 from nntrain.stack.losses import StackedObjective
@@ -107,7 +109,7 @@ class Part:
     """Neighbours in a stack as one network, with all that a step of theirs needs.
 
     network: its parameters are `params.views`. rows: of the batch that it is given. noise: on standardised inputs, None
-    for none. random: whether some member draws, so that seeds are wanted.
+    for none. random: whether some member draws, so that seeds are wanted. augment: None for none.
     """
 
     def __init__(self, stack: Stack, start: int, stop: int) -> None:
@@ -132,8 +134,15 @@ class Part:
         objectives = [program.objective for program in programs]
         self.objective = StackedObjective([o for o in objectives if isinstance(o, Objective)])
         self.limits = Limits(programs, stack.layout)
+        self.augment = None if self.members[0].augment is None else StackedAugment(self.members)
         whole = len(self.members) == len(stack.members)
         self.optimizer = stack.optimizer if whole else stack.optimizer.part(start, stop)
+
+    def take(self, samples: Samples, places: Tensor) -> StackedBatch:
+        """Samples by their places, int64 [M, B], as they train."""
+        if self.augment is None:
+            return samples.take(places)
+        return self.augment.take(samples, places, samples.first[self.start : self.stop])
 
 
 def _tensors(member: Member) -> dict[str, Tensor]:

@@ -16,14 +16,14 @@ from torch import Tensor
 
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
+from nntrain.stack.agree import by_kind
 from nntrain.stack.batches import Orders, Samples, entered, neighbours
 from nntrain.stack.evaluate import Evaluation
-from nntrain.stack.losses import criterion_of
 from nntrain.stack.member import Member
 from nntrain.stack.stack import Part, Stack
 from nntrain.stack.step import average_shares, gradients, train_step
 from nntrain.training.averaging import averaged_weights, refresh_norms
-from nntrain.training.batches import drawn_of, epoch_order, shuffled, take
+from nntrain.training.batches import drawn_of, epoch_order, shuffled
 from nntrain.training.course import Best, Interrupted, Stop
 from nntrain.training.diagnose import SAMPLES, NonFiniteError, is_due, locate, size_problem
 from nntrain.training.state import Row
@@ -46,9 +46,9 @@ class StackedTrainer:
 
     def __init__(self, members: Sequence[Member], stop: Stop) -> None:
         assert all(member.loop.position == 0 for member in members), "a member inside an epoch is trained alone"
-        members = sorted(members, key=_kind)
+        members = by_kind(members)
         networks = [member.program.network for member in members]
-        train = entered(networks, [member.train for member in members])
+        train = None if members[0].augment else entered(networks, [member.train for member in members])
         val = entered(networks, [member.val for member in members]) if train is not None else None
         few = [drawn_of(m.train, min(len(m.val), PROBE), m.course.seed) for m in members]
         self.stack = Stack(members, val is not None)
@@ -140,7 +140,7 @@ class StackedTrainer:
         """The step, and which of the neighbours could not take it."""
         members, rows, first = part.members, slice(part.start, part.stop), part.members[0]
         size = places.shape[1] if first.course.batch_size is None else first.course.batch_size
-        batches = [self.samples.take(some) for some in torch.split(places, size, 1)]
+        batches = [part.take(self.samples, some) for some in torch.split(places, size, 1)]
         seeds = [derive(m.course.seed, "noise", m.loop.epoch, position) for m in members] if part.random else []
         steps = self.begun[rows] + position + 1
         shares = average_shares(members, steps)
@@ -301,7 +301,7 @@ class StackedTrainer:
         member = self.members[row]
         self.settle(row)
         member.best.save(member.keeper)
-        batches = take(member.train, epoch_order(member.train, member.course, member.loop.epoch)[position])
+        batches = member.batches(epoch_order(member.train, member.course, member.loop.epoch)[position])
         noise_seed = derive(member.course.seed, "noise", member.loop.epoch, position)
         where = locate(member.program, member.state, batches, noise_seed)
         member.error = NonFiniteError(f"epoch {member.loop.epoch}, step {position + 1}: {where}")
@@ -322,9 +322,3 @@ class StackedTrainer:
             left(member)
         self.mark = perf_counter()
         return True
-
-
-def _kind(member: Member) -> tuple[Any, ...]:
-    """Members of one kind are to be neighbours: one call then does for all of them."""
-    objective: Any = member.program.objective
-    return len(member.train), len(member.val), repr((criterion_of(objective), objective.label_smoothing))

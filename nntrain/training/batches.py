@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
+from nntrain.augment.draws import Draws
 from nntrain.seeding import generator
 from nntrain.training.course import Course
 from nntrain.training.step import Batch, Mixed
@@ -31,12 +32,27 @@ AHEAD = 4  # steps whose samples are fetched before they are wanted, where fetch
 class Augment(Protocol):
     """Changes to the training samples, each sample's own: drawn from the seed, the epoch and the sample's number."""
 
+    seed: int
+
+    @property
+    def mixes(self) -> bool:
+        """Whether samples are mixed with others, so that a sample has two targets."""
+        ...
+
     def __call__(self, inputs: Tensor, samples: Tensor, epoch: int) -> Tensor:
         """inputs: [B, ...] as in the split; samples: int64 [B], their numbers in it."""
         ...
 
+    def changed(self, inputs: Tensor, draws: Draws) -> Tensor:
+        """The same by given draws, which may be of several trainings."""
+        ...
+
     def mixing(self, samples: Tensor, epoch: int, count: int) -> Any:
         """Which samples of the split (`partner`, int64 [B], of `count`) are mixed in, and how; None where none are."""
+        ...
+
+    def mixing_by(self, draws: Draws, count: int | Tensor) -> Any:
+        """The same by given draws, where some are mixed. count: int64 [B] where splits are of several sizes."""
         ...
 
     def mix(self, inputs: Tensor, others: Tensor, mixing: Any) -> tuple[Tensor, Tensor]:
@@ -89,12 +105,17 @@ def upcoming(
     """The batches of each step of `order` from position `start` on, as they train."""
     if not split.streamed:
         for indices in order[start:]:
-            batches = take(split, indices)
-            yield batches if augment is None else augmented(split, indices, batches, augment, epoch)
+            yield batches_of(split, indices, augment, epoch)
         return
     steps = (partial(_with_partners, split, indices, augment, epoch) for indices in order[start:])
     for indices, (batches, partners) in zip(order[start:], _fetched_ahead(steps), strict=True):
         yield batches if augment is None else augmented(split, indices, batches, augment, epoch, partners)
+
+
+def batches_of(split: Split, indices: Indices, augment: Augment | None, epoch: int) -> list[Batch]:
+    """The batches of one step of an epoch, as they train."""
+    batches = take(split, indices)
+    return batches if augment is None else augmented(split, indices, batches, augment, epoch)
 
 
 def take(split: Split, indices: Indices) -> list[Batch]:

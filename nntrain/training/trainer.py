@@ -13,7 +13,7 @@ from torch import Tensor
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.training.averaging import average_in, averaged_weights, refresh_norms, weights_of
-from nntrain.training.batches import Augment, Indices, augmented, epoch_order, some_of, step_sizes, take, upcoming
+from nntrain.training.batches import Augment, Indices, batches_of, epoch_order, some_of, step_sizes, take, upcoming
 from nntrain.training.course import Best, Course, Interrupted, Judge, Keeper, Screen, Stop
 from nntrain.training.diagnose import SAMPLES, NonFiniteError, gradient_problem, is_due, locate
 from nntrain.training.evaluate import evaluate
@@ -141,8 +141,7 @@ class Trainer:
 
     def batches(self, indices: Indices) -> list[Batch]:
         """The batches of a step, as they trained."""
-        taken = take(self.train, indices)
-        return taken if self.augment is None else augmented(self.train, indices, taken, self.augment, self.loop.epoch)
+        return batches_of(self.train, indices, self.augment, self.loop.epoch)
 
     def validate(self) -> tuple[dict[str, float], bool, dict[str, float]]:
         """Metrics of the validation split, by averaged weights where there are any; whether they are the best; and

@@ -277,6 +277,7 @@ def member_of(training: Training) -> Member:
         alone.screen,
         alone.keeper,
         alone.judge,
+        alone.augment,
         alone.best,
         saved_at=alone.saved_at,
     )
@@ -286,15 +287,14 @@ def groups(trainings: Mapping[int, Training]) -> list[dict[int, Training]]:
     """Those that can be one stack beside each other; what cannot be part of any is a group by itself."""
     if not trainings:
         return []
-    plain = {place: training for place, training in trainings.items() if training.alone.augment is None}
-    if len(plain) == len(trainings) and why_not([member_of(training) for training in plain.values()]) is None:
+    if why_not([member_of(training) for training in trainings.values()]) is None:
         return [dict(trainings)]
     found: list[dict[int, Training]] = []
     for place, training in trainings.items():
         member = member_of(training)
-        for group in found if place in plain else ():
+        for group in found:
             first = next(iter(group.values()))
-            if first.alone.augment is None and why_not([member_of(first), member]) is None:
+            if why_not([member_of(first), member]) is None:
                 group[place] = training
                 break
         else:

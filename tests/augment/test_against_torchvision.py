@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as tv
 from torchvision.transforms.v2.functional import InterpolationMode
 
 from nntrain.augment import colors
-from nntrain.augment.draws import Draws
+from nntrain.augment.draws import Draws, start_of
 from nntrain.augment.moves import Canvas
 from nntrain.augment.planes import affine, inverse, quadrilateral
 from nntrain.augment.warp import resample
@@ -35,7 +35,7 @@ def close(ours: Tensor, theirs: Tensor, pixels: float = 0.01) -> None:
 
 def test_rotation() -> None:
     augment = augmentation(rotate=40)
-    angles = augment.warp.rotate.draw(Draws(0, 5, SAMPLES))
+    angles = augment.warp.rotate.draw(Draws(start_of(0, 5), SAMPLES))
     theirs = each(lambda x, angle: tv.rotate(x, angle, BILINEAR), angles, pictures().float())
     close(augment(pictures(), SAMPLES, 5), theirs)
 
@@ -63,7 +63,7 @@ def test_perspective() -> None:
 
 def test_a_resized_crop_is_a_window_inside_the_picture_of_the_area_and_ratio_asked_for() -> None:
     samples = torch.arange(300)
-    m = augmentation(crop_scale=[0.2, 0.7], crop_ratio=[0.8, 1.25]).warp.map(Draws(0, 5, samples))
+    m = augmentation(crop_scale=[0.2, 0.7], crop_ratio=[0.8, 1.25]).warp.map(Draws(start_of(0, 5), samples))
     wide, high = m[:, 0, 0], m[:, 1, 1]
     assert 0.2 <= float((wide * high).min()) < 0.22
     assert 0.68 < float((wide * high).max()) <= 0.7001
@@ -143,7 +143,7 @@ def test_a_policy_leaves_who_draws_the_identity() -> None:
     samples = torch.arange(200)
     inputs = pictures(count=1).expand(200, -1, -1, -1)
     out = augment(inputs, samples, 0)
-    idle = augment.policy.chosen(Draws(0, 0, samples), 0, "identity")
+    idle = augment.policy.chosen(Draws(start_of(0, 0), samples), 0, "identity")
     assert 4 < int(idle.sum()) < 30
     close(out[idle], inputs[idle].float())
     assert float((out - inputs.float()).abs().amax((1, 2, 3)).gt(1).float().mean()) > 0.6
@@ -152,7 +152,7 @@ def test_a_policy_leaves_who_draws_the_identity() -> None:
 def test_a_policys_turns_are_those_it_drew() -> None:
     """A sample of one rotation is torchvision's rotation."""
     augment, samples = augmentation(randaugment=1, randaugment_magnitude=15), torch.arange(400)
-    draws = Draws(0, 0, samples)
+    draws = Draws(start_of(0, 0), samples)
     inputs = pictures(count=1).expand(400, -1, -1, -1)
     out = augment(inputs, samples, 0)
     who = augment.policy.chosen(draws, 0, "rotate")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nntrain.augment.draws import PURPOSES, Amount, Draws, mix64
+from nntrain.augment.draws import PURPOSES, Amount, Draws, mix64, start_of
 from nntrain.augment.mixing import Mixer, half_quantiles
 
 SAMPLES = torch.arange(50_000)
@@ -30,7 +30,7 @@ def test_a_purpose_has_one_number() -> None:
 
 
 def test_draws_are_uniform() -> None:
-    drawn = Draws(0, 0, SAMPLES).uniform("rotate")
+    drawn = Draws(start_of(0, 0), SAMPLES).uniform("rotate")
     counts = torch.histc(drawn, 100, 0, 1)
     expected = len(SAMPLES) / 100
     assert float(((counts - expected) ** 2 / expected).sum()) < 160  # chi-squared of 99 degrees: above it 1 in 10,000
@@ -39,7 +39,7 @@ def test_draws_are_uniform() -> None:
 
 
 def test_fields_are_uniform_and_differ_between_samples_and_pixels() -> None:
-    field = Draws(0, 0, torch.arange(200)).field("noise", 501)
+    field = Draws(start_of(0, 0), torch.arange(200)).field("noise", 501)
     assert field.shape == (200, 501)
     assert abs(float(field.mean()) - 0.5) < 0.005
     assert abs(float(field.var()) - 1 / 12) < 0.002
@@ -47,7 +47,7 @@ def test_fields_are_uniform_and_differ_between_samples_and_pixels() -> None:
 
 
 def test_normal_fields_have_mean_0_and_deviation_1() -> None:
-    field = Draws(0, 0, torch.arange(500)).normal_field("noise", 1000)
+    field = Draws(start_of(0, 0), torch.arange(500)).normal_field("noise", 1000)
     assert bool(field.isfinite().all())
     assert abs(float(field.mean())) < 0.006
     assert abs(float(field.std()) - 1) < 0.005
@@ -56,24 +56,24 @@ def test_normal_fields_have_mean_0_and_deviation_1() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(Draws(0, 0, SAMPLES).uniform("scale"), id="purpose"),
-        pytest.param(Draws(0, 1, SAMPLES).uniform("rotate"), id="epoch"),
-        pytest.param(Draws(1, 0, SAMPLES).uniform("rotate"), id="seed"),
-        pytest.param(Draws(0, 0, SAMPLES + 1).uniform("rotate"), id="sample"),
+        pytest.param(Draws(start_of(0, 0), SAMPLES).uniform("scale"), id="purpose"),
+        pytest.param(Draws(start_of(0, 1), SAMPLES).uniform("rotate"), id="epoch"),
+        pytest.param(Draws(start_of(1, 0), SAMPLES).uniform("rotate"), id="seed"),
+        pytest.param(Draws(start_of(0, 0), SAMPLES + 1).uniform("rotate"), id="sample"),
     ],
 )
 def test_neighbouring_draws_do_not_correlate(other: torch.Tensor) -> None:
-    drawn = Draws(0, 0, SAMPLES).uniform("rotate")
+    drawn = Draws(start_of(0, 0), SAMPLES).uniform("rotate")
     assert abs(float(torch.corrcoef(torch.stack((drawn, other)))[0, 1])) < 0.02
 
 
 def test_a_draw_does_not_depend_on_the_batch() -> None:
-    among = Draws(5, 2, torch.tensor([3, 9, 4])).bits[:, 1]
-    assert torch.equal(among, Draws(5, 2, torch.tensor([9])).bits[:, 0])
+    among = Draws(start_of(5, 2), torch.tensor([3, 9, 4])).bits[:, 1]
+    assert torch.equal(among, Draws(start_of(5, 2), torch.tensor([9])).bits[:, 0])
 
 
 def test_whole_numbers_cover_their_range_evenly() -> None:
-    counts = torch.bincount(Draws(0, 0, SAMPLES).whole("crop_x", 9), minlength=9)
+    counts = torch.bincount(Draws(start_of(0, 0), SAMPLES).whole("crop_x", 9), minlength=9)
     assert len(counts) == 9
     assert float((counts / len(SAMPLES) - 1 / 9).abs().max()) < 0.006
 
@@ -83,19 +83,19 @@ def test_whole_numbers_cover_their_range_evenly() -> None:
     [(10, 0.0, -10, 10), ((5, 10), 0.0, 5, 10), (0.2, 1.0, 0.8, 1.2), (2, 1.0, 0, 3)],
 )
 def test_an_amount_is_uniform_in_its_range(value: float, around: float, low: float, high: float) -> None:
-    drawn = Amount.of("rotate", value, 1.0, around=around).draw(Draws(0, 0, SAMPLES))
+    drawn = Amount.of("rotate", value, 1.0, around=around).draw(Draws(start_of(0, 0), SAMPLES))
     assert low <= float(drawn.min()) < low + (high - low) / 1000
     assert high - (high - low) / 1000 < float(drawn.max()) <= high
 
 
 def test_an_amount_is_neutral_as_often_as_its_probability_leaves() -> None:
-    drawn = Amount.of("scale", 0.2, 0.3, around=1.0).draw(Draws(0, 0, SAMPLES))
+    drawn = Amount.of("scale", 0.2, 0.3, around=1.0).draw(Draws(start_of(0, 0), SAMPLES))
     assert abs(float((drawn == 1).float().mean()) - 0.7) < 0.01
 
 
 @pytest.mark.parametrize("alpha", [0.1, 0.4, 1.0, 2.5])
 def test_shares_follow_the_beta_distribution(alpha: float) -> None:
-    drawn = Mixer(alpha, 0.0, 1.0)(Draws(0, 0, SAMPLES), 10).share.double()
+    drawn = Mixer(alpha, 0.0, 1.0)(Draws(start_of(0, 0), SAMPLES), 10).share.double()
     assert abs(float(drawn.mean()) - 0.5) < 0.01
     assert abs(float(drawn.var()) - 1 / (4 * (2 * alpha + 1))) < 0.003
 

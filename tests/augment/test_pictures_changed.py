@@ -169,9 +169,9 @@ def test_the_erased_box_has_the_area_and_shape_asked_for() -> None:
 
 def test_elastic_displacements_have_the_size_that_simard_gives() -> None:
     augment = augmentation(1, 64, 64, elastic=34.0, elastic_sigma=4.0)
-    from nntrain.augment.draws import Draws
+    from nntrain.augment.draws import Draws, start_of
 
-    inner = augment.warp.displacement(Draws(0, 0, torch.arange(60)))[:, :, 16:48, 16:48]
+    inner = augment.warp.displacement(Draws(start_of(0, 0), torch.arange(60)))[:, :, 16:48, 16:48]
     assert float(inner.std()) == pytest.approx(34 * (1 / 3) ** 0.5 / (2 * torch.pi**0.5 * 4), rel=0.05)
 
 

@@ -96,7 +96,17 @@ def _word(value: Any) -> str:
 
 def member(built: Experiment) -> Member:
     recorder, data = Recorder(), built.dataset
-    return Member(built.program, built.state, LoopState(), data.train, data.val, built.course, recorder, recorder)
+    return Member(
+        built.program,
+        built.state,
+        LoopState(),
+        data.train,
+        data.val,
+        built.course,
+        recorder,
+        recorder,
+        augment=built.augment,
+    )
 
 
 def alone(settings: Settings) -> Trainer:
@@ -112,6 +122,7 @@ def alone(settings: Settings) -> Trainer:
         recorder,
         recorder,
         Stop(),
+        augment=built.augment,
     )
     trainer.fit()
     return trainer
@@ -155,3 +166,9 @@ def assert_each_as_alone(*settings: Settings, rel: float = 1e-4) -> list[Member]
     for one, own in zip(members, settings, strict=True):
         assert_alike(one, alone(own), rel)
     return members
+
+
+def bits(one: Member) -> list[bytes]:
+    """All that a member has learnt, as it lies in memory."""
+    tensors = {**one.state.tensors(), **{f"best {name}": value for name, value in one.best.weights.items()}}
+    return [tensor.detach().numpy().tobytes() for tensor in tensors.values()]

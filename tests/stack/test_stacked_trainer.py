@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stacks import CLASSES, VALUES, alone, assert_alike, assert_each_as_alone, experiment, member, stacked
+from stacks import CLASSES, VALUES, alone, assert_alike, assert_each_as_alone, bits, experiment, member, stacked
 
 from nntrain.models.members import Rows
 from nntrain.stack.draws import HashedDraws
@@ -117,11 +117,6 @@ def test_pictures_standardised_by_their_own_splits(tmp_path: Path, monkeypatch: 
 
 
 # Who leaves, and what the others notice of it
-
-
-def bits(one: Member) -> list[bytes]:
-    tensors = {**one.state.tensors(), **{f"best {name}": value for name, value in one.best.weights.items()}}
-    return [tensor.detach().numpy().tobytes() for tensor in tensors.values()]
 
 
 @pytest.mark.parametrize(

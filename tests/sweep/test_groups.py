@@ -97,6 +97,16 @@ def test_losses_within_a_kind_go_together() -> None:
     assert groups_of("loss=focal", "loss=focal loss.gamma=1", "loss=hinge") == [[0, 1], [2]]
 
 
+def test_augmentations_of_one_name_go_together_but_for_what_mixes_and_what_is_made_once() -> None:
+    noise = ("", "augment.noise=0.2", "augment.feature_dropout=0.1", "augment.mix_p=0.5 seed=1")
+    mixed = ("augment.mixup=0.2", "augment.mixup=0.4 augment.noise=0")
+    more = ("augment.expand=2", "augment.expand=3")
+    words = [f"augment=table {own}" for own in (*noise, *mixed, *more)]
+    assert groups_of(*words, "augment=none") == [[0, 1, 2, 3], [4, 5], [6], [7], [8]]
+    turned = ("augment.rotate=20", "augment.rotate=[-5,5]", "augment.fill=edge")
+    assert groups_of(*(f"augment=mnist {own}" for own in turned), "augment=pictures") == [[0, 1], [2], [3]]
+
+
 def test_averages_of_weights_go_together_whatever_their_decay() -> None:
     assert groups_of("regularization.ema=0.9", "regularization.ema=0.5", "") == [[0, 1], [2]]
 
@@ -125,7 +135,6 @@ ALONE = {
     "ensemble=3": "it has members of its own to stack, where that is faster",
     "pretrain=denoising": "it is pre-trained",
     "objective=autoencoder": "objective autoencoder",
-    "augment=table": "augment table",
     "model.init_from=mine.safetensors": "it starts from another network",
     "model.lr_decay=0.5": "its layers have learning rates of their own",
     "model.lr_multipliers={hidden.0:0.1}": "its layers have learning rates of their own",
