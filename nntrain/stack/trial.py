@@ -1,73 +1,88 @@
-"""How many trainings go into one stack: as many as fit and are faster so than one after another."""
+"""How many trainings go into one stack: as many as fit in memory and, tried here, take the least time each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache, partial
 from time import perf_counter
+from typing import Any
 
 import torch
 
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.stack.member import Member
-from nntrain.stack.sizes import LEAST, MOST, MOST_ON_GPU
+from nntrain.stack.sizes import MOST, MOST_ON_GPU, cut
+from nntrain.stack.stack import Part
 from nntrain.stack.trainer import StackedTrainer
-from nntrain.training.batches import epoch_order, take
+from nntrain.training.batches import epoch_order
 from nntrain.training.course import Stop
+from nntrain.training.features import free_bytes
 from nntrain.training.state import TrainState
 from nntrain.training.step import Program, train_step
 
-CACHE_BYTES = 2**22  # of parameters, gradients and the optimizer's state of a stack on the CPU: a step goes over all of
-# them, and from memory they come at half the speed of the cache
-STEPS = 3  # that are timed, after one that is not
+COPIES = 4  # of its state that a training takes: its own, its row in the stack, gradients, the best so far
+STEPS, SECONDS = 3, 0.002  # of each size that are timed, at least, after one step that is not
+SHARE = 0.05  # of the steps of a training that a trial may cost
+CLEAR = 0.9  # a smaller stack must be faster by so much; after one that is as much slower none smaller is tried
+
+Known = MutableMapping[Any, int]  # by `kind` of the members, the size that was found fastest
 
 
-def cache_size(program: Program, state: TrainState) -> int:
-    """How many trainings like this are fastest as one stack, by the memory that a step goes over."""
-    if program.device.type != "cpu":
-        return MOST_ON_GPU
-    tensors = [state.params.flat, state.params.flat, *state.optimizer.tensors.values()]
-    return max(LEAST, min(MOST, CACHE_BYTES // max(1, sum(tensor.nbytes for tensor in tensors))))
+def room(program: Program, state: TrainState) -> int:
+    """How many trainings like this there is memory for at a time, if every worker takes as many; from 1 to MOST."""
+    on_cpu = program.device.type == "cpu"
+    workers = max(1, (os.cpu_count() or 1) // torch.get_num_threads()) if on_cpu else 1
+    needed = COPIES * sum(tensor.nbytes for tensor in state.tensors().values())
+    return max(1, min(MOST if on_cpu else MOST_ON_GPU, free_bytes(program.device) // (workers * needed)))
 
 
 def train(
-    members: Sequence[Member], stop: Stop, left: Callable[[Member], None], alone: Callable[[Member], None]
+    members: Sequence[Member], stop: Stop, left: Callable[[Member], None], alone: Callable[[Member], None], known: Known
 ) -> None:
-    """Train members that agree (see `agree.why_not`), in stacks that fit in memory: where one does not, its halves.
+    """Train members that agree (see `agree.why_not`), in stacks of the size that is fastest, one after another; where
+    one does not fit in memory, in its halves.
 
     left: see `StackedTrainer.fit`. alone: called with each member that is to be trained by itself, untouched, because a
-    stack would be slower. Raises Interrupted where asked to stop; members that were not begun are as they were.
+    stack would be slower. known: from trials before; a new one adds to it. Raises Interrupted where asked to stop;
+    members that were not begun are as they were.
     """
-    if len(members) == 1:
+    count, trainer, fits = len(members), None, True
+    if count == 1:
         alone(members[0])
         return
-    trainer, wins, fits = None, False, True
+    kind = kind_of(members[0])
+    size = known.get(kind, 0)
     try:
-        trainer = StackedTrainer(members, stop)
-        wins = faster(trainer)
+        if size == 0 or size >= count:
+            trainer = StackedTrainer(members, stop)
+            size = known[kind] = size or fastest(trainer)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        fits = False
-    if trainer is not None and wins:
+        fits, size = False, -(-count // 2)
+    if trainer is not None and size >= count:
         trainer.fit(left)
         return
     if trainer is not None:
         trainer.stack.keep([])  # each has tensors of its own again, and those of the stack are given back
         trainer = None
-    if fits:
-        for member in members:
-            member.screen.note(f"trained by itself: a stack of {len(members)} would be slower here")
-            alone(member)
-        return
-    for member in members:
-        member.screen.note(f"a stack of {len(members)} does not fit in memory; its halves train one after the other")
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    half = len(members) // 2
-    train(members[:half], stop, left, alone)
-    train(members[half:], stop, left, alone)
+    for part in cut(members, -(-count // size)):
+        how = "by itself" if len(part) == 1 else f"in a stack of {len(part)}"
+        why = "would be slower here" if fits else "does not fit in memory"
+        for member in part:
+            member.screen.note(f"trained {how}: one of {count} {why}")
+        train(part, stop, left, alone, known)
+
+
+def kind_of(member: Member) -> Any:
+    """What the time of a step depends on, of members of the same group of a sweep."""
+    shapes, course = member.state.params.shapes, member.course
+    return tuple(shapes), course.batch_size, course.accumulate, type(member.program.optimizer)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -76,17 +91,54 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in said
 
 
-def faster(trainer: StackedTrainer) -> bool:
-    """Whether a few steps of the stack take less time than the same steps of its members one after another. An epoch's
-    evaluation is tried too, for its memory. Afterwards everything is what it was, to the bit."""
+def fastest(trainer: StackedTrainer) -> int:
+    """How many of its members are to be one stack: the size whose steps take least time a member, 1 for one by one.
+
+    Tried are all, their halves, quarters and so on, as long as these are not clearly slower, and one alone. That takes
+    less than twice the steps of all. Where those are too large a share of the training, it is all, untried. On a GPU an
+    epoch's evaluation is tried too, for its memory. Afterwards everything is what it was, to the bit.
+    """
+    count = len(trainer.members)
     with untouched(trainer):
         trainer.arrange()
-        together = _timed(trainer, lambda position: _stacked_steps(trainer, position))
-        trainer.scores(trainer.val, 0, len(trainer.members))
-        trainer.scores(trainer.probe, 0, len(trainer.members))
+        if trainer.members[0].program.device.type == "cuda":
+            trainer.scores(trainer.val, 0, count)
+            trainer.scores(trainer.probe, 0, count)
+    tries = min(STEPS, int(SHARE * steps_left(trainer) / 2) - 1)
+    if tries < 1:
+        return count
+    best = size = count
+    least = seconds_each(trainer, count, tries)
+    while (size := -(-size // 2)) > 1:
+        took = seconds_each(trainer, size, tries)
+        if took < CLEAR * least:
+            best, least = size, took
+        elif CLEAR * took > least:
+            break
+    return best if least <= seconds_each(trainer, 1, tries) else 1
+
+
+def steps_left(trainer: StackedTrainer) -> float:
+    """Of a member, on average, if none stops early."""
+    members, orders = trainer.members, trainer.orders
+    left = [(m.course.epochs - len(m.loop.history)) * orders.steps(row) for row, m in enumerate(members)]
+    return sum(left) / len(left)
+
+
+def seconds_each(trainer: StackedTrainer, size: int, tries: int) -> float:
+    """Of a step, for each of the first `size` members: as a stack, or one by itself. The least of some tries, and of
+    more where these are over soon: a processor does the first steps slowly."""
+    step = _stacked(trainer, size) if size > 1 else _alone(trainer.members[0])
+    positions = min(trainer.orders.steps(row) for row in range(size))
+    cuda, found = trainer.members[0].program.device.type == "cuda", list[float]()
     with untouched(trainer):
-        one = _timed(trainer, lambda position: _step_alone(trainer.members[0], position))
-    return together < one * len(trainer.members)
+        while len(found) <= tries or sum(found[1:]) < SECONDS:
+            began = perf_counter()
+            step(len(found) % positions)
+            if cuda:
+                torch.cuda.synchronize()
+            found.append(perf_counter() - began)
+    return min(found[1:]) / size
 
 
 @contextmanager
@@ -102,29 +154,30 @@ def untouched(trainer: StackedTrainer) -> Iterator[None]:
                 tensor.copy_(was)
 
 
-def _timed(trainer: StackedTrainer, step: Callable[[int], None]) -> float:
-    """Seconds of a step: the least of a few."""
-    cuda, steps = trainer.samples.targets.device.type == "cuda", len(trainer.losses)
-    found = []
-    for i in range(1 + STEPS):
-        began = perf_counter()
-        step(i % steps)
-        if cuda:
-            torch.cuda.synchronize()
-        found.append(perf_counter() - began)
-    return min(found[1:])
+def _stacked(trainer: StackedTrainer, size: int) -> Callable[[int], None]:
+    """The step at a position of the epoch, of the first members as one."""
+    stack = trainer.stack
+    part = stack.part if size == len(stack.members) else cache(partial(Part, stack))  # smaller ones are not kept
+
+    def step(position: int) -> None:
+        for start, stop, places in trainer.orders.at(position):
+            if start < size:
+                stop = min(stop, size)
+                trainer.advance(part(start, stop), places[: stop - start], position)
+
+    return step
 
 
-def _stacked_steps(trainer: StackedTrainer, position: int) -> None:
-    for start, stop, places in trainer.orders.at(position):
-        trainer.advance(trainer.stack.part(start, stop), places, position)
-
-
-def _step_alone(member: Member, position: int) -> None:
+def _alone(member: Member) -> Callable[[int], None]:
+    """The step at a position of the epoch, as it is alone."""
     course, loop = member.course, member.loop
     order = epoch_order(member.train, course, loop.epoch)
-    lr, momentum = course.rates(loop.step + 1)
-    seed = derive(course.seed, "noise", loop.epoch, position) if member.program.random else 0
-    h, batches = Hyper(loop.step + 1, lr, momentum), take(member.train, order[position])
-    with suppress(FloatingPointError):
-        train_step(member.program, member.state, batches, h, seed)
+
+    def step(position: int) -> None:
+        lr, momentum = course.rates(loop.step + 1)
+        seed = derive(course.seed, "noise", loop.epoch, position) if member.program.random else 0
+        h, batches = Hyper(loop.step + 1, lr, momentum), member.batches(order[position])
+        with suppress(FloatingPointError):
+            train_step(member.program, member.state, batches, h, seed)
+
+    return step

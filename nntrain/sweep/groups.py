@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from nntrain.config.stackable import Config, alone_because, shared_settings
 from nntrain.record.files import json_text
 from nntrain.record.words import plural
-from nntrain.stack.sizes import MOST
+from nntrain.stack.sizes import MOST, cut
 from nntrain.sweep.job import Job
 
 FEWEST = 4  # members that are worth a program of their own, for the sake of an idle worker
@@ -80,18 +79,12 @@ def units(groups: Sequence[Group], workers: int, most: int = MOST) -> list[list[
     long; the largest first."""
     parts: list[list[Job]] = []
     for group in groups:
-        parts += _cut(group.jobs, -(-len(group.jobs) // most))
+        parts += cut(group.jobs, -(-len(group.jobs) // most))
     parts.sort(key=len, reverse=True)
     while len(parts) % workers and len(parts[0]) >= 2 * FEWEST:
-        parts[:1] = _cut(parts[0], 2)
+        parts[:1] = cut(parts[0], 2)
         parts.sort(key=len, reverse=True)
     return parts
-
-
-def _cut(jobs: Sequence[Job], count: int) -> list[list[Job]]:
-    """In parts of about the same size."""
-    ends = [round(i * len(jobs) / count) for i in range(count + 1)]
-    return [list(jobs[start:end]) for start, end in pairwise(ends)]
 
 
 def plan_words(groups: Sequence[Group]) -> list[str]:

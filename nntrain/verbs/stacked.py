@@ -22,7 +22,8 @@ from nntrain.record.files import WriteError, later, refused, together
 from nntrain.record.lock import locked
 from nntrain.stack.agree import why_not
 from nntrain.stack.member import Member
-from nntrain.stack.trial import cache_size, is_out_of_memory, train
+from nntrain.stack.sizes import cut
+from nntrain.stack.trial import Known, is_out_of_memory, room, train
 from nntrain.training.arithmetic import arithmetic
 from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted, Stop
@@ -50,7 +51,7 @@ class Entry:
 
 
 def fit_stacked(entries: Sequence[Entry], stop: Stop, ended: Ended) -> None:
-    """Train all of them, as many at a time as is fastest.
+    """Train all of them, as many as one program as is fastest.
 
     ended: called as each ends, with its place in `entries` and its run, or what it failed by, which never is another's:
     Interrupted (its state saved), WriteError, NonFiniteError and other UserErrors as a training alone raises them, any
@@ -69,12 +70,13 @@ class _Stacking:
     stop: Stop
     ended: Ended
     datasets: dict[str, Dataset] = field(default_factory=dict)
+    known: Known = field(default_factory=dict)
     told: set[int] = field(default_factory=set)
     again: list[list[int]] = field(default_factory=list)  # to be trained together, after a stack that broke
 
     def run(self) -> None:
-        size, count = self.size(), len(self.entries)
-        waiting = deque(list(range(first, min(first + size, count))) for first in range(0, count, size))
+        count = len(self.entries)
+        waiting = deque(cut(range(count), -(-count // self.most())))
         while waiting and self.stop.signal is None:
             self.chunk(waiting.popleft())
             if self.again:
@@ -87,12 +89,12 @@ class _Stacking:
         self.told.add(place)
         self.ended(place, how)
 
-    def size(self) -> int:
-        """How many are fastest as one stack, told by the first that can be built."""
+    def most(self) -> int:
+        """How many may be built at a time, told by the first that can be."""
         for entry in self.entries:
             with suppress(Exception):  # it is met again where each is built, and said there
                 experiment = build_experiment(entry.config, entry.fold, dataset=self.dataset(entry))
-                return cache_size(experiment.program, experiment.state)
+                return room(experiment.program, experiment.state)
         return len(self.entries)
 
     def chunk(self, places: Sequence[int]) -> None:
@@ -207,7 +209,7 @@ class _Stacking:
             if isinstance(training.keeper, MemberKeeper):
                 training.keeper.each_epoch = report_written
         try:
-            train(list(members.values()), self.stop, left, alone)
+            train(list(members.values()), self.stop, left, alone, self.known)
         except Interrupted:
             for place in places.values():
                 if trainings[place].alone.loop.step:
@@ -227,7 +229,9 @@ class _Stacking:
             for place in places:
                 self.tell(place, error)
             return
-        half = len(places) // 2 if is_out_of_memory(error) else 0
+        half = 0
+        if is_out_of_memory(error):
+            half, self.known = len(places) // 2, {kind: -(-size // 2) for kind, size in self.known.items()}
         self.again += [list(places[:half]), list(places[half:])] if half else [[place] for place in places]
         for place in places:
             with suppress(WriteError):  # of its log, which may be what broke

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import torch
 from stacks import experiment, member, stacked
 
 from nntrain.stack import trial
 from nntrain.stack.member import Member
-from nntrain.stack.sizes import LEAST, MOST
+from nntrain.stack.sizes import MOST, cut
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.course import Stop
 
@@ -27,61 +29,161 @@ def test_a_trial_changes_nothing() -> None:
     tried, untried = members(3), members(3)
     random = torch.get_rng_state()
     trainer = StackedTrainer(tried, Stop())
-    trial.faster(trainer)
+    trainer.arrange()
+    assert all(trial.seconds_each(trainer, size, 2) > 0 for size in (3, 2, 1))
     assert torch.equal(random, torch.get_rng_state())
     assert [bits(one) for one in tried] == [bits(one) for one in untried]
     trainer.fit(lambda one: None)
     assert [bits(one) for one in tried] == [bits(one) for one in stacked(*(NOISY | {"seed": s} for s in range(3)))]
 
 
-@pytest.mark.parametrize("wins", [True, False])
-def test_a_stack_that_would_be_slower_is_none(wins: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "faster", lambda trainer: wins)
+def test_the_least_of_the_steps_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = StackedTrainer(members(2), Stop())
+    trainer.arrange()
+    seconds = [0.1, 3.0, 2.0, 4.0, 0.5]
+    clock = iter([time for i, took in enumerate(seconds) for time in (10.0 * i, 10.0 * i + took)])
+    monkeypatch.setattr(trial, "perf_counter", lambda: next(clock))
+    assert trial.seconds_each(trainer, 2, 3) == pytest.approx(2.0 / 2)
+
+
+def test_steps_that_are_soon_over_are_timed_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = StackedTrainer(members(2), Stop())
+    trainer.arrange()
+    now = [0.0]
+
+    def clock() -> float:
+        now[0] += trial.SECONDS / 10
+        return now[0]
+
+    monkeypatch.setattr(trial, "perf_counter", clock)
+    taken: list[int] = []
+    monkeypatch.setattr(trial, "_stacked", lambda trainer, size: taken.append)
+    trial.seconds_each(trainer, 2, 1)
+    assert len(taken) in (11, 12)  # one, and then ten
+
+
+@pytest.mark.parametrize(
+    ("each", "size"),
+    [
+        ({8: 2, 4: 3, 1: 9}, 8),  # halves are clearly slower: none smaller is tried
+        ({8: 4, 4: 4, 2: 2, 1: 9}, 2),
+        ({8: 4, 4: 2, 2: 3, 1: 9}, 4),
+        ({8: 4, 4: 3.9, 2: 3.8, 1: 9}, 8),  # not enough for more stacks
+        ({8: 4, 4: 5, 1: 3}, 1),
+        ({8: 4, 4: 3, 2: 2, 1: 1.9}, 1),
+        ({5: 4, 3: 3, 2: 2, 1: 9}, 2),
+        ({2: 4, 1: 5}, 2),
+    ],
+)
+def test_the_fastest_size(each: Mapping[int, float], size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = list(each)
+
+    def seconds(trainer: StackedTrainer, size: int, tries: int) -> float:
+        assert size == left.pop(0)
+        return each[size]
+
+    monkeypatch.setattr(trial, "seconds_each", seconds)
+    monkeypatch.setattr(trial, "steps_left", lambda trainer: 1000)
+    assert trial.fastest(StackedTrainer(members(next(iter(each))), Stop())) == size
+    assert not left
+
+
+@pytest.mark.parametrize(("steps", "tries"), [(1000, 3), (120, 2), (80, 1), (79, None)])
+def test_a_short_training_is_tried_little(steps: int, tries: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(trial, "seconds_each", lambda trainer, size, tries: given.append(tries) or 1.0 / size)
+    monkeypatch.setattr(trial, "steps_left", lambda trainer: steps)
+    assert trial.fastest(StackedTrainer(members(2), Stop())) == 2
+    assert set(given) == ({tries} if tries else set())
+
+
+def test_steps_left() -> None:
+    those = [member(experiment({"epochs": epochs})) for epochs in (3, 5)]
+    trainer = StackedTrainer(those, Stop())
+    trainer.arrange()
+    assert trial.steps_left(trainer) == 4 * trainer.orders.steps(0)
+    those[1].loop.history = [{}, {}]
+    assert trial.steps_left(trainer) == 3 * trainer.orders.steps(0)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_stacks_of_the_fastest_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    trained: list[int] = []
+    fit = StackedTrainer.fit
+
+    def counted(trainer: StackedTrainer, left: object) -> None:
+        trained.append(len(trainer.members))
+        fit(trainer, left)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trial, "fastest", lambda trainer: tried.append(len(trainer.members)) or size)
+    monkeypatch.setattr(StackedTrainer, "fit", counted)
     left: list[Member] = []
     alone: list[Member] = []
     said: list[str] = []
-    those = members(3)
-    for one in those:
+    known: trial.Known = {}
+    first, others = members(5), members(4)
+    for one in first:
         monkeypatch.setattr(one.screen, "note", said.append)
-    trial.train(those, Stop(), left.append, alone.append)
-    assert set(left if wins else alone) == set(those)
-    assert said == ([] if wins else 3 * ["trained by itself: a stack of 3 would be slower here"])
-    assert not (alone if wins else left)
-    assert all((len(one.loop.history) == 3) == wins for one in those)
-    if not wins:
-        assert [bits(one) for one in those] == [bits(one) for one in members(3)]
-        flats = [one.state.params.flat for one in those]
-        assert all(flat.untyped_storage().nbytes() == flat.nbytes for flat in flats)  # nothing of a stack is kept
+    trial.train(first, Stop(), left.append, alone.append, known)
+    assert tried == [5]
+    assert trained == {1: [], 2: [2, 2], 5: [5]}[size]
+    by_itself, pair = (
+        "trained by itself: one of 5 would be slower here",
+        "trained in a stack of 2: one of 5 would be slower here",
+    )
+    assert sorted(said) == {1: 5 * [by_itself], 2: [by_itself] + 4 * [pair], 5: []}[size]
+    trial.train(others, Stop(), left.append, alone.append, known)
+    assert tried == [5]  # what is known is not tried again
+    assert trained == {1: [], 2: [2, 2, 2, 2], 5: [5, 4]}[size]
+    assert set(left) | set(alone) == {*first, *others}
+    together = [bits(one) for one in stacked(*(NOISY | {"seed": seed} for seed in range(5)))]
+    untouched = [bits(one) for one in members(5)]
+    for i, one in enumerate(first):
+        assert bits(one) == (together if one in left else untouched)[i]
+        assert one in left or one.state.params.flat.untyped_storage().nbytes() == one.state.params.flat.nbytes
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")], ids=str)
 def test_what_does_not_fit_in_memory_is_halved(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
 
-    def fits_two(trainer: StackedTrainer) -> bool:
+    def fits_two(trainer: StackedTrainer) -> int:
         tried.append(len(trainer.members))
         if len(trainer.members) > 2:
             raise error
-        return True
+        return 2
 
-    monkeypatch.setattr(trial, "faster", fits_two)
+    monkeypatch.setattr(trial, "fastest", fits_two)
     left: list[Member] = []
     alone: list[Member] = []
-    trial.train(members(5), Stop(), left.append, alone.append)
-    assert tried == [5, 2, 3, 2]
-    assert (len(left), len(alone)) == (4, 1)
+    said: list[str] = []
+    those = members(6)
+    monkeypatch.setattr(those[0].screen, "note", said.append)
+    trial.train(those, Stop(), left.append, alone.append, {})
+    assert tried == [6, 3, 2]
+    assert (len(left), len(alone)) == (4, 2)
+    assert said[0] == "trained in a stack of 3: one of 6 does not fit in memory"
 
 
 def test_other_errors_are_none_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(trainer: StackedTrainer) -> bool:
+    def broken(trainer: StackedTrainer) -> int:
         raise RuntimeError("shapes do not match")
 
-    monkeypatch.setattr(trial, "faster", broken)
+    monkeypatch.setattr(trial, "fastest", broken)
     with pytest.raises(RuntimeError, match="shapes"):
-        trial.train(members(2), Stop(), lambda one: None, lambda one: None)
+        trial.train(members(2), Stop(), lambda one: None, lambda one: None, {})
 
 
-def test_size_by_what_a_step_goes_over() -> None:
-    small, large = member(experiment({})), member(experiment({"model.widths": [700, 700]}))
-    assert trial.cache_size(small.program, small.state) == MOST
-    assert trial.cache_size(large.program, large.state) == LEAST
+def test_room_is_shared_with_the_other_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = member(experiment({}))
+    needed = trial.COPIES * sum(tensor.nbytes for tensor in one.state.tensors().values())
+    monkeypatch.setattr(trial.os, "cpu_count", lambda: 2 * torch.get_num_threads())
+    for free, room in ((1000 * needed, MOST), (20 * needed, 10), (needed, 1)):
+        monkeypatch.setattr(trial, "free_bytes", lambda device, free=free: free)
+        assert trial.room(one.program, one.state) == room
+
+
+def test_parts_of_about_the_same_size() -> None:
+    assert cut("abcdefg", 3) == [["a", "b"], ["c", "d", "e"], ["f", "g"]]
+    assert cut("ab", 1) == [["a", "b"]]

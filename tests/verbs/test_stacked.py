@@ -204,12 +204,13 @@ def test_a_signal_saves_all_and_all_go_on_from_there(lab: Lab, monkeypatch: pyte
 
 def sizes_of_stacks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     sizes: list[int] = []
+    fit = stack_trainer.StackedTrainer.fit
 
-    def counted(trainer: stack_trainer.StackedTrainer) -> bool:
+    def counted(trainer: stack_trainer.StackedTrainer, left: Any) -> None:
         sizes.append(len(trainer.members))
-        return True
+        fit(trainer, left)
 
-    monkeypatch.setattr(trial, "faster", counted)
+    monkeypatch.setattr(stack_trainer.StackedTrainer, "fit", counted)
     return sizes
 
 
@@ -268,7 +269,7 @@ def test_a_member_that_ends_early_is_reported_while_the_others_train(lab: Lab) -
 def test_those_that_are_faster_alone_leave_the_same(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     beside = results(train(lab))
     shutil.rmtree(lab.folder / "sweep")
-    monkeypatch.setattr(trial, "faster", lambda trainer: False)
+    monkeypatch.setattr(trial, "fastest", lambda trainer: 1)
     for one, other in zip(results(train(lab)), beside, strict=True):
         assert one["val"] == pytest.approx(other["val"], rel=1e-4)
         assert one["best_epoch"] == other["best_epoch"]
@@ -276,7 +277,7 @@ def test_those_that_are_faster_alone_leave_the_same(lab: Lab, monkeypatch: pytes
 
 def test_what_was_not_begun_is_not_told_of(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     stop = Stop()
-    monkeypatch.setattr(trial, "faster", lambda trainer: setattr(stop, "signal", 2))
+    monkeypatch.setattr(trial, "fastest", lambda trainer: setattr(stop, "signal", 2) or 1)
     assert [type(how) for how in train(lab, stop=stop)] == []
     assert not list((lab.folder / "sweep").rglob("state.safetensors"))
 
