@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from nntrain.augment.draws import Draws
 from nntrain.seeding import generator
 from nntrain.training.course import Course
 from nntrain.training.step import Batch, Mixed
 
 if TYPE_CHECKING:
+    from nntrain.augment.draws import Draws
     from nntrain.data.dataset import Split
 
 T = TypeVar("T")
