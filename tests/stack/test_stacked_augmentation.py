@@ -7,15 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stacks import CLASSES, VALUES, assert_each_as_alone, experiment, member
+from stacks import CLASSES, VALUES, alone, assert_alike, assert_each_as_alone, bits, experiment, member, stacked
 
 from nntrain.augment.table import AUGMENTATIONS
 from nntrain.config.options import option_names
+from nntrain.stack import augmented, trial
+from nntrain.stack.agree import why_not
 from nntrain.stack.batches import StackedBatch
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.batches import epoch_order
-from nntrain.training.course import Stop
+from nntrain.training.course import Interrupted, Stop
 from nntrain.training.step import Batch
+from nntrain.training.trainer import Trainer
 
 Settings = dict[str, Any]
 NO_DATA: Settings = dict.fromkeys(CLASSES)
@@ -92,3 +95,84 @@ def test_the_same_pictures_to_the_bit(name: str, pictures: Settings) -> None:
             assert batch.mixed is not None
             assert torch.equal(batch.mixed.share[row, : batch.rows], own.mixed.share)
             assert torch.equal(batch.mixed.targets[row, : batch.rows], own.mixed.targets)
+
+
+def test_settings_may_differ_as_long_as_all_are_mixed_or_none(pictures: Settings) -> None:
+    base = pictures | {"augment": "pictures", "augment.flip": 0.5}
+    turns, colours = {"augment.rotate": 10}, {"augment.brightness": 0.3}
+    assert_each_as_alone(*seeds(base, turns, {}, colours, {}, {"augment.rotate": [-5, 20]}))
+    mixed = [{"augment.mixup": 0.2}, {"augment.mixup": 0.4}, {"augment.cutmix": 1.0, **turns}]
+    assert_each_as_alone(*seeds(base, *mixed))
+    assert why_not([member(experiment(base | own)) for own in ({}, mixed[0])]) == (
+        "whether samples are changed or mixed differs"
+    )
+
+
+def test_targets_that_are_mixed_with_weights_of_classes_and_smoothing(pictures: Settings) -> None:
+    base = pictures | {"augment": "cifar", "augment.crop_padding": 1} | MIXED
+    weighted = {"loss": "cross_entropy", "loss.class_weights": "balanced"}
+    assert_each_as_alone(*seeds(base | weighted, {}, {"regularization.label_smoothing": 0.1}))
+
+
+def test_training_splits_of_different_sizes(pictures: Settings) -> None:
+    base = pictures | {"augment": "pictures", "augment.translate": 1} | MIXED
+    assert_each_as_alone(*seeds(base, *({"rows": rows} for rows in (48, 49, 47, 49))))
+
+
+@pytest.mark.parametrize("base", [{"batch_size": "full"}, {"batch_size": 8, "gradient_accumulation": 3}], ids=str)
+def test_batches_of_other_sizes(base: Settings, pictures: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(augmented, "VALUES", 1)  # so that all are not changed by one call
+    monkeypatch.setattr(augmented, "FEWEST", 2)
+    assert_each_as_alone(*seeds(pictures | PICTURES["all"] | base, {}, {}, {}))
+
+
+@pytest.mark.parametrize("name", ["all", "mnist", "trivialaugment", "colours"])
+def test_the_others_are_untouched_to_the_bit(name: str, pictures: Settings) -> None:
+    base = pictures | PICTURES[name] | {"batch_size": 13}
+    others, brief = seeds(base, {}, {"augment.rotate": 30}, {}), seeds(base | {"epochs": 1}, {"seed": 8}, {"seed": 9})
+    alone_, beside = stacked(*others), stacked(brief[0], *others[:2], brief[1], others[2])
+    assert [bits(one) for one in alone_] == [bits(one) for one in (beside[1], beside[2], beside[4])]
+
+
+def test_a_state_goes_on_in_a_stack_and_alone(pictures: Settings) -> None:
+    settings = seeds(pictures | PICTURES["all"] | {"epochs": 3}, {}, {})
+    members, stop = [member(experiment(one)) for one in settings], Stop()
+    for one in members:
+        one.judge = lambda epoch, value: "paused" if epoch == 1 else None
+    StackedTrainer(members, stop).fit(lambda one: None)
+    for one in members:
+        one.judge, one.loop.stop_reason = None, None
+    members[0].judge = lambda epoch, value: setattr(stop, "signal", 15)  # with the first step of the third epoch
+    trainer = StackedTrainer(members, stop)
+    with pytest.raises(Interrupted):
+        trainer.fit(lambda one: None)
+    one, losses = members[1], list(trainer.losses[:1, 1].unbind())
+    assert (one.loop.epoch, one.loop.position) == (3, 1)
+    own = (one.program, one.state, one.loop, one.train, one.val, one.course, one.screen, one.keeper, Stop(), losses)
+    rest = Trainer(*own, one.augment, best=one.best)
+    rest.fit()
+    one.best = rest.best
+    assert_alike(one, alone(settings[1]))
+
+
+def test_one_that_is_not_finite_names_the_batch_as_it_trained(pictures: Settings) -> None:
+    wild = pictures | PICTURES["mixed"] | {"optimizer": "sgd", "optimizer.lr": 1e30, "model.activation": "relu"}
+    failed, _ = stacked(wild, wild | {"seed": 1, "optimizer.lr": 0.1})
+    with pytest.raises(Exception, match="not finite") as caught:
+        alone(wild)
+    assert str(failed.error) == str(caught.value)
+
+
+def test_a_trial_changes_samples_in_a_stack_and_alone(pictures: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = StackedTrainer([member(experiment(one)) for one in seeds(pictures | PICTURES["moves"], {}, {})], Stop())
+    changed: list[int] = []
+    change = type(trainer.members[0].augment).changed  # type: ignore[union-attr]
+
+    def counted(self: Any, inputs: torch.Tensor, draws: Any) -> torch.Tensor:
+        changed.append(len(inputs))
+        return change(self, inputs, draws)
+
+    monkeypatch.setattr("nntrain.augment.pictures.Pictures.changed", counted)
+    monkeypatch.setattr(trial, "SHARE", 1.0)
+    trial.fastest(trainer)
+    assert {2 * 32, 16} <= set(changed)  # both members' batches, filled up, and one's own
