@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nntrain.augment.augmentation import Augmentation
 from nntrain.augment.pictures import Pictures
 from nntrain.augment.rows import Rows
 from nntrain.augment.table import AUGMENTATIONS
@@ -25,6 +26,7 @@ from nntrain.checks import (
 )
 from nntrain.components import build, find
 from nntrain.data.dataset import Dataset, Features, PixelFeatures, Split, TableFeatures
+from nntrain.data.kept import read_once
 from nntrain.data.table import SOURCES
 from nntrain.data.tables.source import TableSource
 from nntrain.data.unlabelled import without_labels
@@ -49,7 +51,6 @@ from nntrain.optim.schedule import Schedule
 from nntrain.optim.table import OPTIMIZERS, SCHEDULES
 from nntrain.source_weights import Beginning, begin
 from nntrain.task import Task
-from nntrain.training.batches import Augment
 from nntrain.training.course import Course
 from nntrain.training.state import TrainState
 from nntrain.training.step import Program
@@ -69,7 +70,7 @@ class Experiment:
     program: Program
     state: TrainState
     course: Course
-    augment: Augment | None
+    augment: Augmentation | None
     notes: tuple[str, ...]
     fold: int | None = None
     layer: int | None = None
@@ -186,13 +187,17 @@ def load_data(config: Config, *, standardize_target: bool | None = None, fold: i
     """The splits, on the CPU; without labels where none are learnt. standardize_target: None for as the loss wants."""
     if standardize_target is None:
         standardize_target = not build("loss", LOSSES, config["loss"]).raw_targets
-    source = build("data", SOURCES, config["data"])
-    if not isinstance(find_learner(config), Autoencoder):
+    unlabelled = isinstance(find_learner(config), Autoencoder)
+
+    def read() -> Dataset:
+        source = build("data", SOURCES, config["data"])
+        if unlabelled and isinstance(source, TableSource):
+            source.needs_target = False
         dataset: Dataset = source.load(standardize_target=standardize_target, fold=fold)
-        return dataset
-    if isinstance(source, TableSource):
-        source.needs_target = False
-    return without_labels(source.load(standardize_target=standardize_target, fold=fold))
+        return without_labels(dataset) if unlabelled else dataset
+
+    settings = [config["data"], unlabelled, standardize_target, fold]
+    return read_once(settings, read)
 
 
 def find_learner(config: Config) -> Supervised | Autoencoder:

@@ -11,6 +11,7 @@ from nntrain.config.variants import Composer
 from nntrain.errors import UserError
 from nntrain.record.files import json_text
 from nntrain.sweep.job import Job
+from nntrain.sweep.rehearsal import Draft, Rehearse, check
 
 UNTOLD = ("run_dir", "quiet")  # settings in which two jobs that are the same may differ
 NAMED = 5  # jobs that are said to be identical to others
@@ -28,27 +29,40 @@ class Jobs:
         self._given: dict[int, Job] = {}  # by the number that was asked for
         self._first: dict[str, int] = {}  # by settings: the number of the job that has them
 
-    def add(self, given: Mapping[int, tuple[str, ...]]) -> list[str]:
+    def add(self, given: Mapping[int, tuple[str, ...]], rehearse: Rehearse | None = None) -> list[str]:
         """Make jobs of lists of words, by number; what is to be said of those that come to the same settings as
         another: they stand for that job, and a number that is known already keeps its own.
 
-        UserError with the mistakes of all.
+        rehearse: finds what only data and networks can tell. UserError with the mistakes of all.
         """
         new = {number: words for number, words in given.items() if number not in self._given}
+        drafts: list[Draft] = []
         same: list[tuple[int, int]] = []
         for (number, words), composed in zip(new.items(), self._composed(list(new.values())), strict=True):
             first = self._first.setdefault(_content(composed.config), number)
             if first == number:
-                self._given[number] = self._job(number, words, composed)
-                self.all.append(self._given[number])
+                drafts.append(Draft(number, self._varied(words), composed.config))
             else:
-                self._given[number] = self._given[first]
                 same.append((number, first))
+        if rehearse is not None and drafts:
+            check(drafts, rehearse)
+        for draft in drafts:
+            self._given[draft.number] = self._job(draft, new[draft.number])
+            self.all.append(self._given[draft.number])
+        for number, first in same:
+            self._given[number] = self._given[first]
         return [_same_words(same)] if same else []
 
     def __getitem__(self, number: int) -> Job:
         """The job of a number; of one that was the same as another, that other."""
         return self._given[number]
+
+    def example(self, words: Sequence[str]) -> Mapping[str, Any] | UserError:
+        """The config of a job that could be, or why there is none such."""
+        try:
+            return self._composer.compose(words).config
+        except UserError as error:
+            return error
 
     def _composed(self, lists: Sequence[Sequence[str]]) -> list[Composed]:
         configs: list[Composed] = []
@@ -62,14 +76,16 @@ class Jobs:
             raise UserError(*dict.fromkeys(problems))
         return configs
 
-    def _job(self, number: int, words: tuple[str, ...], composed: Composed) -> Job:
-        folder = self._folder() / str(number)
-        varied = {
+    def _varied(self, words: tuple[str, ...]) -> dict[str, str]:
+        return {
             word.key: word.value if isinstance(word.value, str) else word.text.partition("=")[2]
             for word in map(self._composer.word, words)
             if word.key not in self._fixed
         }
-        return Job(number, words, varied, folder, {**composed.config, "run_dir": str(folder)})
+
+    def _job(self, draft: Draft, words: tuple[str, ...]) -> Job:
+        folder = self._folder() / str(draft.number)
+        return Job(draft.number, words, draft.varied, folder, {**draft.config, "run_dir": str(folder)})
 
 
 def _content(config: Mapping[str, Any]) -> str:

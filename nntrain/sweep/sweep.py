@@ -7,7 +7,7 @@ lists of words, and tell it how each ended; one of somebody else's may call it l
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -20,12 +20,14 @@ from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.kept.manifest import Manifest, add_jobs, write_manifest
 from nntrain.sweep.kept.trace import leave_reason
 from nntrain.sweep.outcome import SAVED, Outcome, find_outcome
+from nntrain.sweep.rehearsal import Rehearse, check_whatever
 from nntrain.sweep.search.searched import by_metrics
 from nntrain.sweep.search.space import MARK
 from nntrain.sweep.told.board import Board
 from nntrain.sweep.told.leaderboard import summary
 
 if TYPE_CHECKING:
+    from hydra.plugins.launcher import Launcher as HydraLauncher
     from omegaconf import DictConfig
 
     from nntrain.sweep.grow.growth import Growth
@@ -42,8 +44,8 @@ class Sweep:
     for. jobs: all that are known. outcomes: by number, of those that ended. judges: what ends a running job early, set
     by a sweeper. growth: what came of trying size after size. excused: numbers of jobs that may fail without the sweep
     having failed. workers: processes for its jobs. exits: closed when the sweep ends. expected: how many jobs there
-    will be at most, where that is known before. devices: as the jobs ask for them. metrics: what a search compares its
-    trials by."""
+    will be at most, where that is known before. devices: as the jobs ask for them. drawn: whether a sweeper chooses the
+    jobs, so that one of them may be one that cannot be built. metrics: what a search compares its trials by."""
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Sweep:
         self.metrics: Sequence[str] = ()
         self.expected: int | None = None
         self.devices: Set[str] = {"auto"}
+        self.drawn = False
         self._make_folder = make_folder
         self._jobs = Jobs(Path(manifest.cwd), fixed, lambda: self.folder)
         self._said: Sequence[str] = ()
@@ -85,14 +88,22 @@ class Sweep:
     def varied(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(key for job in self.jobs for key in job.varied))
 
-    def add(self, overrides: Sequence[Sequence[str]], first_number: int) -> list[Job]:
+    def add(self, overrides: Sequence[Sequence[str]], first_number: int, rehearse: Rehearse | None = None) -> list[Job]:
         """The jobs of some lists of words, in their order, numbered from `first_number`; of those that come to the same
         config as one before it is that one. What is there already, as on resume, is not added again.
 
-        UserError with the mistakes of all of them.
+        rehearse: finds what only data and networks can tell; where jobs are drawn, that is left to each of them.
+        UserError with the mistakes of all of them, before the folder is made.
         """
         lists = [tuple(word.removeprefix(MARK) for word in words) for words in overrides]
-        return self._add(dict(enumerate(lists, first_number)))
+        return self._add(dict(enumerate(lists, first_number)), None if self.drawn else rehearse)
+
+    def check_examples(self, examples: Iterable[Sequence[str]], launcher: HydraLauncher) -> None:
+        """UserError with what is wrong with each of some lists of words, examples of the jobs that a sweeper will draw,
+        where the launcher can find it. A sweep that is gone on with had none such."""
+        rehearse: Rehearse | None = getattr(launcher, "rehearse", None)
+        if rehearse is not None and not self.manifest.jobs:
+            check_whatever((self._jobs.example([w.removeprefix(MARK) for w in words]) for words in examples), rehearse)
 
     def rank_by(self, metrics: Sequence[str]) -> None:
         """Compare all jobs, also those of an earlier session, by these metrics, one or two."""
@@ -120,9 +131,9 @@ class Sweep:
             if job.number not in self.outcomes and next(job.folder.rglob(STATES), None) is not None:
                 self.outcomes[job.number] = Outcome(job.number, status, SAVED)
 
-    def _add(self, given: Mapping[int, tuple[str, ...]]) -> list[Job]:
+    def _add(self, given: Mapping[int, tuple[str, ...]], rehearse: Rehearse | None = None) -> list[Job]:
         self._check_same(given)
-        notes = self._jobs.add(given)
+        notes = self._jobs.add(given, rehearse)
         if unwritten := {number: words for number, words in given.items() if number not in self.manifest.jobs}:
             first, folder = not self.manifest.jobs, self.folder
             self.manifest.jobs.update(unwritten)

@@ -246,13 +246,13 @@ def test_a_disk_that_is_full_for_a_while_ends_no_sweep(
 
 
 def test_a_job_that_fails_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:
-    status, found = sweep("batch_size=64,5000,32")  # more than there are samples: only the data can tell
+    status, found = sweep("optimizer=sgd", "optimizer.lr=0.1,1e30,0.01", "epochs=2")
     assert status == 2
     assert [job["status"] for job in found["jobs"]] == [0, 2, 0]
-    assert "batch_size: 5000 is larger than the training split" in found["jobs"][1]["error"]
+    assert "is not finite" in found["jobs"][1]["error"]
     out, err = capsys.readouterr()
     assert "3 jobs, 1 failed" in out
-    assert "#1  batch_size=5000  failed: batch_size: 5000" in out
+    assert "#1  optimizer.lr=1e+30  failed: " in out
     assert err == "nntrain: some jobs failed; run them again with: nntrain fit resume=out\n"
 
 
@@ -267,7 +267,7 @@ def test_a_fault_of_ours_in_a_job_leaves_its_traceback(cwd: Path, monkeypatch: p
         return real(config, *rest)
 
     monkeypatch.setattr(verb, "fit", broken)
-    status, found = sweep("seed=1,2", "batch_size=64,5000")
+    status, found = sweep("seed=1,2", "optimizer=sgd", "optimizer.lr=0.1,1e30", "epochs=2")
     assert status == 1  # a fault of ours weighs more than a mistake
     assert [job["status"] for job in found["jobs"]] == [1, 1, 0, 2]
     assert found["jobs"][0]["error"].startswith("ZeroDivisionError: a bug; see ")
@@ -312,9 +312,9 @@ def test_a_launcher_of_others_that_sends_the_sweep_away_is_refused(cwd: Path) ->
 
 
 def test_a_job_that_fails_says_why_in_its_folder(cwd: Path) -> None:
-    status, found = sweep("optimizer=sgd", "model.init_from=null,nosuch", "optimizer.lr=0.1,1e30", "epochs=2")
+    status, found = sweep("optimizer=sgd", "optimizer.lr=0.1,1e30", "epochs=2")
     assert status == 2
-    assert [job["status"] for job in found["jobs"]] == [0, 2, 2, 2]
+    assert [job["status"] for job in found["jobs"]] == [0, 2]
     for job in found["jobs"][1:]:
         log = (cwd / "out" / str(job["job"]) / "log.txt").read_text()
         assert log.endswith(f"failed: {job['error']}\n")
@@ -322,12 +322,12 @@ def test_a_job_that_fails_says_why_in_its_folder(cwd: Path) -> None:
 
 
 def test_all_that_was_said_is_in_the_log(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    sweep("batch_size=64,5000,64")
+    sweep("optimizer=sgd", "optimizer.lr=0.1,1e30,0.1", "epochs=2")
     out, err = capsys.readouterr()
     log = (cwd / "out" / "log.txt").read_text()
     assert log == out + err.removeprefix("nntrain: ")
     assert "identical to another" in log
-    assert "2 / 2  #1  batch_size=5000  failed: batch_size: 5000" in log
+    assert "2 / 2  #1  optimizer.lr=1e+30  failed: " in log
 
 
 NAMES = {"name=boom": "boom", "name=boom,boom": "boom", "name=a,b": "mine", "name=null": "mine", "seed=3": "mine"}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher as HydraLauncher
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from nntrain.sweep.outcome import Outcome
     from nntrain.sweep.sweep import Sweep
 
+Config = Mapping[str, Any]
 Units = Sequence[Sequence["Job"]]
 
 
@@ -48,9 +49,14 @@ class Launcher(HydraLauncher):
         """What can be done before the jobs are known."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-        jobs = self.sweep.add(job_overrides, initial_job_idx)
+        jobs = self.sweep.add(job_overrides, initial_job_idx, self.rehearse)
         outcomes = self.sweep.train(jobs, self)
         return [_returned(self.sweep.value(outcome)) for outcome in outcomes]
+
+    def rehearse(self, configs: Sequence[Config]) -> Sequence[Sequence[str]]:
+        """For each config what stands in its way, where it can be built before jobs are trained. On machines that are
+        not this one nothing is known before, and each job says it."""
+        return [()] * len(configs)
 
     def plan(self, jobs: Sequence[Job]) -> Plan:
         """Every job by itself."""

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nntrain.sweep.interrupted import Interrupted
-from nntrain.sweep.launchers.base import Launcher, Units
+from nntrain.sweep.launchers.base import Config, Launcher, Units
 
 if TYPE_CHECKING:
     from nntrain.sweep.outcome import Outcome
 
 
 class Basic(Launcher):
+    _keeps = False
+
+    def rehearse(self, configs: Sequence[Config]) -> Sequence[Sequence[str]]:
+        from nntrain.verbs.rehearsal import rehearse
+
+        self._keep_data()
+        return [rehearse(config) for config in configs]
+
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
         from nntrain.sweep.workers.work import import_torch, train_unit
 
         import_torch()
+        self._keep_data()
         try:
             for unit in units:
                 self.sweep.board.running(job.number for job in unit)
@@ -26,3 +35,11 @@ class Basic(Launcher):
                 gc.collect()  # a network and its optimizer hold each other: nothing of a job stays for the next one
         finally:
             gc.unfreeze()
+
+    def _keep_data(self) -> None:
+        """Jobs that follow each other read the same data once."""
+        from nntrain.data.kept import keeping
+
+        if not self._keeps:
+            self._keeps = True
+            self.sweep.exits.enter_context(keeping())

@@ -40,7 +40,14 @@ class Axis:
     @property
     def example(self) -> str | float:
         """One of its values."""
-        return self.choices[0] if self.choices else int(self.low) if self.whole else self.low
+        return self.examples[0]
+
+    @property
+    def examples(self) -> tuple[str | float, ...]:
+        """Values that are listed; of a number the ends."""
+        if self.choices:
+            return self.choices
+        return (int(self.low), int(self.high)) if self.whole else (self.low, self.high)
 
     @property
     def most(self) -> float:

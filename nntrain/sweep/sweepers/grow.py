@@ -36,6 +36,7 @@ class Grow(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.sweeping = task_function  # type: ignore[assignment]  # that it is a sweep, only we know
+        self.sweeping.drawn = True
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -43,6 +44,7 @@ class Grow(Sweeper):
     def sweep(self, arguments: list[str]) -> Sequence[JobReturn]:
         """Steps that are sure to be needed, whatever comes of them, train beside each other."""
         common, values, seeds = self._taken_apart(arguments)
+        self.sweeping.check_examples([[*common, f"{self.axis.key}={values[0]}", f"seed={seeds[0]}"]], self.launcher)
         steps: list[Step] = []
         waited, ended = -1, ""  # the first step waits for nothing: there is no better one before it
         while not ended:

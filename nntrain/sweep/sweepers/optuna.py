@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from nntrain.sweep.sweep import Sweep
 
 NEEDS = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}  # packages, by sampler
+EXAMPLES = 8  # of each axis that are built before a search whose first one cannot be
 FAILED = 3  # trials, at least, that a search takes to fail as a whole
 IN_PLACE = "hydra.sweeper."
 
@@ -73,6 +75,7 @@ class Search(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.sweeping = task_function  # type: ignore[assignment]  # that it is a sweep, only we know
+        self.sweeping.drawn = True
         self.sweeping.expected = self.sweeping.board.total = self.settings["n_trials"]
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -83,6 +86,7 @@ class Search(Sweeper):
         from nntrain.sweep.workers.judging import judging
 
         words, axes = read_space(arguments)
+        self.sweeping.check_examples(_examples(words, axes), self.launcher)
         goal = self._goal(words, axes)
         self.sweeping.rank_by(goal.metrics)
         kept: list[Storage] = []
@@ -235,6 +239,14 @@ def check_installed(sampler: str) -> None:
 
 def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+
+
+def _examples(words: Sequence[Axis | str], axes: Sequence[Axis]) -> Iterator[list[str]]:
+    """The words of jobs that could be drawn: with every value that is listed and both ends of numbers, each beside more
+    than one of another axis."""
+    for shift, i in product(range(2), range(min(EXAMPLES, max(len(axis.examples) for axis in axes)))):
+        chosen = {axis.key: axis.examples[(i + shift * j) % len(axis.examples)] for j, axis in enumerate(axes)}
+        yield [word if isinstance(word, str) else word.word(chosen[word.key]) for word in words]
 
 
 def _new(study: Study, job: int, words: Sequence[Axis | str]) -> Asked:

@@ -1,0 +1,35 @@
+"""The data that was read last, kept for a process that trains one network after another on the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from nntrain.data.dataset import Dataset
+
+_KEPT: list[dict[str, Dataset]] = []  # one for each `keeping` under way, with one data set at most
+
+
+@contextmanager
+def keeping() -> Iterator[None]:
+    """What is read in here is kept until other data is read, or until this ends."""
+    _KEPT.append({})
+    try:
+        yield
+    finally:
+        _KEPT.pop()
+
+
+def read_once(about: Sequence[Any], read: Callable[[], Dataset]) -> Dataset:
+    """What `read` gives, or gave the last time where it was kept and `about`, JSON-able, is the same. Its splits can be
+    changed for others without those of the next caller changing; their tensors are shared."""
+    if not _KEPT:
+        return read()
+    kept, key = _KEPT[-1], json.dumps(about, default=str, sort_keys=True)
+    if key not in kept:
+        kept.clear()  # never two in memory
+        kept[key] = read()
+    return replace(kept[key])

@@ -1,0 +1,91 @@
+"""What is wrong with jobs that only their data and their networks can tell, found before any of them runs.
+
+Jobs that differ in numbers alone with which every network can be built, as in the learning rate or the seed, are built
+once. Imports no torch: whoever builds them is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nntrain.errors import UserError
+from nntrain.record.files import json_text
+from nntrain.record.words import plural
+from nntrain.sweep.told.leaderboard import numbers_text
+
+Config = Mapping[str, Any]
+Rehearse = Callable[[Sequence[Config]], Sequence[Sequence[str]]]  # for each config the problems in its way
+
+NEVER_WRONG = frozenset({"name", "run_dir", "quiet", "seed", "time_limit", "data.split_seed"})
+NUMBERS = ("optimizer", "schedule", "early_stopping", "checkpoint", "regularization", "init", "loss")  # fit any network
+DROPOUTS = ("model.dropout", "model.input_dropout", "model.head_dropout")  # so do these
+MAY_BE_LATE = ("regularization.swa_start_epochs", "regularization.swa_start_percent")  # these do not
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A job to be: all but its folder, which is made once no job is found wrong."""
+
+    number: int
+    varied: Mapping[str, str]
+    config: Config
+
+
+def check(drafts: Sequence[Draft], rehearse: Rehearse) -> None:
+    """UserError with the problems of all jobs, each problem once, with the jobs that have it."""
+    alike: dict[str, list[Draft]] = {}
+    for draft in drafts:
+        alike.setdefault(essence(draft.config), []).append(draft)
+    having: dict[str, list[Draft]] = {}
+    for group, problems in zip(alike.values(), rehearse([group[0].config for group in alike.values()]), strict=True):
+        for problem in problems:
+            having.setdefault(problem, []).extend(group)
+    if having:
+        raise UserError(*(f"{problem} ({_jobs(of, drafts)})" for problem, of in having.items()))
+
+
+def check_whatever(examples: Iterable[Config | UserError], rehearse: Rehearse) -> None:
+    """UserError with what is wrong with each of some examples of jobs that are yet to be drawn, those among them that
+    could not be composed. The rest are not looked at once there is no such thing."""
+    common: list[str] | None = None
+    for example in examples:
+        problems = example.problems if isinstance(example, UserError) else rehearse([example])[0]
+        common = [problem for problem in (problems if common is None else common) if problem in problems]
+        if not common:
+            return
+    if common:
+        raise UserError(*common)
+
+
+def essence(config: Config) -> str:
+    """Equal for jobs of which none can be built or all: all settings, but for those that are never in the way; of
+    numbers that fit any network whether they are 0, which may switch something off."""
+    kept: dict[str, Any] = {}
+    for group, section in config.items():
+        for key, value in section.items() if isinstance(section, Mapping) else [("", section)]:
+            name = f"{group}.{key}".rstrip(".")
+            if name not in NEVER_WRONG:
+                any_number = (group in NUMBERS and name not in MAY_BE_LATE) or name in DROPOUTS
+                kept[name] = _any_number(value) if any_number else value
+    return json_text(kept, indent=None)
+
+
+def _any_number(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_any_number(inner) for inner in value]
+    if isinstance(value, Mapping):
+        return {key: _any_number(inner) for key, inner in value.items()}
+    return bool(value) if isinstance(value, int | float) else value
+
+
+def _jobs(having: Sequence[Draft], every: Sequence[Draft]) -> str:
+    """`jobs 1, 3: batch_size=5000`: with the values that they have in common, and not all jobs have."""
+    if len(having) == len(every):
+        return f"all {plural(len(every), 'job')}" if len(every) > 1 else "the only job"
+    numbers = sorted(draft.number for draft in having)
+    common = set(having[0].varied.items()).intersection(*(draft.varied.items() for draft in having))
+    common -= set(every[0].varied.items()).intersection(*(draft.varied.items() for draft in every))
+    said = " ".join(f"{key}={value}" for key, value in having[0].varied.items() if (key, value) in common)
+    return f"{'jobs' if len(numbers) > 1 else 'job'} {numbers_text(numbers)}" + (f": {said}" if said else "")
