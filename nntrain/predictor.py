@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nntrain.augment.augmentation import Augmentation
 from nntrain.augment.table import AUGMENTATIONS
 from nntrain.checks import find_device
 from nntrain.components import build
@@ -34,7 +35,6 @@ from nntrain.optim.sgd import SGD
 from nntrain.source_weights import model_path
 from nntrain.task import Task
 from nntrain.training.arithmetic import arithmetic
-from nntrain.training.batches import Augment
 from nntrain.training.checkpoint import load_model
 from nntrain.training.evaluate import codes_of, evaluate, mean_scores, outputs_of
 from nntrain.training.step import Program
@@ -197,7 +197,7 @@ class Predictor:
         with self._arithmetic():
             return [_predicted(program, inputs, draws, tta) for program in self._programs]
 
-    def _draws(self, tta: int) -> Augment | None:
+    def _draws(self, tta: int) -> Augmentation | None:
         """The run's augmentation for `tta` views of a sample, without what mixes or hides; None for one view."""
         if tta == 1:
             return None
@@ -213,7 +213,7 @@ class Predictor:
             raise _damaged(self.path, "augmentation", error) from None
         if not augment.changes:
             raise UserError(f"tta: the augmentation of {self.path} only mixes or hides, which is not done here")
-        draws: Augment = augment
+        draws: Augmentation = augment
         return draws
 
     def _arithmetic(self) -> AbstractContextManager[None]:
@@ -225,7 +225,7 @@ def labels_of(probabilities: NDArray[np.float32], task: Task) -> list[list[str]]
     return [[task.classes[i] for i in np.flatnonzero(row > THRESHOLD)] for row in probabilities]
 
 
-def _predicted(program: Program, inputs: Tensor, draws: Augment | None, tta: int) -> Tensor:
+def _predicted(program: Program, inputs: Tensor, draws: Augmentation | None, tta: int) -> Tensor:
     if draws is not None:
         return mean_predictions(program, inputs, draws, tta)
     objective = program.objective

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from nntrain.augment import colors
-from nntrain.augment.draws import Amount, Draws, start_of
+from nntrain.augment.augmentation import Augmentation
+from nntrain.augment.draws import Amount, Draws
 from nntrain.augment.erase import Erase
 from nntrain.augment.expand import expanded
 from nntrain.augment.mixing import Mixer, Mixing
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 Span = float | Sequence[float]
 
 
-class Pictures:
+class Pictures(Augmentation):
     """Each setting is explained in configs/augment/pictures.yaml; everything is off by default.
 
     features: of the data. seed: the run's. notes: sentences about settings that have no effect on these pictures.
@@ -132,7 +133,6 @@ class Pictures:
 
     @property
     def mixes(self) -> bool:
-        """Whether samples are mixed with others, so that a sample has two targets."""
         return self.mixer.on
 
     @property
@@ -146,14 +146,9 @@ class Pictures:
         colored = self.has_color and (self.saturation.on or self.hue.on or self.grey > 0)
         return amounts or colored or self.policy.on
 
-    def __call__(self, inputs: Tensor, samples: Tensor, epoch: int) -> Tensor:
-        """Each picture as this epoch shows it. inputs: uint8 [B, C, H, W]; samples: int64 [B], their numbers in the
-        training split. Returns uint8, or float32 from 0 to 255."""
-        return self.changed(inputs, Draws(start_of(self.seed, epoch), samples))
-
     @torch.no_grad()
     def changed(self, inputs: Tensor, draws: Draws) -> Tensor:
-        """The same by given draws."""
+        """uint8 [B, C, H, W] -> uint8, or float32 from 0 to 255."""
         x = inputs
         if self.warp.on:
             x = self.warp(x, draws)
@@ -186,18 +181,11 @@ class Pictures:
             x = draws.normal_field("noise", x[0].numel()).view_as(x).mul_(size).add_(x).clamp_(0, 255)
         return x
 
-    def mixing(self, samples: Tensor, epoch: int, count: int) -> Mixing | None:
-        """Who is mixed with whom, of `count` samples of the training split; None where nobody is."""
-        return self.mixing_by(Draws(start_of(self.seed, epoch), samples), count) if self.mixes else None
-
     def mixing_by(self, draws: Draws, count: int | Tensor) -> Mixing:
-        """The same by given draws, where some are mixed. count: int64 [B] where splits are of several sizes."""
         return self.mixer(draws, count)
 
     @torch.no_grad()
     def mix(self, inputs: Tensor, others: Tensor, mixing: Mixing) -> tuple[Tensor, Tensor]:
-        """Pictures [B, C, H, W] and their partners', changed already: the mixed ones, and the share of the own target,
-        float32 [B]."""
         return self.mixer.mix(inputs, others, mixing)
 
     def expanded(self, inputs: Tensor) -> Tensor:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from nntrain.augment.draws import Draws, start_of
+from nntrain.augment.augmentation import Augmentation
+from nntrain.augment.draws import Draws
 from nntrain.augment.expand import expanded
 from nntrain.augment.mixing import Mixer, Mixing, blended
 from nntrain.errors import UserError
@@ -32,7 +33,7 @@ class RowMixing:
         return self.rows.partner
 
 
-class Rows:
+class Rows(Augmentation):
     """Each setting is explained in configs/augment/table.yaml.
 
     features: of the data. seed: the run's. Raises UserError where the data is pictures.
@@ -60,7 +61,6 @@ class Rows:
 
     @property
     def mixes(self) -> bool:
-        """Whether rows are mixed with others, so that a row has two targets."""
         return self.mixer.on
 
     @property
@@ -68,14 +68,10 @@ class Rows:
         """Whether a row of its own, not mixed, is ever changed."""
         return (self.noise > 0 and self.numeric > 0) or self.feature_dropout > 0
 
-    def __call__(self, inputs: Tensor, samples: Tensor, epoch: int) -> Tensor:
-        """Each row as this epoch shows it. inputs: float32 [B, F]; samples: int64 [B], their numbers in the training
-        split. Left out is what the preprocessing takes for unknown: 0 (the mean), and for categories code 0."""
-        return self.changed(inputs, Draws(start_of(self.seed, epoch), samples))
-
     @torch.no_grad()
     def changed(self, inputs: Tensor, draws: Draws) -> Tensor:
-        """The same by given draws."""
+        """float32 [B, F] -> the same. Left out is what the preprocessing takes for unknown: 0 (the mean), and for
+        categories code 0."""
         x = inputs
         if self.noise and self.numeric:
             drawn = draws.normal_field("noise", self.numeric)
@@ -84,19 +80,13 @@ class Rows:
             x = x * (draws.field("feature_dropout", x.shape[1]) >= self.feature_dropout)
         return x
 
-    def mixing(self, samples: Tensor, epoch: int, count: int) -> RowMixing | None:
-        """Which row is mixed with which, of `count` rows of the training split; None where none is."""
-        return self.mixing_by(Draws(start_of(self.seed, epoch), samples), count) if self.mixes else None
-
     def mixing_by(self, draws: Draws, count: int | Tensor) -> RowMixing:
-        """The same by given draws, where some are mixed. count: int64 [B] where splits are of several sizes."""
         rows = self.mixer(draws, count)
         return RowMixing(rows, draws.field("mix_codes", self.categories) < rows.share.unsqueeze(1))
 
     @torch.no_grad()
     def mix(self, inputs: Tensor, others: Tensor, mixing: RowMixing) -> tuple[Tensor, Tensor]:
-        """Rows [B, F] and their partners: the mixed rows, and the share of the own target, float32 [B]. A category is
-        that of one of both, the own one with a probability of its share."""
+        """A category is that of one of both, the own one with a probability of its share."""
         share = mixing.rows.share
         numbers = blended(inputs[:, : self.numeric], others[:, : self.numeric], share)
         codes = torch.where(mixing.codes, inputs[:, self.numeric :], others[:, self.numeric :])

@@ -11,10 +11,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from nntrain.augment.augmentation import Augmentation
 from nntrain.augment.draws import Draws, start_of
 from nntrain.stack.batches import Samples, StackedBatch, joined, neighbours
 from nntrain.stack.member import Member
-from nntrain.training.batches import Augment
 from nntrain.training.step import Mixed
 
 VALUES = 2**17  # pixels or numbers that are changed at a time on the CPU, so that they stay in the cache;
@@ -50,7 +50,7 @@ class StackedAugment:
                 yield first, min(first + most, stop)
 
 
-def _changed(augment: Augment, samples: Samples, places: Tensor, own: Tensor) -> StackedBatch:
+def _changed(augment: Augmentation, samples: Samples, places: Tensor, own: Tensor) -> StackedBatch:
     """The batch at these places [M, B]. own: int64 [M, 3] of each member what its draws count from, the place of its
     first sample, and how many it has."""
     starts, first, counts = (column.unsqueeze(1).expand_as(places) for column in own.unbind(1))
@@ -67,6 +67,6 @@ def _changed(augment: Augment, samples: Samples, places: Tensor, own: Tensor) ->
     return batch
 
 
-def settings_of(augment: Augment) -> str:
+def settings_of(augment: Augmentation) -> str:
     """What tells augmentations apart, but for their seeds: equal where it is."""
     return repr((type(augment), {key: value for key, value in vars(augment).items() if key not in ("seed", "notes")}))

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from nntrain.training.batches import Augment, Indices, batches_of
+from nntrain.training.batches import Indices, batches_of
 from nntrain.training.course import Best, Course, Judge, Keeper, Screen
 from nntrain.training.diagnose import NonFiniteError
 from nntrain.training.state import LoopState, TrainState
 from nntrain.training.step import Batch, Program
 
 if TYPE_CHECKING:
+    from nntrain.augment.augmentation import Augmentation
     from nntrain.data.dataset import Split
 
 
@@ -34,7 +35,7 @@ class Member:
     screen: Screen
     keeper: Keeper
     judge: Judge | None = None
-    augment: Augment | None = None
+    augment: Augmentation | None = None
     best: Best = field(default_factory=Best)
     error: NonFiniteError | None = None
     saved_at: float = field(default_factory=perf_counter)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,44 +20,13 @@ from nntrain.training.course import Course
 from nntrain.training.step import Batch, Mixed
 
 if TYPE_CHECKING:
-    from nntrain.augment.draws import Draws
+    from nntrain.augment.augmentation import Augmentation
     from nntrain.data.dataset import Split
 
 T = TypeVar("T")
 Indices = tuple[Tensor, ...]  # of the batches of one step; empty: the split as it is
 PROBE_BYTES = 2**28  # of inputs that `some_of` takes into memory from a split that lies on disk
 AHEAD = 4  # steps whose samples are fetched before they are wanted, where fetching may wait for a disk
-
-
-class Augment(Protocol):
-    """Changes to the training samples, each sample's own: drawn from the seed, the epoch and the sample's number."""
-
-    seed: int
-
-    @property
-    def mixes(self) -> bool:
-        """Whether samples are mixed with others, so that a sample has two targets."""
-        ...
-
-    def __call__(self, inputs: Tensor, samples: Tensor, epoch: int) -> Tensor:
-        """inputs: [B, ...] as in the split; samples: int64 [B], their numbers in it."""
-        ...
-
-    def changed(self, inputs: Tensor, draws: Draws) -> Tensor:
-        """The same by given draws, which may be of several trainings."""
-        ...
-
-    def mixing(self, samples: Tensor, epoch: int, count: int) -> Any:
-        """Which samples of the split (`partner`, int64 [B], of `count`) are mixed in, and how; None where none are."""
-        ...
-
-    def mixing_by(self, draws: Draws, count: int | Tensor) -> Any:
-        """The same by given draws, where some are mixed. count: int64 [B] where splits are of several sizes."""
-        ...
-
-    def mix(self, inputs: Tensor, others: Tensor, mixing: Any) -> tuple[Tensor, Tensor]:
-        """The mixed inputs, and the share [B] that each sample's own target keeps."""
-        ...
 
 
 def epoch_order(split: Split, course: Course, epoch: int) -> list[Indices]:
@@ -100,7 +69,7 @@ def drawn_of(split: Split, count: int, seed: int) -> Tensor | None:
 
 
 def upcoming(
-    split: Split, order: list[Indices], start: int, augment: Augment | None, epoch: int
+    split: Split, order: list[Indices], start: int, augment: Augmentation | None, epoch: int
 ) -> Iterator[list[Batch]]:
     """The batches of each step of `order` from position `start` on, as they train."""
     if not split.streamed:
@@ -112,7 +81,7 @@ def upcoming(
         yield batches if augment is None else augmented(split, indices, batches, augment, epoch, partners)
 
 
-def batches_of(split: Split, indices: Indices, augment: Augment | None, epoch: int) -> list[Batch]:
+def batches_of(split: Split, indices: Indices, augment: Augmentation | None, epoch: int) -> list[Batch]:
     """The batches of one step of an epoch, as they train."""
     batches = take(split, indices)
     return batches if augment is None else augmented(split, indices, batches, augment, epoch)
@@ -129,7 +98,7 @@ def augmented(
     split: Split,
     indices: Indices,
     batches: list[Batch],
-    augment: Augment,
+    augment: Augmentation,
     epoch: int,
     partners: Sequence[Batch | None] | None = None,
 ) -> list[Batch]:
@@ -147,7 +116,7 @@ def _all(split: Split) -> Tensor:
 
 
 def _with_partners(
-    split: Split, indices: Indices, augment: Augment | None, epoch: int
+    split: Split, indices: Indices, augment: Augmentation | None, epoch: int
 ) -> tuple[list[Batch], list[Batch | None]]:
     """The batches of one step, and what is mixed into them, as it is in the split. Who is mixed with whom is drawn
     where the inputs are: asking the device would wait for it."""
@@ -159,7 +128,7 @@ def _with_partners(
 
 
 def _augmented(
-    split: Split, index: Tensor, batch: Batch, augment: Augment, epoch: int, partner: Batch | None = None
+    split: Split, index: Tensor, batch: Batch, augment: Augmentation, epoch: int, partner: Batch | None = None
 ) -> Batch:
     samples = index.to(batch.inputs.device)
     inputs = augment(batch.inputs, samples, epoch)

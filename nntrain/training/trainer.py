@@ -13,7 +13,7 @@ from torch import Tensor
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.training.averaging import average_in, averaged_weights, refresh_norms, weights_of
-from nntrain.training.batches import Augment, Indices, batches_of, epoch_order, some_of, step_sizes, take, upcoming
+from nntrain.training.batches import Indices, batches_of, epoch_order, some_of, step_sizes, take, upcoming
 from nntrain.training.course import Best, Course, Interrupted, Judge, Keeper, Screen, Stop
 from nntrain.training.diagnose import SAMPLES, NonFiniteError, gradient_problem, is_due, locate
 from nntrain.training.evaluate import evaluate
@@ -22,6 +22,7 @@ from nntrain.training.step import Batch, Program, train_step
 from nntrain.training.thaw import Thawing, thaw
 
 if TYPE_CHECKING:
+    from nntrain.augment.augmentation import Augmentation
     from nntrain.data.dataset import Split
 
 PROBE = 10_000  # training samples, at most, on which an epoch's training metrics are computed
@@ -46,7 +47,7 @@ class Trainer:
     keeper: Keeper
     stop: Stop
     losses: list[Tensor] = field(default_factory=list)
-    augment: Augment | None = None
+    augment: Augmentation | None = None
     judge: Judge | None = None
     best: Best = field(default_factory=Best)
     saved_at: float = field(default_factory=perf_counter)

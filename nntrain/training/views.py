@@ -10,15 +10,15 @@ from torch import Tensor
 
 from nntrain.objective.metrics import compute
 from nntrain.objective.objective import Objective
-from nntrain.training.batches import Augment
 from nntrain.training.evaluate import evaluating, evaluation_batch
 from nntrain.training.step import Program
 
 if TYPE_CHECKING:
+    from nntrain.augment.augmentation import Augmentation
     from nntrain.data.dataset import Split
 
 
-def mean_predictions(program: Program, inputs: Tensor, augment: Augment, views: int) -> Tensor:
+def mean_predictions(program: Program, inputs: Tensor, augment: Augmentation, views: int) -> Tensor:
     """Probabilities [N, K] or values [N, T], each the mean over `views`: the sample itself and views - 1 draws of it.
 
     Sample i gets the draws of number i in epochs 0 ... views - 2, whatever the batches.
@@ -37,14 +37,16 @@ def mean_predictions(program: Program, inputs: Tensor, augment: Augment, views: 
     return torch.cat(found)
 
 
-def _views(part: Tensor, start: int, augment: Augment, views: int) -> Iterator[Tensor]:
+def _views(part: Tensor, start: int, augment: Augmentation, views: int) -> Iterator[Tensor]:
     samples = torch.arange(start, start + len(part), device=part.device)
     yield part
     for epoch in range(views - 1):
         yield augment(part, samples, epoch)
 
 
-def view_scores(program: Program, split: Split, names: Sequence[str], augment: Augment, views: int) -> dict[str, float]:
+def view_scores(
+    program: Program, split: Split, names: Sequence[str], augment: Augmentation, views: int
+) -> dict[str, float]:
     """The named metrics of the mean predictions. The loss is left out: it is of a network's outputs, and a mean of
     predictions is none."""
     objective = program.objective

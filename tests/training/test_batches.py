@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from nntrain.augment.augmentation import Augmentation
 from nntrain.augment.rows import Rows
 from nntrain.data.dataset import Split, TableFeatures
 from nntrain.training import batches
-from nntrain.training.batches import Augment, epoch_order, some_of, upcoming
+from nntrain.training.batches import epoch_order, some_of, upcoming
 from nntrain.training.step import Batch, Mixed, forward
 from nntrain.training.trainer import Trainer
 
@@ -82,7 +83,7 @@ def test_each_sample_is_changed_and_mixed_with_its_partner(trainer: Build, strea
 
 
 @pytest.mark.parametrize("augment", [Half(), Rows(features=TableFeatures(4), seed=3, mixup=0.3)], ids=["half", "rows"])
-def test_a_streamed_split_is_mixed_as_one_in_memory(trainer: Build, augment: Augment) -> None:
+def test_a_streamed_split_is_mixed_as_one_in_memory(trainer: Build, augment: Augmentation) -> None:
     plain, streamed = trainer(accumulate=2), trainer(accumulate=2)
     streamed.train = replace(streamed.train, streamed=True)
     plain.augment = streamed.augment = augment
