@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
 from nntrain.folder import shown
+from nntrain.sweep.search.evolution import without_state
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 FILE = "search.sqlite3"
 PATIENCE = 5.0  # seconds that another process may hold the file, as a dashboard does for a moment
-PICKLED = "cma"  # what CMA-ES notes of a trial is a pickle, and a stranger's file is not to run code
 
 
 class Storage:
@@ -92,6 +92,7 @@ def _reason(error: BaseException | None) -> str | None:
 
 
 def _plain(trial: FrozenTrial) -> FrozenTrial:
+    """Without the pickle that CMA-ES notes: a stranger's file is not to run code."""
     found = copy(trial)
-    found.system_attrs = {key: value for key, value in trial.system_attrs.items() if not key.startswith(PICKLED)}
+    found.system_attrs = without_state(trial.system_attrs)
     return found

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nntrain.config.schema.search import named
 from nntrain.seeding import derive
 from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.search.evolution import with_states
 from nntrain.sweep.search.space import Axis
 from nntrain.sweep.search.storage import Storage
 from nntrain.sweep.workers.curve import Point
@@ -95,11 +96,17 @@ class Study:
 
         failed = optuna.trial.TrialState.FAIL
         found = {trial.user_attrs[NUMBER]: trial for trial in self._storage().trials()}
-        for number in range(max(found, default=-1) + 1):  # brackets of Hyperband go by the number
-            self._live.add_trial(found.get(number) or optuna.trial.create_trial(state=failed))
         sampler, seed = self._settings["sampler"], self._settings["seed"]
+        trials: Iterable[FrozenTrial] = [  # brackets of Hyperband go by the number
+            found.get(number) or optuna.trial.create_trial(state=failed) for number in range(max(found, default=-1) + 1)
+        ]
+        if named(sampler)[0] == "cmaes":
+            scratch = optuna.create_study(directions=self.goal.directions, sampler=make_sampler(sampler, seed))
+            trials = with_states(trials, scratch, self.distributions)
+        for trial in trials:
+            self._live.add_trial(trial)
         if named(sampler)[0] == "qmc":  # it knows by what it has drawn how far it has come
-            for _ in found:
+            for _ in range(len(found) - 1):  # its first trial is drawn at random
                 self._live.tell(self._live.ask(self.distributions), state=failed)
         else:
             self._live.sampler = make_sampler(sampler, derive(seed, NAME, len(found)))

@@ -15,7 +15,7 @@ optuna = pytest.importorskip("optuna")
 
 def trial() -> object:
     space = {"lr": optuna.distributions.FloatDistribution(0.1, 1)}
-    attrs = {"cma:optimizer:0": "80049", "completed_rung_0": 0.5}
+    attrs = {"cma:optimizer:0": "80049", "sepcma:optimizer:0": "80049", "cma:generation": 3, "completed_rung_0": 0.5}
     return optuna.trial.create_trial(
         params={"lr": 0.3},
         distributions=space,
@@ -33,7 +33,7 @@ def test_what_is_kept_comes_back_and_no_pickle_with_it(tmp_path: Path) -> None:
     (found,) = again.trials()
     assert (found.params, found.value, found.user_attrs) == ({"lr": 0.3}, 1.0, {"job": 3})
     assert found.intermediate_values == {1: 2.0, 2: 1.0}
-    assert found.system_attrs == {"completed_rung_0": 0.5}
+    assert found.system_attrs == {"cma:generation": 3, "completed_rung_0": 0.5}
     elsewhere = optuna.load_study(study_name="search", storage=f"sqlite:///{tmp_path / 'a.sqlite3'}")
     assert len(elsewhere.trials) == 1
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
+from math import log10
 from typing import Any
 
 import pytest
 
+from nntrain.seeding import derive
+from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.search.evolution import without_state
 from nntrain.sweep.search.space import Axis
-from nntrain.sweep.search.study import Goal, Study
+from nntrain.sweep.search.study import NAME, Goal, Study, make_sampler
 
 optuna = pytest.importorskip("optuna")
 
@@ -33,3 +38,53 @@ def test_a_running_trial_ends_when_the_time_is_over(pruner: str) -> None:
     assert search.judge(0, 1, 0.5) is None
     search.until = time.monotonic() - 1
     assert search.judge(0, 2, 0.4) == "pruned after epoch 2: the time of the search is over"
+
+
+@dataclass
+class Kept:
+    """Storage whose trials are plain, as in the file."""
+
+    all: list[Any] = field(default_factory=list)
+
+    def add(self, trial: Any) -> None:
+        trial.system_attrs = without_state(trial.system_attrs)
+        self.all.append(trial)
+
+    def trials(self) -> list[Any]:
+        return self.all
+
+
+SAMPLERS: dict[str, Any] = {
+    "cmaes": {"name": "cmaes", "popsize": 4},
+    "cmaes with margin": {"name": "cmaes", "popsize": 4, "with_margin": True},
+    "cmaes, separable": {"name": "cmaes", "popsize": 4, "use_separable_cma": True},
+    "tpe": "tpe",
+    "gp": {"name": "gp", "n_startup_trials": 16},
+    "qmc": "qmc",
+    "nsga2": {"name": "nsga2", "population_size": 4},
+    "random": "random",
+}
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_a_sampler_goes_on_from_what_it_has_learnt(name: str, batch: int) -> None:
+    for package in ("cmaes", "scipy"):
+        pytest.importorskip(package)
+    settings: dict[str, Any] = {"sampler": SAMPLERS[name], "pruner": "none", "seed": 0}
+    axes, kept = [Axis("lr", 1e-4, 1.0, log=True), Axis("dropout", 0.0, 0.9)], Kept()
+    search, again = (Study(axes, Goal(("loss",), (True,), 9), settings, lambda: kept) for _ in range(2))
+    drawn = 0
+    while drawn < 18:
+        trials = [search.ask() for _ in range(batch)]
+        for trial in trials:
+            search.start(trial, drawn, drawn)
+            loss = (log10(trial.params["lr"]) + 2) ** 2 + trial.params["dropout"]
+            failed = drawn % 7 == 5
+            search.tell(trial, Outcome(drawn, 2 * failed), None if failed else [loss])
+            drawn += 1
+    again.load()
+    if name != "qmc":  # which goes on by its own count
+        search.optuna.sampler = make_sampler(settings["sampler"], derive(0, NAME, drawn))
+    assert [again.ask().params for _ in range(3)] == [search.ask().params for _ in range(3)]
