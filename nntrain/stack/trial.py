@@ -23,7 +23,8 @@ from nntrain.training.features import free_bytes
 from nntrain.training.state import TrainState
 from nntrain.training.step import Program, train_step
 
-COPIES = 4  # of its state that a training takes: its own, its row in the stack, gradients, the best so far
+COPIES = 4  # of its state that a training takes: its own, its row in the stack, gradients, the best so far. Samples of
+# its own are as many times there, or nearly: in its split, in the stack, and in part as the network takes them
 STEPS, SECONDS = 3, 0.002  # of each size that are timed, at least, after one step that is not
 SHARE = 0.05  # of the steps of a training that a trial may cost
 CLEAR = 0.9  # a smaller stack must be faster by so much; after one that is as much slower none smaller is tried
@@ -31,11 +32,14 @@ CLEAR = 0.9  # a smaller stack must be faster by so much; after one that is as m
 Known = MutableMapping[Any, int]  # by `kind` of the members, the size that was found fastest
 
 
-def room(program: Program, state: TrainState) -> int:
-    """How many trainings like this there is memory for at a time, if every worker takes as many; from 1 to MOST."""
+def room(program: Program, state: TrainState, samples: int) -> int:
+    """How many trainings like this there is memory for at a time, if every worker takes as many; from 1 to MOST.
+
+    samples: bytes of those that are its own, and no other training's.
+    """
     on_cpu = program.device.type == "cpu"
     workers = max(1, (os.cpu_count() or 1) // torch.get_num_threads()) if on_cpu else 1
-    needed = COPIES * sum(tensor.nbytes for tensor in state.tensors().values())
+    needed = COPIES * (samples + sum(tensor.nbytes for tensor in state.tensors().values()))
     return max(1, min(MOST if on_cpu else MOST_ON_GPU, free_bytes(program.device) // (workers * needed)))
 
 

@@ -94,7 +94,9 @@ class _Stacking:
         for entry in self.entries:
             with suppress(Exception):  # it is met again where each is built, and said there
                 experiment = build_experiment(entry.config, entry.fold, dataset=self.dataset(entry))
-                return room(experiment.program, experiment.state)
+                loaded, train = self.dataset(entry).train, experiment.dataset.train
+                made = 0 if train.inputs is loaded.inputs else train.inputs.nbytes  # by augment.expand
+                return room(experiment.program, experiment.state, made)
         return len(self.entries)
 
     def chunk(self, places: Sequence[int]) -> None:

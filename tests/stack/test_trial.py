@@ -181,7 +181,9 @@ def test_room_is_shared_with_the_other_workers(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(trial.os, "cpu_count", lambda: 2 * torch.get_num_threads())
     for free, room in ((1000 * needed, MOST), (20 * needed, 10), (needed, 1)):
         monkeypatch.setattr(trial, "free_bytes", lambda device, free=free: free)
-        assert trial.room(one.program, one.state) == room
+        assert trial.room(one.program, one.state, 0) == room
+    monkeypatch.setattr(trial, "free_bytes", lambda device: 20 * needed)
+    assert trial.room(one.program, one.state, 4 * needed // trial.COPIES) == 2
 
 
 def test_parts_of_about_the_same_size() -> None:

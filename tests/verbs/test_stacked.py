@@ -258,6 +258,16 @@ def test_a_stack_that_runs_out_of_memory_later_is_halved(lab: Lab, monkeypatch: 
     assert sizes == [3, 2]
 
 
+def test_samples_that_are_made_for_each_take_room_of_their_own(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    monkeypatch.setattr(stacked, "room", lambda program, state, samples: made.append(samples) or 3)
+    for times in (1, 3):
+        shutil.rmtree(lab.folder / "sweep", ignore_errors=True)
+        jobs = [["epochs=1", "augment=table", f"augment.expand={times}", f"seed={seed}"] for seed in range(2)]
+        assert len(results(train(lab, jobs))) == 2
+    assert made == [0, 3 * 84 * 2 * 4]  # of 84 rows of two float32
+
+
 def test_a_member_that_ends_early_is_reported_while_the_others_train(lab: Lab) -> None:
     long = lab.folder / "sweep/1/result.json"
     there: list[bool] = []
@@ -288,7 +298,8 @@ def test_what_is_finished_is_not_trained_again(lab: Lab) -> None:
 
 
 def test_what_cannot_be_stacked_is_trained_beside(lab: Lab) -> None:
-    noisy = ["augment=table", "augment.noise=0.1"]
-    assert [len(run["val"]) > 0 for run in results(train(lab, [noisy, noisy, *JOBS]))] == [True] * 5
-    assert "note  trained by itself, not of 5 as planned" in (lab.folder / "sweep/0/log.txt").read_text()
-    assert "note  trained in a stack of 3, not of 5 as planned" in (lab.folder / "sweep/4/log.txt").read_text()
+    jobs = [["augment=table"], ["optimizer=sgd"], *JOBS]
+    assert [len(run["val"]) > 0 for run in results(train(lab, jobs))] == [True] * 5
+    how = {0: "by itself", 1: "by itself", 4: "in a stack of 3"}
+    for job, said in how.items():
+        assert f"note  trained {said}, not of 5 as planned" in (lab.folder / f"sweep/{job}/log.txt").read_text()
