@@ -12,11 +12,11 @@ from nntrain.components import OWN_GROUPS, is_own
 
 Config = Mapping[str, Any]
 
-STACKED_MODELS = ("mlp", "linear")
+STACKED_MODELS = ("mlp", "linear", "cnn", "resnet")
 MAY_DIFFER = frozenset(
     {
         *("name", "run_dir", "quiet", "seed", "epochs", "time_limit", "data.split_seed"),
-        *("model.dropout", "model.input_dropout", "checkpoint.every_seconds"),
+        *("model.dropout", "model.input_dropout", "model.head_dropout", "checkpoint.every_seconds"),
     }
 )
 SECTIONS_MAY_DIFFER = ("init", "schedule", "early_stopping", "regularization")  # name and all
@@ -37,7 +37,7 @@ def _obstacles(config: Config) -> Iterator[str]:
         if is_own(group, config[group]["name"]):
             yield f"{group} {config[group]['name']} is a class of one's own"
     if model["name"] not in STACKED_MODELS:
-        yield f"model {model['name']} is faster one by one"
+        yield f"model {model['name']} has layers that cannot be stacked"
     if config["objective"]["name"] != "supervised":
         yield f"objective {config['objective']['name']}"
     if config["pretrain"]["name"] != "none":

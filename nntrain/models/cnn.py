@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from nntrain.errors import UserError, unknown
 from nntrain.models.conv import ConvBlock, average
+from nntrain.models.members import Linear, apart, side_by_side
 from nntrain.models.mlp import Hidden
 
 POOLINGS = ("average", "max", "flatten")
@@ -17,7 +18,7 @@ POOLINGS = ("average", "max", "flatten")
 
 class CNN(nn.Module):
     """Stages of convolutions, each of which ends by halving the picture; pooling; a dense head: [B, C, H, W] ->
-    [B, outputs].
+    [B, outputs], or for a stack of networks [M, B, C, H, W] -> [M, B, outputs].
 
     inputs: (C, H, W). depth: number of stages. width: channels of the first; each further one has `growth` times as
     many. convs: convolutions per stage, with kernels of kernel by kernel places (odd, and no larger than the longer
@@ -79,7 +80,7 @@ class CNN(nn.Module):
         for _ in range(head_depth):
             self.dense.append(Hidden(into, head_width, activation, "none", head_dropout, skip=False, branches=1))
             into = head_width
-        self.head = nn.Linear(into, outputs)
+        self.head = Linear(into, outputs)
 
     @staticmethod
     def _too_small(block: int, depth: int, inputs: Sequence[int]) -> str:
@@ -111,10 +112,15 @@ class CNN(nn.Module):
         return average(x) if self.pooling == "average" else F.max_pool2d(x, x.shape[2:]).flatten(1)
 
     def features(self, x: Tensor) -> Tensor:
-        """What the head takes: [B, F]."""
+        """What the head takes: [B, F], or for a stack of networks [M, B, F]."""
+        members = len(x) if x.ndim == 5 else None
+        if members is not None:
+            x = side_by_side(x)
         for block in self.blocks:
             x = block(x)
         x = self.pool(x)
+        if members is not None:
+            x = apart(x, members)
         for layer in self.dense:
             x = layer(x)
         return x

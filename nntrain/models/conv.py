@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from nntrain.errors import UserError, unknown
 from nntrain.models.activations import activation as make_activation
+from nntrain.models.members import conv2d, dropout_channels
 from nntrain.models.norms import PICTURE_NORMS, shifts
 from nntrain.models.norms import norm as make_norm
 
@@ -31,7 +32,8 @@ def average(x: Tensor) -> Tensor:
 
 
 class ConvBlock(nn.Conv2d):
-    """Convolution, norm, activation, dropout of whole channels, perhaps halving: [B, C, H, W] -> [B, width, h, w].
+    """Convolution, norm, activation, dropout of whole channels, perhaps halving: [B, C, H, W] -> [B, width, h, w], or
+    for a stack of networks as `members.py` lays out their pictures.
 
     kernel: odd; borders are padded with zeros, so that a picture keeps its size. downsample halves it: `stride` in the
     convolution (rounded up), `max` and `average` over 2 by 2 places (rounded down). The greatest is taken before norm
@@ -78,7 +80,7 @@ class ConvBlock(nn.Conv2d):
         return {"none": size, "stride": -(-size // 2)}.get(self.downsample, size // 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self._conv_forward(x, self.weight, self.bias)
+        y = conv2d(x, self.weight, self.bias, self.stride, (self.kernel_size[0] // 2,) * 2)
         if self.downsample == "max":
             y = F.max_pool2d(y, 2)
         if self.norm is not None:
@@ -87,5 +89,5 @@ class ConvBlock(nn.Conv2d):
         if self.downsample == "average":
             y = F.avg_pool2d(y, 2)
         if self.dropout:
-            y = F.dropout2d(y, self.dropout, self.training)
+            y = dropout_channels(y, self.dropout, self.training, len(self.weight))
         return y

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from nntrain.errors import UserError, unknown
-from nntrain.models.members import LayerNorm, RMSNorm, Rows
+from nntrain.models.members import ALIGNED, GroupNorm, LayerNorm, RMSNorm, Rows
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -50,15 +50,38 @@ class BatchNorm(nn.BatchNorm1d):
 
 class PictureBatchNorm(nn.BatchNorm2d):
     """The same for pictures [B, C, H, W], whose channels are averaged over samples and places: it is one picture of
-    one place that has no variance."""
+    one place that has no variance. For a stack of networks, see `members.py`, the statistics are [M, C]."""
+
+    rows: Rows
 
     def __init__(self, width: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__(width, eps=eps, momentum=momentum)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.weight.ndim == 2:
+            return self._stacked(x)
         if self.training and x.numel() == x.shape[1]:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
         return super().forward(x)
+
+    def _stacked(self, x: Tensor) -> Tensor:
+        (batch, channels, *places), own = x.shape, self.weight.numel()
+        samples, gap = self.rows.count, -channels % ALIGNED  # channels that fill a vector register up
+        learns = self.training and samples * places[0] * places[1] > 1
+        whole = gap == 0 and samples == batch
+        # Not by slices, whose gradients are not channels-last.
+        y = x if whole else F.pad(x, (0, 0, 0, 0, 0, gap, 0, samples - batch))
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        four = (self.running_mean, self.running_var, self.weight, self.bias)
+        mean, variance, scale, shift = (F.pad(values.flatten(), (0, channels + gap - own)) for values in four)
+        y = F.batch_norm(y, mean, variance, scale, shift, learns, self.momentum or 0.0, self.eps)
+        if learns:
+            self.num_batches_tracked.add_(1)
+            self.running_mean.copy_(mean[:own].view_as(self.running_mean))
+            self.running_var.copy_(variance[:own].view_as(self.running_var))
+        return y if whole else F.pad(y, (0, 0, 0, 0, 0, -gap, 0, batch - samples))
 
 
 def _layer(width: int, eps: float = 1e-5) -> nn.Module:
@@ -66,13 +89,13 @@ def _layer(width: int, eps: float = 1e-5) -> nn.Module:
 
 
 def _picture_layer(width: int, eps: float = 1e-5) -> nn.Module:
-    return nn.GroupNorm(1, width, eps=eps)  # over a picture's channels and places
+    return GroupNorm(1, width, eps=eps)  # over a picture's channels and places
 
 
 def _group(width: int, groups: int = 8, eps: float = 1e-5) -> nn.Module:
     if width % groups:
         raise UserError(f"model.norm: {groups} groups do not divide {width} channels; choose groups that do")
-    return nn.GroupNorm(groups, width, eps=eps)
+    return GroupNorm(groups, width, eps=eps)
 
 
 def _rms(width: int, eps: float = 1e-6) -> nn.Module:

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from nntrain.errors import UserError
 from nntrain.models.activations import activation as make_activation
 from nntrain.models.conv import ConvBlock, average
+from nntrain.models.members import Linear, apart, side_by_side, wider
 
 CHANNELS = (16, 32, 64)  # of the three stages, times the width multiplier
 
@@ -52,13 +53,14 @@ class Residual(nn.Module):
         if self.halve:
             x = F.avg_pool2d(x, 1, stride=2)  # every second place; a slice's gradient would not be channels-last
         if self.more:
-            x = F.pad(x, (0, 0, 0, 0, 0, self.more))
+            groups = x.shape[1] // self.first.in_channels  # networks of a stack side by side
+            x = F.pad(x, (0, 0, 0, 0, 0, self.more)) if groups == 1 else wider(x, self.more, groups)
         return self.activation(x + y)
 
 
 class ResNet(nn.Module):
     """One 3x3 convolution, three stages of (depth - 2) / 6 `Residual` blocks, the mean over all places, a linear head:
-    [B, C, H, W] -> [B, outputs].
+    [B, C, H, W] -> [B, outputs], or for a stack of networks [M, B, C, H, W] -> [M, B, outputs].
 
     inputs: (C, H, W). depth: 8, 14, 20, ..., 56: layers with weights. The stages have 16, 32 and 64 channels times
     `width_multiplier`; the second and the third halve the picture (rounded up, so that any size will do). norm: batch,
@@ -91,7 +93,7 @@ class ResNet(nn.Module):
                 halve = stage > 0 and i == 0
                 self.blocks.append(Residual(into, width, halve, activation, norm, float(dropout), zero_init))
                 into = width
-        self.head = nn.Linear(into, outputs)
+        self.head = Linear(into, outputs)
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -99,11 +101,12 @@ class ResNet(nn.Module):
         return ("stem", *(f"blocks.{i}" for i in range(len(self.blocks))), "head")
 
     def features(self, x: Tensor) -> Tensor:
-        """What the head takes: [B, F]."""
-        x = self.stem(x)
+        """What the head takes: [B, F], or for a stack of networks [M, B, F]."""
+        members = len(x) if x.ndim == 5 else None
+        x = self.stem(x if members is None else side_by_side(x))
         for block in self.blocks:
             x = block(x)
-        return average(x)
+        return average(x) if members is None else apart(average(x), members)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x))  # type: ignore[no-any-return]

@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from nntrain.models import members as layers
 from nntrain.models.activations import Maxout
+from nntrain.models.cnn import CNN
+from nntrain.models.conv import ConvBlock
 from nntrain.models.inputs import PixelInput, TableInput
 from nntrain.models.linear import Linear
 from nntrain.models.mlp import MLP, Hidden
 from nntrain.models.network import Network
-from nntrain.models.norms import BatchNorm
+from nntrain.models.norms import BatchNorm, PictureBatchNorm
+from nntrain.models.resnet import Residual, ResNet
 from nntrain.objective.objective import Objective
 from nntrain.stack.augmented import settings_of
 from nntrain.stack.losses import criterion_of
@@ -25,7 +28,8 @@ from nntrain.stack.update import structure
 
 STACKABLE: tuple[type[nn.Module], ...] = (
     *(Network, MLP, Hidden, Linear, nn.ModuleList, PixelInput, TableInput, BatchNorm, Maxout),
-    *(layers.Linear, layers.LayerNorm, layers.RMSNorm, layers.PReLU, layers.Embedding),
+    *(CNN, ResNet, Residual, ConvBlock, PictureBatchNorm),
+    *(layers.Linear, layers.LayerNorm, layers.RMSNorm, layers.GroupNorm, layers.PReLU, layers.Embedding),
 )
 OWN = {*RATES, "kind", "training", "single"}  # attributes of modules that may differ: they are said, or stacked
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nntrain.models.network import Network
-from nntrain.models.norms import BatchNorm
+from nntrain.models.norms import BatchNorm, PictureBatchNorm
 from nntrain.stack.draws import Draws, Dropout
 from nntrain.stack.parameters import StackedParameters
 
@@ -42,7 +42,7 @@ def stacked_network(
         elif not all(other is value or torch.equal(other, value) for other in others):
             put(network, name, torch.stack([value, *others]))
     for name, module in network.named_modules():
-        if isinstance(module, BatchNorm):
+        if isinstance(module, BatchNorm | PictureBatchNorm):
             module.rows = draws.rows
         for rate in RATES:
             if hasattr(module, rate):

@@ -128,7 +128,7 @@ def test_every_number_of_every_optimizer_may_differ_unless_it_is_fixed(name: str
 
 
 ALONE = {
-    "model=cnn": "model cnn is faster one by one",
+    "model=backbone": "model backbone has layers that cannot be stacked",
     "optimizer=lbfgs batch_size=full": "optimizer lbfgs",
     "precision=fp16": "precision fp16",
     "data.folds=3": "it has folds of its own to stack, where that is faster",
@@ -165,8 +165,8 @@ def test_a_job_that_is_like_no_other_says_in_what() -> None:
     assert reasons_of("optimizer=adam", "optimizer=sgd", "optimizer=lion") == ["no other job has its optimizer"] * 3
     grid = ("optimizer=adam", "optimizer=sgd", "optimizer=adam model.width=9", "optimizer=sgd model.width=9")
     assert reasons_of(*grid) == ["no other job has its model.width and optimizer"] * 4
-    only, cnn = "there is no other job that could go with it", "model cnn is faster one by one"
-    assert reasons_of("", "model=cnn") == [only, cnn]
+    only, other = "there is no other job that could go with it", "model backbone has layers that cannot be stacked"
+    assert reasons_of("", "model=backbone") == [only, other]
 
 
 def group(size: int, reason: str | None = None, *words: str) -> Group:
@@ -196,16 +196,14 @@ def test_every_job_is_in_one_unit() -> None:
 
 
 def test_the_plan_in_words() -> None:
-    wide, cnn = (job("model.width=9"),) * 16, job("model=cnn")
+    wide, other = (job("model.width=9"),) * 16, job("optimizer=lbfgs", "batch_size=full")
     assert plan_words([Group((job(),) * 16), Group(wide)]) == [
         "32 jobs: 2 groups of 16 stacked",
         "the groups differ in model.width",
     ]
-    assert plan_words(
-        [Group(wide), Group((cnn,), "model cnn is faster one by one"), Group((job(),), "precision fp16")]
-    ) == [
+    assert plan_words([Group(wide), Group((other,), "optimizer lbfgs"), Group((job(),), "precision fp16")]) == [
         "18 jobs: 1 group of 16 stacked, 2 one by one",
-        "one by one: model cnn is faster one by one (1 job); precision fp16 (1 job)",
+        "one by one: optimizer lbfgs (1 job); precision fp16 (1 job)",
     ]
     assert plan_words([Group((job(),), "precision fp16")])[0] == "1 job, one by one"
 
