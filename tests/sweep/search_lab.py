@@ -25,12 +25,13 @@ def slope(config: dict[str, Any], epoch: int) -> float:
 @dataclass
 class Lab:
     """Stands in for training. curve: from a config and an epoch to the validation loss. breaks: for which jobs it
-    fails, by number. trained: numbers, in their order. kept: the trials, which it stores too."""
+    fails, by number. trained: numbers, in their order. kept, spent: the trials and the seconds, which it stores too."""
 
     curve: Callable[[dict[str, Any], int], float] = slope
     breaks: Callable[[int], bool] = lambda number: False
     trained: list[int] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)
+    spent: float = 0.0
 
     def add(self, trial: Any) -> None:
         self.kept.append(trial)

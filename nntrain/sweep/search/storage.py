@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 FILE = "search.sqlite3"
+SECONDS = "seconds"  # of the search, for whoever looks at it
 PATIENCE = 5.0  # seconds that another process may hold the file, as a dashboard does for a moment
 
 
@@ -45,6 +46,18 @@ class Storage:
         """One that has ended, with all that it reported."""
         with self._refusing():
             self._study.add_trial(_plain(trial))
+
+    @property
+    def spent(self) -> float:
+        """Seconds of all sessions so far."""
+        with self._refusing():
+            found = self._study.user_attrs.get(SECONDS)
+        return float(found) if isinstance(found, int | float) else 0.0
+
+    @spent.setter
+    def spent(self, seconds: float) -> None:
+        with self._refusing():
+            self._study.set_user_attr(SECONDS, seconds)
 
     def _look(self, patience: float) -> None:
         """Whether the file can be written to."""

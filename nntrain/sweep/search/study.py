@@ -69,7 +69,8 @@ class Study:
         self._running: dict[int, Trial] = {}  # by job
         self._best: dict[int, float] = {}  # value so far, by job
         self._prunes = named(settings["pruner"])[0] != "none"
-        self.until: float | None = None  # by time.monotonic(): when running jobs are ended
+        self.spent_before = 0.0  # seconds, in earlier sessions
+        self._began = time.monotonic()
         self._no_pruner, self._pruner = optuna.pruners.NopPruner(), make_pruner(settings["pruner"], goal.epochs)
         self._live: OptunaStudy = optuna.create_study(
             study_name=NAME, directions=goal.directions, pruner=self._no_pruner
@@ -95,6 +96,7 @@ class Study:
         import optuna
 
         failed = optuna.trial.TrialState.FAIL
+        self.spent_before = self._storage().spent
         found = {trial.user_attrs[NUMBER]: trial for trial in self._storage().trials()}
         sampler, seed = self._settings["sampler"], self._settings["seed"]
         trials: Iterable[FrozenTrial] = [  # brackets of Hyperband go by the number
@@ -111,6 +113,21 @@ class Study:
         else:
             self._live.sampler = make_sampler(sampler, derive(seed, NAME, len(found)))
         return {trial.user_attrs[JOB] for trial in found.values() if trial.state != failed}
+
+    @property
+    def spent(self) -> float:
+        """Seconds, over all sessions."""
+        return self.spent_before + time.monotonic() - self._began
+
+    @property
+    def over(self) -> bool:
+        """Whether the time of the search is."""
+        limit = self._settings["time_limit"]
+        return limit is not None and self.spent > 60 * limit
+
+    def keep_time(self) -> None:
+        """For the next session."""
+        self._storage().spent = self.spent
 
     def ask(self) -> Trial:
         """A trial with a value for each axis."""
@@ -138,7 +155,7 @@ class Study:
     def judge(self, job: int, epoch: int, value: float) -> str | None:
         """Take in the monitored value of an epoch; a text where the job should end there. Trials are compared by their
         best value so far, which is that of the model they would leave: a noisy epoch ends none."""
-        if self.until is not None and time.monotonic() > self.until:
+        if self.over:
             return f"pruned after epoch {epoch}: the time of the search is over"
         if not self._prunes:
             return None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import product
@@ -99,12 +98,15 @@ class Search(Sweeper):
         study = Study(axes, goal, self.settings, storage)
         for note in notes(axes):
             self.sweeping.board.note(note)
-        limit = self.settings["time_limit"]
-        study.until = None if limit is None else time.monotonic() + 60 * limit
-        judged = limit is not None or named(self.settings["pruner"])[0] != "none"
+        judged = self.settings["time_limit"] is not None or named(self.settings["pruner"])[0] != "none"
         with judging(study.judge) if judged else nullcontext() as judges:
             self.sweeping.judges = judges
-            self._search(study, words)
+            try:
+                self._search(study, words)
+            finally:
+                if self.sweeping.manifest.jobs:
+                    with suppress(UserError):  # of a file that is refused: what was kept last stands
+                        study.keep_time()
         self._end(study)
         return []
 
@@ -115,18 +117,23 @@ class Search(Sweeper):
         earlier = [job for job in self.sweeping.jobs if job.number in self.sweeping.outcomes]
         if earlier:  # the count goes on where the session before was
             self.sweeping.board.begin(earlier, [], finished=[self.sweeping.outcomes[job.number] for job in earlier])
-        if again:
+        limit = self.settings["time_limit"]
+        if limit is not None and study.spent_before:
+            said = f"{study.spent_before / 60:.3g} of {limit:g} minutes were spent in earlier sessions"
+            self.sweeping.board.note(f"search: {said}")
+        if again and not study.over:
             self._run(study, again)
-        combinations, total, limit = size(axes), self.settings["n_trials"], self.settings["time_limit"]
+        combinations, total = size(axes), self.settings["n_trials"]
         stacks = getattr(self.launcher, "stacks", False) and study.goal.stacks
         at_once = batch(self.settings, int(getattr(self.launcher, "at_once", 1)), stacks)
         while (first := 1 + max((*jobs, *study.jobs), default=-1)) < total:
-            if study.until is not None and time.monotonic() > study.until:
+            if study.over:
                 self.sweeping.board.note(
                     f"search: the time limit of {limit:g} minutes is over, {plural(first, 'trial')} drawn"
                 )
                 return
             self._run(study, [_new(study, number, words) for number in range(first, min(first + at_once, total))])
+            study.keep_time()
             if (
                 combinations is not None
                 and len({tuple(trial.params.values()) for trial in study.trials}) >= combinations

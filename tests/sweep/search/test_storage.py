@@ -32,6 +32,9 @@ def test_what_is_kept_comes_back_and_no_pickle_with_it(tmp_path: Path) -> None:
     again = Storage(tmp_path / "a.sqlite3", "search", ["minimize"])
     (found,) = again.trials()
     assert (found.params, found.value, found.user_attrs) == ({"lr": 0.3}, 1.0, {"job": 3})
+    assert again.spent == 0
+    again.spent = 61.5
+    assert kept.spent == 61.5
     assert found.intermediate_values == {1: 2.0, 2: 1.0}
     assert found.system_attrs == {"cma:generation": 3, "completed_rung_0": 0.5}
     elsewhere = optuna.load_study(study_name="search", storage=f"sqlite:///{tmp_path / 'a.sqlite3'}")

@@ -260,6 +260,22 @@ def test_no_trial_begins_after_the_time_limit(lab: Lab, capsys: pytest.CaptureFi
     assert "search: the time limit of 1e-09 minutes is over, 0 trials drawn" in capsys.readouterr().out
 
 
+def test_the_time_limit_is_that_of_all_sessions(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    lab.breaks = lambda number: number == 3
+    recipe(n_trials=5)
+    assert search() == 2
+    assert lab.spent > 0
+    lab.breaks, lab.spent = (lambda number: False), 75.0
+    resume("search.n_trials=9", "search.time_limit=1")  # job 3 is left as it is, too
+    assert lab.trained == [0, 1, 2, 3, 4]
+    out = capsys.readouterr().out
+    assert "search: 1.25 of 1 minutes were spent in earlier sessions" in out
+    assert "search: the time limit of 1 minutes is over, 5 trials drawn" in out
+    assert lab.spent > 75
+    assert resume("search.n_trials=6", "search.time_limit=60") == 0
+    assert lab.trained == [0, 1, 2, 3, 4, 3, 5]
+
+
 def test_a_search_whose_trials_all_fail_ends_early(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:
     lab.breaks = lambda number: True
     recipe(n_trials=50)
