@@ -20,7 +20,7 @@ AXES = [
     Axis("optimizer", choices=("adam", "sgd")),
     Axis("model.dropout", 0, 0.5),
 ]
-SETTINGS = {"sampler": "random", "pruner": "median", "seed": 0}
+SETTINGS = {"sampler": "random", "pruner": "median", "seed": 0, "time_limit": None}
 
 
 class Nowhere:
