@@ -74,7 +74,7 @@ class Parallel(Launcher):
         workers, every = self.sweep.workers, self._settings()
         missing = min(len(every), len(every) if wanted is None else wanted) - workers.count
         if missing > 0:
-            workers.start(every[workers.count :][:missing])
+            workers.want(every[workers.count :][:missing])
         return workers
 
     def _settings(self) -> list[Setting]:

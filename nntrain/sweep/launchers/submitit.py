@@ -120,7 +120,7 @@ class Task:
     threads: int
 
     def __call__(self) -> list[Outcome]:
-        Setting(self.threads).apply()
+        os.environ.update(Setting(self.threads).environment())  # before torch is imported
         return train_there(self.jobs, self.command, self.judges)
 
     def checkpoint(self) -> Any:

@@ -237,7 +237,7 @@ def values_of(outcome: Outcome, metrics: Sequence[str]) -> list[float] | None:
 
 
 def check_installed(sampler: str) -> None:
-    """UserError with the command that installs what is missing. Imports nothing: workers are forked after this."""
+    """UserError with the command that installs what is missing. Imports nothing."""
     for package in ("optuna", *NEEDS.get(sampler, ())):
         if find_spec(package) is None:
             what = "hydra/sweeper=optuna" if package == "optuna" else f"search.sampler={sampler}"

@@ -1,24 +1,24 @@
-"""The workers of a sweep: what each does, how many there are, and that they begin to import torch before anything else
-is done. Imports nothing that takes time: they are forked from a process that has this alone."""
+"""The workers of a sweep: what each does, how many there are, and that torch is imported for them before anything else.
+Imports nothing that takes time."""
 
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nntrain.sweep.workers.devices import cores, gpus
-from nntrain.sweep.workers.processes import Setting, Workers, can_fork
+from nntrain.sweep.workers.processes import Setting, Workers, start_server
 
 if TYPE_CHECKING:
     from nntrain.sweep.job import Job
     from nntrain.sweep.outcome import Outcome
     from nntrain.sweep.workers.work import Judges
 
-COLLECT_AFTER = 100_000  # new objects, as in the command line
-EARLY = 4  # workers at most that are started before it is known how many jobs there are
+SERVER = "nntrain.sweep.workers.server"  # what workers are forked from imports it
 OURS = ("stacked", "parallel")  # launchers that take these workers
 
 
@@ -49,15 +49,12 @@ def on_gpus(devices: Set[str]) -> bool:
 
 @contextmanager
 def early_workers(words: Sequence[str]) -> Iterator[Workers]:
-    """Workers for a sweep of these words, which nobody has read yet: none where it may need none, or this process
-    cannot fork. Ended when the sweep is."""
+    """Workers for a sweep of these words, which nobody has read yet; ended when the sweep is. Their server is started
+    now, unless the words choose a launcher that has no use for it."""
+    launchers = [word for word in words if word.startswith("hydra/launcher=")]
     workers = Workers(_train, _prepare)
-    given = dict(
-        word.split("=", 1) for word in words if word.startswith(("hydra/launcher=", "hydra.launcher.workers="))
-    )
-    asked = given.get("hydra.launcher.workers", "")
-    if can_fork() and not gpus() and given.get("hydra/launcher", OURS[0]) in OURS:
-        workers.start(settings({"cpu"}, int(asked) if asked.isdigit() else None)[:EARLY])
+    if not launchers or launchers[-1].partition("=")[2] in OURS:
+        start_server(SERVER)
     try:
         yield workers
     finally:
@@ -67,8 +64,12 @@ def early_workers(words: Sequence[str]) -> Iterator[Workers]:
 def _prepare() -> None:
     from nntrain.sweep.workers.work import import_torch
 
-    gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
-    import_torch()
+    import_torch()  # which the server has done, where there is one
+    import torch
+
+    threads = os.environ["OMP_NUM_THREADS"]  # the server has had one
+    if threads.isdigit() and int(threads) > 1:
+        torch.set_num_threads(int(threads))
 
 
 def _train(unit: Unit, send: Callable[[Any], None]) -> None:

@@ -1,7 +1,7 @@
 """Processes that train units of a sweep at the same time: each takes one, says how its jobs end, and takes the next.
 
-On Linux they are forked from a parent that has not imported torch, as early as can be, and import it at the same time;
-elsewhere, and in place of one that died, they are started afresh. A signal that reaches the parent is passed on: the
+On Linux they are forked from a server, a process that has imported torch for all of them while the parent read the
+words, and has computed nothing; elsewhere each is started afresh. A signal that reaches the parent is passed on: the
 workers save the states of their runs and end, and heed none that follows.
 """
 
@@ -11,13 +11,13 @@ import multiprocessing
 import os
 import signal
 import sys
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from multiprocessing.forkserver import ensure_running
 from types import FrameType
 from typing import Any, Protocol
 
@@ -26,6 +26,8 @@ from nntrain.signals import handling
 from nntrain.sweep.interrupted import Interrupted
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
+SERVERS = {**dict.fromkeys(THREADS, "1"), "PYTHONSAFEPATH": "1"}  # the server's: what lies around here is not imported
+SERVED = sys.platform == "linux"  # elsewhere libraries of the system break in a process that was forked
 GRACE = 30.0  # seconds that a worker has to save the state of its run
 IDLE_GRACE = 1.0  # and to end where it has nothing to save
 
@@ -43,12 +45,10 @@ class Setting:
     threads: int
     gpu: str | None = None
 
-    def apply(self) -> None:
-        """Before torch is imported. What the user has set himself stands."""
-        for name in THREADS:
-            os.environ.setdefault(name, str(self.threads))
-        if self.gpu is not None:
-            os.environ["CUDA_VISIBLE_DEVICES"] = self.gpu
+    def environment(self) -> dict[str, str]:
+        """What it comes to for libraries. What the user has set himself stands."""
+        threads = {name: os.environ.get(name, str(self.threads)) for name in THREADS}
+        return threads if self.gpu is None else {**threads, "CUDA_VISIBLE_DEVICES": self.gpu}
 
 
 @dataclass
@@ -66,6 +66,7 @@ class Workers:
     def __init__(self, train: Train, prepare: Callable[[], None]) -> None:
         self._train = train
         self._prepare = prepare
+        self._wanted: list[Setting] = []
         self._workers: list[_Worker] = []
         self._signal: int | None = None
 
@@ -76,12 +77,11 @@ class Workers:
 
     @property
     def count(self) -> int:
-        return len(self._workers)
+        return len(self._wanted) + len(self._workers)
 
-    def start(self, settings: Sequence[Setting]) -> None:
-        """One more worker for each."""
-        for setting in settings:
-            self._workers.append(self._started(setting, fork=can_fork()))
+    def want(self, settings: Sequence[Setting]) -> None:
+        """One more worker for each, once there is something to do."""
+        self._wanted += settings
 
     def run(
         self,
@@ -97,6 +97,7 @@ class Workers:
         """
         waiting = deque(units)
         with self._passing_signals_on():
+            self._start()
             while self._hand_out(waiting, begun, lost):
                 self._listen(waiting, told, lost)
         if self._signal is not None:
@@ -113,6 +114,11 @@ class Workers:
                 worker.process.join()
             worker.pipe.close()
         self._workers.clear()
+
+    def _start(self) -> None:
+        """Those that are wanted. Waits for the server, which takes a second where it has only just been started."""
+        while self._wanted and self._signal is None:
+            self._workers.append(self._started(self._wanted.pop(0)))
 
     def _hand_out(
         self, waiting: deque[Any], begun: Callable[[Any], None], lost: Callable[[Any, int], Sequence[Any]]
@@ -161,13 +167,12 @@ class Workers:
             return
         waiting.extendleft(reversed(again))
         if waiting and len(waiting) > sum(other.unit is None for other in self._workers):
-            self._workers.append(self._started(worker.setting, fork=False))
+            self._workers.append(self._started(worker.setting))
 
-    def _started(self, setting: Setting, *, fork: bool) -> _Worker:
-        context: Any = multiprocessing.get_context("fork" if fork else "spawn")
+    def _started(self, setting: Setting) -> _Worker:
+        context: Any = multiprocessing.get_context("forkserver" if SERVED else "spawn")
         ours, theirs = context.Pipe()
-        inherited = [ours, *(worker.pipe for worker in self._workers)] if fork else []
-        arguments = (theirs, setting, self._train, self._prepare, inherited)
+        arguments = (theirs, setting.environment(), self._train, self._prepare)
         process = context.Process(target=_serve, args=arguments, daemon=True)
         process.start()
         theirs.close()
@@ -192,20 +197,28 @@ class Workers:
             yield
 
 
-def can_fork() -> bool:
-    """Forking is quick, and safe only while this process has no threads that hold locks, nor torch, which has some."""
-    return sys.platform == "linux" and "torch" not in sys.modules and threading.active_count() == 1
+def start_server(module: str) -> None:
+    """Let it import the module, and with it all that workers need, from now on; it ends with this process.
+
+    It has one thread, as a process with others cannot be forked safely; how many a worker may use is set in there.
+    """
+    if SERVED:
+        given = dict(os.environ)
+        os.environ.update(SERVERS)
+        try:
+            multiprocessing.set_forkserver_preload([module])
+            ensure_running()
+        finally:
+            for name in SERVERS:
+                os.environ.pop(name)
+            os.environ.update({name: given[name] for name in SERVERS if name in given})
 
 
-def _serve(
-    pipe: Connection, setting: Setting, train: Train, prepare: Callable[[], None], inherited: Sequence[Connection]
-) -> None:
-    """What a worker does. inherited: pipes that are none of its business: closed, so that they end with the parent."""
-    for other in inherited:
-        other.close()
+def _serve(pipe: Connection, environment: Mapping[str, str], train: Train, prepare: Callable[[], None]) -> None:
+    """What a worker does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all: the parent passes it on
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    setting.apply()
+    os.environ.update(environment)
     prepare()
     with suppress(EOFError, OSError):  # the parent has gone, or wants no more
         while True:

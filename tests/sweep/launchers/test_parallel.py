@@ -76,6 +76,15 @@ def test_stacks_and_single_jobs_share_the_workers(cwd: Path) -> None:
     assert err == "nntrain: some jobs failed; run them again with: nntrain fit resume=out\n"
 
 
+def test_a_file_that_has_the_name_of_a_library_is_not_imported(cwd: Path) -> None:
+    for name in ("torch", "random", "json"):
+        (cwd / f"{name}.py").write_text("raise SystemExit('imported')")
+    command = [str(Path(sys.executable).with_name("nntrain")), "fit", "config=mine", "seed=1,2", "run_dir=out", "-m"]
+    ran = subprocess.run(command, env=os.environ | ONE_THREAD, capture_output=True, text=True)
+    assert ran.stderr == ""
+    assert ran.returncode == 0
+
+
 def test_a_signal_ends_the_sweep_with_the_states_saved(cwd: Path) -> None:
     words = ["config=mine", "epochs=2,100000", "early_stopping=none", "seed=1,2", "run_dir=out"]
     sweeping = begin(*words, "hydra.launcher.workers=1", "-m")
@@ -110,7 +119,7 @@ def test_a_worker_that_is_killed_costs_its_job_alone_and_resume_goes_on_from_its
     words = ["config=mine", "epochs=500,2", "early_stopping=none", "checkpoint.every_seconds=0.1"]
     sweeping = begin(*words, "run_dir=out", "hydra/launcher=parallel", "hydra.launcher.workers=1", "-m")
     until(lambda: (cwd / "out" / "0" / "last" / "state.safetensors").is_file())
-    (worker,) = _children(sweeping.pid)
+    (worker,) = [child for server in _children(sweeping.pid) for child in _children(server)]
     os.kill(worker, signal.SIGKILL)
     status, out, _ = finish(sweeping)
     assert status == 1
@@ -196,5 +205,5 @@ def test_a_job_whose_worker_died_in_saving_is_not_said_to_be_saved() -> None:
 
 
 def _children(process: int) -> list[int]:
-    found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True, check=True)
+    found = subprocess.run(["pgrep", "-P", str(process)], capture_output=True, text=True)  # 1 where there are none
     return [int(number) for number in found.stdout.split()]

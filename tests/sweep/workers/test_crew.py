@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from nntrain.sweep.workers import crew, devices
+from nntrain.sweep.workers import crew, devices, processes
 from nntrain.sweep.workers.crew import early_workers, settings
 from nntrain.sweep.workers.processes import Setting
 
@@ -49,33 +50,49 @@ def test_jobs_that_name_their_gpu_see_all(monkeypatch: pytest.MonkeyPatch) -> No
     assert settings({"cuda:1", "cuda:3"}, None) == [Setting(4), Setting(4)]
 
 
-STARTED = {
-    "seed=1,2 -m": 4,
-    "hydra/launcher=parallel": 4,
-    "hydra/launcher=parallel hydra/launcher=stacked": 4,
-    "hydra.launcher.workers=2": 2,
-    "hydra.launcher.workers=two": 4,  # which is said when the words are read
-    "hydra/launcher=basic": 0,
-    "hydra/launcher=submitit hydra.launcher.workers=2": 0,
+SERVED = {
+    "seed=1,2 -m": True,
+    "hydra/launcher=parallel": True,
+    "hydra/launcher=basic hydra/launcher=stacked": True,
+    "hydra/launcher=basic": False,
+    "hydra/launcher=submitit hydra.launcher.workers=2": False,
 }
 
 
-@pytest.mark.parametrize("words", STARTED)
-def test_workers_that_start_before_a_word_is_read(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crew, "can_fork", lambda: True)
-    started: list[Setting] = []
-    monkeypatch.setattr(crew.Workers, "start", lambda self, settings: started.extend(settings))
+@pytest.mark.parametrize("words", SERVED)
+def test_the_server_starts_before_a_word_is_read_where_workers_are_forked_from_it(
+    words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(crew, "start_server", started.append)
     with early_workers(words.split()):
-        assert len(started) == STARTED[words]
+        assert started == ["nntrain.sweep.workers.server"] * SERVED[words]
 
 
-def test_none_start_early_where_that_is_not_known_to_be_right(monkeypatch: pytest.MonkeyPatch) -> None:
-    with early_workers(["seed=1,2"]) as workers:  # torch is imported in this process: it cannot be forked
-        assert workers.count == 0
-    monkeypatch.setattr(crew, "can_fork", lambda: True)
-    _machine(monkeypatch, 4, ["0"])
-    with early_workers(["seed=1,2"]) as workers:
-        assert workers.count == 0
+@pytest.mark.skipif(not processes.SERVED, reason="workers are not forked here")
+def test_what_workers_are_forked_from_has_torch_and_one_thread() -> None:
+    look = "print(len(os.listdir('/proc/self/task')), 'torch' in sys.modules)"
+    code = f"import nntrain.sweep.workers.server, os, sys; {look}"
+    threads = dict.fromkeys(processes.THREADS, "1")
+    ran = subprocess.run([sys.executable, "-c", code], env={**os.environ, **threads}, capture_output=True, check=True)
+    assert ran.stdout.split() == [b"1", b"True"]
+
+
+@pytest.mark.parametrize("given", [{}, {"OMP_NUM_THREADS": "7"}])
+def test_the_environment_is_as_it_was_once_the_server_runs(
+    given: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in processes.THREADS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    seen: dict[str, str] = {}
+    monkeypatch.setattr(processes, "SERVED", True)
+    monkeypatch.setattr(processes, "ensure_running", lambda: seen.update(os.environ))
+    before = dict(os.environ)
+    processes.start_server("this")
+    assert seen == before | processes.SERVERS
+    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize(
@@ -99,7 +116,7 @@ def test_a_torch_without_cuda_sees_no_gpu(monkeypatch: pytest.MonkeyPatch) -> No
     assert devices.gpus() == []
 
 
-def test_what_is_forked_early_has_imported_nothing() -> None:
+def test_the_server_is_started_before_anything_is_imported() -> None:
     code = "import sys, nntrain.sweep.workers.crew; print({m.split('.')[0] for m in sys.modules})"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {name for name in ("torch", "hydra", "omegaconf", "rich", "numpy", "yaml") if f"'{name}'" in said}

@@ -1,0 +1,20 @@
+"""Imported by the process that workers are forked from: what all of them need, once for all.
+
+It has one thread, computes nothing, and ends with the sweep: a terminal's signals, which reach it too, are not for it.
+"""
+
+import gc
+import signal
+
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+
+COLLECT_AFTER = 100_000  # new objects, as in the command line
+gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+
+import matplotlib.backends.backend_agg  # noqa: E402, F401  # for the pictures of each run
+
+import nntrain.record.run_plots  # noqa: E402, F401
+from nntrain.sweep.workers.work import import_torch  # noqa: E402
+
+import_torch()
