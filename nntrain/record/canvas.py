@@ -1,19 +1,22 @@
 """Lines, dots and words drawn straight onto pixels, for pictures of which a sweep draws hundreds.
 
 Lines are those of matplotlib's renderer and words are set in its font; its figures, which take many times as long to
-lay out and to draw, are left out. A word that was drawn once is kept as a stamp, for the next picture that has it.
+lay out and to draw, are left out. A word that was drawn once is kept as a stamp, for the next picture that has it, and
+a number, which mostly is a new one, is put together from the stamps of its digits.
 
 Places are in pixels, from the left and from the bottom; sizes of words and lines in points.
 """
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,6 +32,7 @@ DPI = 110
 BLUE, ORANGE, GREEN, GREY, LIGHT = "#0072B2", "#D55E00", "#007A5A", "#555555", "#DDDDDD"
 BLACK, WHITE = "#000000", "#FFFFFF"
 MARGIN = 3  # pixels around a stamp, for what juts out
+NUMBERS = re.compile(r"[0-9]|[^0-9]+")  # digits, and what is between them
 COMPRESSION = 1  # of PNG: these pictures are mostly white; more takes longer than to draw one
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 Pixels = NDArray[np.uint8]
@@ -59,13 +63,18 @@ class Stamp:
 
 
 class Canvas:
-    """A white picture of so many inches. words: all that was written on it."""
+    """A white picture of so many inches. words: all that was written on it.
+
+    pixels: uint8 [height, width, 4], the first row on top; packed: the same, each as one number, see `packed`.
+    """
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = int(width * DPI), int(height * DPI)
         self.renderer = _renderer(self.width, self.height)
         self.pixels: Pixels = np.asarray(self.renderer.buffer_rgba())
         self.pixels[:] = 255
+        self.packed = self.pixels.view(np.uint32)[:, :, 0]
+        self._unclipped = self.renderer.new_gc()
         self.words: list[Word] = []
 
     @property
@@ -75,8 +84,10 @@ class Canvas:
     def fill(self, box: Box, colour: str, alpha: float = 1.0) -> None:
         """A rectangle, its edges at whole pixels."""
         left, bottom, right, top = (round(end) for end in box)
-        area = self.pixels[self.height - top : self.height - bottom, max(left, 0) : right, :3]
-        area[:] = rgb(colour) if alpha == 1 else area * (1 - alpha) + alpha * rgb(colour) + 0.5
+        if alpha == 1:
+            self.packed[self.height - top : self.height - bottom, max(left, 0) : right] = _pixel(colour)
+        else:
+            self._blend(_tinted(np.full((top - bottom, right - left), round(alpha * 255)), colour), left, bottom)
 
     def across(self, left: float, right: float, y: float, colour: str = BLACK) -> None:
         """A level line, a pixel thick, both ends included."""
@@ -140,15 +151,16 @@ class Canvas:
         first, last = stamp.ink
         if turned:
             column, row = round(x + base) - stamp.base, round(self.height - y + shift) - stamp.alpha.shape[1] + MARGIN
-            self._stamp(np.rot90(stamp.alpha), row, column, colour)
-            lowest = self.height - row - stamp.alpha.shape[1] + MARGIN
+            bottom = self.height - row - stamp.alpha.shape[1]
+            lowest = bottom + MARGIN
             box = (column + first, lowest, column + last + 1.0, lowest + stamp.width)
         else:
             column, row = round(x - shift) - MARGIN, round(self.height - y + base) - stamp.base
-            self._stamp(stamp.alpha, row, column, colour)
+            bottom = self.height - row - stamp.alpha.shape[0]
             left = column + MARGIN
             box = (left, self.height - row - last - 1.0, left + stamp.width, self.height - row - first)
         if text:
+            self._blend(_inked(text, size, colour, turned), column, bottom)
             self.words.append(Word(text, box))
         return box
 
@@ -170,11 +182,9 @@ class Canvas:
         write_atomic(path, self.png())
         return self
 
-    def _stamp(self, alpha: Pixels, row: int, column: int, colour: str) -> None:
-        top, left = max(-row, 0), max(-column, 0)
-        area = self.pixels[row + top : row + alpha.shape[0], column + left : column + alpha.shape[1], :3]
-        share = alpha[top : top + area.shape[0], left : left + area.shape[1], None] / np.float32(255)
-        area[:] = area + (rgb(colour) - area) * share + np.float32(0.5)
+    def _blend(self, picture: Pixels, left: int, bottom: int) -> None:
+        """picture: uint8 [height, width, 4], the last row first."""
+        self.renderer.draw_image(self._unclipped, left, bottom, picture)
 
     def _context(self, colour: str, width: float, clip: Box) -> Any:
         from matplotlib.transforms import Bbox
@@ -200,6 +210,19 @@ def rgb(colour: str) -> NDArray[np.float32]:
     return np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)], np.float32)
 
 
+@cache
+def _pixel(colour: str) -> NDArray[np.uint32]:
+    return packed(rgb(colour))
+
+
+def packed(colours: ArrayLike) -> NDArray[np.uint32]:
+    """Colours [..., 3] from 0 to 255 as pixels [...] that nothing shines through."""
+    found = np.asarray(colours)
+    pixels = np.full((*found.shape[:-1], 4), 255, np.uint8)
+    pixels[..., :3] = found
+    return pixels.view(np.uint32)[..., 0]
+
+
 def _renderer(width: int, height: int) -> Any:
     """matplotlib's, which has no types."""
     from matplotlib.backends.backend_agg import RendererAgg
@@ -216,18 +239,52 @@ def _font(size: float) -> FontProperties:
 
 @lru_cache(maxsize=4096)
 def stamped(text: str, size: float) -> Stamp:
-    """The text in the renderer's font; a box for a character that it lacks."""
+    """The text in the renderer's font; a box for a character that it lacks.
+
+    The font's digits are all of one whole width and keep their distance from every letter, so that text with numbers
+    in it may be put together; not that of other scripts, whose order on the line may be another.
+    """
+    parts = [_drawn(part, size) for part in NUMBERS.findall(text)] if text.isascii() else []
+    if len(parts) < 2:
+        return _drawn(text, size)
+    starts = [0, *accumulate(round(part.width) for part in parts)]
+    alpha = np.zeros((max(len(part.alpha) for part in parts), starts[-1] + 2 * MARGIN), np.uint8)
+    for start, part in zip(starts, parts, strict=False):
+        place = alpha[: len(part.alpha), start : start + part.alpha.shape[1]]
+        np.maximum(place, part.alpha, out=place)
+    return _stamp(alpha, parts[0].base, sum(part.width for part in parts))
+
+
+@lru_cache(maxsize=4096)
+def _drawn(text: str, size: float) -> Stamp:
+    """By the renderer, which takes a millisecond or two."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         width, height, _ = _measurer().get_text_width_height_descent(text, _font(size), False)
         up, down = int(np.ceil(ascent(size))) + MARGIN, int(np.ceil(points(size))) // 2 + MARGIN
         renderer = _renderer(int(np.ceil(width)) + 2 * MARGIN, max(up, int(np.ceil(height))) + down)
-        context = renderer.new_gc()
-        renderer.draw_text(context, MARGIN, up, text, _font(size), 0)
-    alpha: Pixels = np.asarray(renderer.buffer_rgba())[:, :, 3].copy()
+        renderer.draw_text(renderer.new_gc(), MARGIN, up, text, _font(size), 0)
+    return _stamp(np.asarray(renderer.buffer_rgba())[:, :, 3].copy(), up, float(width))
+
+
+def _stamp(alpha: Pixels, base: int, width: float) -> Stamp:
     rows = np.flatnonzero(alpha.any(axis=1))
-    ink = (int(rows[0]), int(rows[-1])) if len(rows) else (up - 1, up - 1)
-    return Stamp(alpha, up, float(width), ink)
+    ink = (int(rows[0]), int(rows[-1])) if len(rows) else (base - 1, base - 1)
+    return Stamp(alpha, base, width, ink)
+
+
+@lru_cache(maxsize=1024)
+def _inked(text: str, size: float, colour: str, turned: bool) -> Pixels:
+    """A stamp in a colour, as `Canvas._blend` takes it."""
+    alpha = stamped(text, size).alpha
+    return _tinted(np.rot90(alpha) if turned else alpha, colour)
+
+
+def _tinted(alpha: NDArray[Any], colour: str) -> Pixels:
+    """alpha: [height, width]; as `Canvas._blend` takes it."""
+    picture = np.empty((*alpha.shape, 4), np.uint8)
+    picture[:, :, :3], picture[:, :, 3] = rgb(colour), alpha[::-1]
+    return picture
 
 
 @cache

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nntrain.record.axes import DESCENT, LABEL_PAD, NORMAL, SPREAD, Axes, Entry, Scale, fitted, linear
-from nntrain.record.canvas import BLACK, BLUE, GREEN, ORANGE, Box, Canvas, points, text_width
+from nntrain.record.canvas import BLACK, BLUE, GREEN, ORANGE, Box, Canvas, packed, points, text_width
 from nntrain.record.sparkline import logarithmic
 from nntrain.record.words import clean, count, number, plural, shorten
 
@@ -146,8 +146,9 @@ def _cells(canvas: Canvas, box: Box, share: NDArray[np.float64]) -> None:
     k = len(share)
     columns = np.arange(right - left) * k // (right - left)
     ends = [canvas.height - top + (top - bottom) * i // k for i in range(k + 1)]
-    for start, end, colours in zip(ends, ends[1:], blues()[np.minimum((share * 256).astype(int), 255)], strict=False):
-        canvas.pixels[start:end, left:right, :3] = colours[columns]
+    colours = packed(blues()[np.minimum((share * 256).astype(int), 255)])
+    for start, end, row in zip(ends, ends[1:], colours, strict=False):
+        canvas.packed[start:end, left:right] = row[columns]
 
 
 @cache
@@ -197,7 +198,7 @@ def _colour_bar(canvas: Canvas, box: Box) -> None:
     left, bottom, right, top = (float(round(end)) for end in box)
     rows, columns = slice(canvas.height - int(top), canvas.height - int(bottom)), slice(int(left), int(right))
     levels = np.linspace(255, 0, int(top - bottom)).round().astype(int)
-    canvas.pixels[rows, columns, :3] = blues()[levels][:, None]
+    canvas.packed[rows, columns] = packed(blues()[levels])[:, None]
     for x in (left, right):
         canvas.upright(x, bottom, top)
     for y in (bottom, top):
