@@ -1,4 +1,4 @@
-"""How many trainings may go into one stack, before any was tried. Imports no torch."""
+"""How many trainings may go into one stack, whatever they are. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-MOST, MOST_ON_GPU = 64, 1024  # a cap, so that the workers of a sweep share its jobs; how many of these are fastest
-# together, the worker tries: see `trial.py`
+# A cap, so that the workers of a sweep share its jobs, and that a process has files enough to lock every folder (often
+# 1024). How many of these are fastest together is tried where they train: see `trial.py`.
+MOST, MOST_ON_GPU = 64, 512
 
 
 def cut(items: Sequence[T], count: int) -> list[list[T]]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any
 
 import torch
@@ -25,7 +25,7 @@ from nntrain.training.step import Program, train_step
 
 COPIES = 4  # of its state that a training takes: its own, its row in the stack, gradients, the best so far. Samples of
 # its own are as many times there, or nearly: in its split, in the stack, and in part as the network takes them
-STEPS, SECONDS = 3, 0.002  # of each size that are timed, at least, after one step that is not
+STEPS, SECONDS = 3, 0.002  # of each size that are timed, at least
 SHARE = 0.05  # of the steps of a training that a trial may cost
 CLEAR = 0.9  # a smaller stack must be faster by so much; after one that is as much slower none smaller is tried
 
@@ -130,19 +130,35 @@ def steps_left(trainer: StackedTrainer) -> float:
 
 
 def seconds_each(trainer: StackedTrainer, size: int, tries: int) -> float:
-    """Of a step, for each of the first `size` members: as a stack, or one by itself. The least of some tries, and of
-    more where these are over soon: a processor does the first steps slowly."""
+    """Of a step, for each of the first `size` members: as a stack, or one by itself."""
     step = _stacked(trainer, size) if size > 1 else _alone(trainer.members[0])
     positions = min(trainer.orders.steps(row) for row in range(size))
-    cuda, found = trainer.members[0].program.device.type == "cuda", list[float]()
     with untouched(trainer):
-        while len(found) <= tries or sum(found[1:]) < SECONDS:
-            began = perf_counter()
-            step(len(found) % positions)
-            if cuda:
-                torch.cuda.synchronize()
-            found.append(perf_counter() - began)
-    return min(found[1:]) / size
+        return shortest(lambda i: step(i % positions), tries, clock_of(trainer.members[0].program.device)) / size
+
+
+def shortest(step: Callable[[int], None], tries: int, clock: Callable[[], float]) -> float:
+    """The time of the fastest of some steps after the first: `tries`, and more, up to 20, where these are soon over, as
+    a processor is slow at first."""
+    found: list[float] = []
+    for i in range(21):
+        began = clock()
+        step(i)
+        found.append(clock() - began)
+        if i >= tries and sum(found[1:]) >= SECONDS:
+            break
+    return min(found[1:])
+
+
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Seconds of what is computed; where one thread does it, without those in which the system ran others."""
+
+    def after_all() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        return perf_counter()
+
+    return thread_time if device.type == "cpu" and torch.get_num_threads() == 1 else after_all
 
 
 @contextmanager

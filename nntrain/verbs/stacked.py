@@ -29,6 +29,7 @@ from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted, Stop
 from nntrain.training.state import LoopState
 from nntrain.verbs.keeper import MemberKeeper
+from nntrain.verbs.members import groups, leave, member_of
 from nntrain.verbs.run import Run, Session
 from nntrain.verbs.training import Training, go_on, prepare
 
@@ -70,7 +71,7 @@ class _Stacking:
     stop: Stop
     ended: Ended
     datasets: dict[str, Dataset] = field(default_factory=dict)
-    known: Known = field(default_factory=dict)
+    known: Known = field(default_factory=dict)  # the sizes that were fastest
     told: set[int] = field(default_factory=set)
     again: list[list[int]] = field(default_factory=list)  # to be trained together, after a stack that broke
 
@@ -269,47 +270,3 @@ def free_memory() -> None:
 def goes_on(entry: Entry) -> bool:
     """Whether its folder has a state."""
     return (entry.folder / LAST).is_file()
-
-
-def member_of(training: Training) -> Member:
-    alone = training.alone
-    return Member(
-        alone.program,
-        alone.state,
-        alone.loop,
-        alone.train,
-        alone.val,
-        alone.course,
-        alone.screen,
-        alone.keeper,
-        alone.judge,
-        alone.augment,
-        alone.best,
-        saved_at=alone.saved_at,
-    )
-
-
-def groups(trainings: Mapping[int, Training]) -> list[dict[int, Training]]:
-    """Those that can be one stack beside each other; what cannot be part of any is a group by itself."""
-    if not trainings:
-        return []
-    if why_not([member_of(training) for training in trainings.values()]) is None:
-        return [dict(trainings)]
-    found: list[dict[int, Training]] = []
-    for place, training in trainings.items():
-        member = member_of(training)
-        for group in found:
-            first = next(iter(group.values()))
-            if why_not([member_of(first), member]) is None:
-                group[place] = training
-                break
-        else:
-            found.append({place: training})
-    return found
-
-
-def leave(training: Training, member: Member) -> Run:
-    """The result of a member that has left its stack."""
-    if member.error is not None:
-        raise training.not_finite(member.error)
-    return training.finish(member.best)

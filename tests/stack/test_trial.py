@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from time import sleep
 
 import pytest
 import torch
@@ -37,29 +38,33 @@ def test_a_trial_changes_nothing() -> None:
     assert [bits(one) for one in tried] == [bits(one) for one in stacked(*(NOISY | {"seed": s} for s in range(3)))]
 
 
-def test_the_least_of_the_steps_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = StackedTrainer(members(2), Stop())
-    trainer.arrange()
-    seconds = [0.1, 3.0, 2.0, 4.0, 0.5]
-    clock = iter([time for i, took in enumerate(seconds) for time in (10.0 * i, 10.0 * i + took)])
-    monkeypatch.setattr(trial, "perf_counter", lambda: next(clock))
-    assert trial.seconds_each(trainer, 2, 3) == pytest.approx(2.0 / 2)
-
-
-def test_steps_that_are_soon_over_are_timed_more_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = StackedTrainer(members(2), Stop())
-    trainer.arrange()
-    now = [0.0]
-
-    def clock() -> float:
-        now[0] += trial.SECONDS / 10
-        return now[0]
-
-    monkeypatch.setattr(trial, "perf_counter", clock)
+@pytest.mark.parametrize(
+    ("took", "tries", "steps"),
+    [
+        ([0.1, 3.0, 2.0, 4.0, 0.5], 3, 4),
+        ([9.0, 0.0006, 0.0005, 0.0004, 0.0007, 0.0001], 1, 5),  # until they are 2 ms
+        ([0.1] + 30 * [0.00001], 3, 21),
+    ],
+)
+def test_the_fastest_step_after_the_first(took: Sequence[float], tries: int, steps: int) -> None:
+    now = 0.0
     taken: list[int] = []
-    monkeypatch.setattr(trial, "_stacked", lambda trainer, size: taken.append)
-    trial.seconds_each(trainer, 2, 1)
-    assert len(taken) in (11, 12)  # one, and then ten
+
+    def step(position: int) -> None:
+        nonlocal now
+        now += took[position]
+        taken.append(position)
+
+    assert trial.shortest(step, tries, lambda: now) == pytest.approx(min(took[1:steps]))
+    assert taken == list(range(steps))
+
+
+def test_a_thread_by_itself_is_timed_by_what_it_computes() -> None:
+    assert torch.get_num_threads() == 1
+    clock = trial.clock_of(torch.device("cpu"))
+    began = clock()
+    sleep(0.01)
+    assert clock() - began < 0.01
 
 
 @pytest.mark.parametrize(

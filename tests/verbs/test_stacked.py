@@ -258,6 +258,15 @@ def test_a_stack_that_runs_out_of_memory_later_is_halved(lab: Lab, monkeypatch: 
     assert sizes == [3, 2]
 
 
+def test_as_many_as_there_is_room_for_and_one_trial_for_all(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    monkeypatch.setattr(stacked, "room", lambda program, state, samples: 3)
+    monkeypatch.setattr(trial, "fastest", lambda trainer: tried.append(len(trainer.members)) or len(trainer.members))
+    sizes = sizes_of_stacks(monkeypatch)
+    assert len(results(train(lab, [["epochs=1", f"seed={seed}"] for seed in range(4)]))) == 4
+    assert (tried, sizes) == ([2], [2, 2])
+
+
 def test_samples_that_are_made_for_each_take_room_of_their_own(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
     monkeypatch.setattr(stacked, "room", lambda program, state, samples: made.append(samples) or 3)
