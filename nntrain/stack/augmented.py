@@ -28,19 +28,25 @@ class StackedAugment:
         self.members = members
         self.each = [member.augment for member in members if member.augment is not None]
         self.alike = list(neighbours([settings_of(augment) for augment in self.each]))
+        self._epochs: list[int] = []
+        self._own = torch.empty(0)  # of these epochs
 
     def take(self, samples: Samples, places: Tensor, first: Sequence[int]) -> StackedBatch:
         """Samples by their places [M, B], each changed as its member's epoch draws it. first: where the samples of each
         member begin."""
-        whole = samples.filled(places)
-        numbers = [
-            (start_of(augment.seed, member.loop.epoch), begin, len(member.train))
-            for augment, member, begin in zip(self.each, self.members, first, strict=True)
-        ]
-        own = torch.tensor(numbers).to(places.device)
+        whole, own = samples.filled(places), self._numbers(first, places.device)
         blocks = self._blocks(whole.shape[1] * samples.inputs[0].numel(), places.device)
         found = [_changed(self.each[a], samples, whole[a:b], own[a:b]) for a, b in blocks]
         return replace(joined(found), rows=places.shape[1])
+
+    def _numbers(self, first: Sequence[int], device: torch.device) -> Tensor:
+        """int64 [M, 3] of each member what its draws count from, the place of its first sample, and how many it has."""
+        epochs = [member.loop.epoch for member in self.members]
+        if epochs != self._epochs:
+            starts = [start_of(augment.seed, epoch) for augment, epoch in zip(self.each, epochs, strict=True)]
+            counts = [len(member.train) for member in self.members]
+            self._epochs, self._own = epochs, torch.tensor([starts, list(first), counts]).T.to(device)
+        return self._own
 
     def _blocks(self, values: int, device: torch.device) -> Iterator[tuple[int, int]]:
         """Neighbours of the same settings, as many as are changed at a time. values: of one member's batch."""
@@ -51,8 +57,7 @@ class StackedAugment:
 
 
 def _changed(augment: Augmentation, samples: Samples, places: Tensor, own: Tensor) -> StackedBatch:
-    """The batch at these places [M, B]. own: int64 [M, 3] of each member what its draws count from, the place of its
-    first sample, and how many it has."""
+    """The batch at these places [M, B]. own: of its members, see `_numbers`."""
     starts, first, counts = (column.unsqueeze(1).expand_as(places) for column in own.unbind(1))
     draws = Draws(starts.reshape(-1), (places - first).reshape(-1))
     batch = samples.take(places)
