@@ -6,6 +6,7 @@ Imports neither torch nor numpy: the peak memory that Linux reports for a child 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gzip
 import json
 import os
@@ -34,7 +35,8 @@ PACKAGES = ("nntrain", "torch", "numpy", "scikit-learn", "polars", "optuna", "li
 
 @dataclass(frozen=True)
 class Ran:
-    """A finished child. seconds: wall. cpu: seconds of all its threads. peak: MiB. out: its standard output."""
+    """A finished child. seconds: wall. cpu: seconds of its threads, and of all processes that it started. peak: MiB,
+    of its largest process. out: its standard output."""
 
     seconds: float
     cpu: float
@@ -65,11 +67,13 @@ def environment() -> dict[str, str]:
 
 def run(command: Sequence[str], cwd: Path) -> Ran:
     """Run to the end and measure. Raises RuntimeError with what it said where it fails."""
+    adopt_orphans()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         began = perf_counter()
         child = subprocess.Popen(command, cwd=cwd, stdout=out, stderr=errors, env=environment())
         _, status, usage = os.wait4(child.pid, 0)
         seconds = perf_counter() - began
+        usages = [usage, *orphans()]
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         errors.seek(0)
@@ -77,7 +81,24 @@ def run(command: Sequence[str], cwd: Path) -> Ran:
         if child.returncode:
             raise RuntimeError(f"{shlex.join(command)} ended with {child.returncode}:\n{said}{errors.read()}")
     kilobyte = 1024 if sys.platform == "linux" else 1
-    return Ran(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * kilobyte / 2**20, said)
+    cpu = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    return Ran(seconds, cpu, max(usage.ru_maxrss for usage in usages) * kilobyte / 2**20, said)
+
+
+def orphans() -> Iterator[Any]:
+    """What processes used that outlive the child that started them, as a fork server does by a moment: they are this
+    process's own then, and end by themselves."""
+    while True:
+        try:
+            yield os.wait4(-1, 0)[2]
+        except ChildProcessError:
+            return
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of those that outlive theirs. Linux alone can."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER, in prctl(2)
 
 
 def nntrain(*words: str) -> list[str]:
