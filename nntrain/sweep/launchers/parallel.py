@@ -39,30 +39,29 @@ class Parallel(Launcher):
 
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
         workers = self._start(len(units))
-        left: dict[int, Job] = {}
+        left = {job.number for unit in units for job in unit}
 
         def begun(unit: Unit) -> None:
-            left.update({job.number: job for job in unit.jobs})
             self.sweep.board.running(job.number for job in unit.jobs)
 
         def told(message: Outcome | Sequence[Progress]) -> None:
             if isinstance(message, Outcome):
-                left.pop(message.number, None)
+                left.discard(message.number)
                 record(_of_signal(message, workers.signalled))
             else:
                 for progress in message:
                     self.sweep.board.progress(*progress)
 
         def lost(unit: Unit, code: int) -> list[Unit]:
-            jobs = [job for job in unit.jobs if left.pop(job.number, None) is not None]
-            if workers.signalled is not None:
-                for job in jobs:
-                    record(Outcome(job.number, INTERRUPTED + workers.signalled, UNTOLD))
-                return []
-            if len(jobs) > 1:  # one of a stack may have broken it for all
+            jobs = [job for job in unit.jobs if job.number in left]
+            if len(jobs) > 1 and workers.signalled is None:  # one of a stack may have broken it for all
                 return [Unit([job], unit.command, unit.judges) for job in jobs]
+            left.difference_update(job.number for job in jobs)
             for job in jobs:
-                record(Outcome(job.number, 1, _how_it_died(code)))
+                if workers.signalled is None:
+                    record(Outcome(job.number, 1, _how_it_died(code)))
+                else:
+                    record(Outcome(job.number, INTERRUPTED + workers.signalled, UNTOLD))
             return []
 
         workers.run([Unit(list(unit), self.sweep.command, self.sweep.judges) for unit in units], begun, told, lost)

@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.forkserver import ensure_running
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, Protocol
 
 from nntrain.launch import SAME_ASK
@@ -174,7 +174,8 @@ class Workers:
         ours, theirs = context.Pipe()
         arguments = (theirs, setting.environment(), self._train, self._prepare)
         process = context.Process(target=_serve, args=arguments, daemon=True)
-        process.start()
+        with _no_main():
+            process.start()
         theirs.close()
         return _Worker(process, ours, setting)
 
@@ -207,11 +208,23 @@ def start_server(module: str) -> None:
         os.environ.update(SERVERS)
         try:
             multiprocessing.set_forkserver_preload([module])
-            ensure_running()
+            with _no_main():
+                ensure_running()
         finally:
             for name in SERVERS:
                 os.environ.pop(name)
             os.environ.update({name: given[name] for name in SERVERS if name in given})
+
+
+@contextmanager
+def _no_main() -> Iterator[None]:
+    """Workers need nothing of the program that runs the sweep: multiprocessing would run it again in each of them."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _serve(pipe: Connection, environment: Mapping[str, str], train: Train, prepare: Callable[[], None]) -> None:

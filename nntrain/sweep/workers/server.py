@@ -12,8 +12,8 @@ for number in (signal.SIGINT, signal.SIGTERM):
 COLLECT_AFTER = 100_000  # new objects, as in the command line
 gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
 
-import matplotlib.backends.backend_agg  # noqa: E402  # what is imported where it is used first
-import numpy.random  # noqa: E402
+import matplotlib.backends.backend_agg  # noqa: E402, F401  # what is imported where it is used first
+import numpy.random  # noqa: E402, F401
 import safetensors.torch  # noqa: E402, F401
 
 import nntrain.record.run_plots  # noqa: E402

@@ -85,6 +85,16 @@ def test_a_file_that_has_the_name_of_a_library_is_not_imported(cwd: Path) -> Non
     assert ran.returncode == 0
 
 
+def test_workers_do_not_run_the_program_that_started_the_sweep(cwd: Path) -> None:
+    (cwd / "mine.py").write_text(
+        "print('begun')\nfrom nntrain.cli import main\nmain(['fit', 'config=mine', 'seed=1,2', 'run_dir=out', '-m'])"
+    )
+    ran = subprocess.run([sys.executable, "mine.py"], env=os.environ | ONE_THREAD, capture_output=True, text=True)
+    assert ran.stderr == ""
+    assert ran.stdout.count("begun") == 1
+    assert [job["status"] for job in jobs()] == [0, 0]
+
+
 def test_a_signal_ends_the_sweep_with_the_states_saved(cwd: Path) -> None:
     words = ["config=mine", "epochs=2,100000", "early_stopping=none", "seed=1,2", "run_dir=out"]
     sweeping = begin(*words, "hydra.launcher.workers=1", "-m")
@@ -171,6 +181,14 @@ def test_members_of_a_stack_that_lost_its_worker_are_tried_alone() -> None:
     assert {number: outcome.error for number, outcome in outcomes.items() if outcome.status == 1} == {
         4: "its process was ended by SIGKILL; out of memory?"
     }
+
+
+def test_jobs_that_were_tried_alone_and_lost_again_have_an_outcome() -> None:
+    outcomes, again = outcomes_of(
+        [[0, 1]], lambda unit, told, lost: [more for single in lost(unit, 1) for more in lost(single, 1)]
+    )
+    assert again == []
+    assert [outcomes[number].error for number in (0, 1)] == ["its process ended by itself with exit status 1"] * 2
 
 
 @pytest.mark.parametrize(
