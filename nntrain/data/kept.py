@@ -13,10 +13,15 @@ from nntrain.data.dataset import Dataset
 _KEPT: list[dict[str, Dataset]] = []  # one for each `keeping` under way, with one data set at most
 
 
+def keep() -> None:
+    """What is read from now on is kept until other data is read."""
+    _KEPT.append({})
+
+
 @contextmanager
 def keeping() -> Iterator[None]:
-    """What is read in here is kept until other data is read, or until this ends."""
-    _KEPT.append({})
+    """The same, until this ends."""
+    keep()
     try:
         yield
     finally:

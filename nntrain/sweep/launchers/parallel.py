@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 from nntrain.errors import UserError
 from nntrain.record.words import plural
 from nntrain.sweep.job import Job
-from nntrain.sweep.launchers.base import Launcher, Plan, Units
+from nntrain.sweep.launchers.base import Config, Launcher, Plan, Units
 from nntrain.sweep.outcome import INTERRUPTED, Outcome
 from nntrain.sweep.workers.crew import Unit, settings
 from nntrain.sweep.workers.processes import Setting, Workers
 from nntrain.sweep.workers.progress import Progress
+from nntrain.sweep.workers.rehearse import rehearse_in
 
 UNTOLD = "interrupted; its process ended without saying that the state is saved"
 
@@ -32,6 +33,9 @@ class Parallel(Launcher):
         if self._asked is not None and self._asked < 1:
             raise UserError(f"hydra.launcher.workers={self._asked}: must be a whole number of at least 1, or null")
         self._start(self.sweep.expected)
+
+    def rehearse(self, configs: Sequence[Config]) -> Sequence[Sequence[str]]:
+        return rehearse_in(self._start(self.sweep.expected), configs)
 
     def plan(self, jobs: Sequence[Job]) -> Plan:
         count = min(len(jobs), len(self._settings()))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.sweep.workers.devices import cores, gpus
 from nntrain.sweep.workers.processes import Setting, Workers, start_server
+from nntrain.sweep.workers.rehearse import Part
 
 if TYPE_CHECKING:
     from nntrain.sweep.job import Job
@@ -52,7 +53,7 @@ def early_workers(words: Sequence[str]) -> Iterator[Workers]:
     """Workers for a sweep of these words, which nobody has read yet; ended when the sweep is. Their server is started
     now, unless the words choose a launcher that has no use for it."""
     launchers = [word for word in words if word.startswith("hydra/launcher=")]
-    workers = Workers(_train, _prepare)
+    workers = Workers(_work, _prepare)
     if not launchers or launchers[-1].partition("=")[2] in OURS:
         start_server(SERVER)
     try:
@@ -70,6 +71,17 @@ def _prepare() -> None:
     threads = os.environ["OMP_NUM_THREADS"]  # the server has had one
     if threads.isdigit() and int(threads) > 1:
         torch.set_num_threads(int(threads))
+    from nntrain.data.kept import keep
+
+    keep()
+
+
+def _work(unit: Unit | Part, send: Callable[[Any], None]) -> None:
+    if isinstance(unit, Part):
+        unit.run(send)
+    else:
+        _train(unit, send)
+    gc.collect()
 
 
 def _train(unit: Unit, send: Callable[[Any], None]) -> None:
@@ -83,4 +95,3 @@ def _train(unit: Unit, send: Callable[[Any], None]) -> None:
         send(outcome)
 
     train_unit(unit.jobs, unit.command, ended, reporter.watching(unit.judges), again=False)
-    gc.collect()

@@ -67,12 +67,12 @@ def epochs(folder: Path) -> int:
 
 
 def test_stacks_and_single_jobs_share_the_workers(cwd: Path) -> None:
-    words = ["optimizer.lr=0.1,0.01", "seed=1,2", "batch_size=64,5000", "hydra.launcher.workers=2"]
+    words = ["optimizer=sgd", "optimizer.lr=0.1,1e30", "seed=1,2", "batch_size=64,32", "hydra.launcher.workers=2"]
     status, out, err = finish(begin("config=mine", *words, "run_dir=out", "-m"))
     assert status == 2
     assert out.startswith("8 jobs: 2 groups of 4 stacked\nthe groups differ in batch_size\n")
-    assert [job["status"] for job in jobs()] == [0, 2] * 4
-    assert all("batch_size: 5000 is larger" in job["error"] for job in jobs()[1::2])
+    assert [job["status"] for job in jobs()] == [0] * 4 + [2] * 4
+    assert all("is not finite" in job["error"] for job in jobs()[4:])
     assert err == "nntrain: some jobs failed; run them again with: nntrain fit resume=out\n"
 
 
@@ -93,6 +93,16 @@ def test_workers_do_not_run_the_program_that_started_the_sweep(cwd: Path) -> Non
     assert ran.stderr == ""
     assert ran.stdout.count("begun") == 1
     assert [job["status"] for job in jobs()] == [0, 0]
+
+
+def test_what_no_worker_can_build_is_said_before_anything_runs(cwd: Path) -> None:
+    words = ["batch_size=64,5000", "early_stopping.monitor=loss,rmse", "seed=1,2", "hydra.launcher.workers=2", "-m"]
+    status, out, err = finish(begin("config=mine", *words))
+    assert (status, out) == (2, "")
+    assert "training split (106 samples); choose at most 106, or batch_size=full (jobs 4, 5: " in err
+    assert "(jobs 2, 3, 6, 7: early_stopping.monitor=rmse)\n" in err
+    assert err.endswith("nntrain: 2 mistakes; nothing was run\n")
+    assert not (cwd / "runs").exists()
 
 
 def test_a_signal_ends_the_sweep_with_the_states_saved(cwd: Path) -> None:
