@@ -18,7 +18,7 @@ from nntrain.stack.sizes import MOST, MOST_ON_GPU, cut
 from nntrain.stack.stack import Part
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.batches import epoch_order
-from nntrain.training.course import Stop
+from nntrain.training.course import Interrupted, Stop
 from nntrain.training.features import free_bytes
 from nntrain.training.state import TrainState
 from nntrain.training.step import Program, train_step
@@ -53,6 +53,8 @@ def train(
     stack would be slower. known: from trials before; a new one adds to it. Raises Interrupted where asked to stop;
     members that were not begun are as they were.
     """
+    if stop.signal is not None:
+        raise Interrupted
     count, trainer, fits = len(members), None, True
     if count == 1:
         alone(members[0])

@@ -220,7 +220,7 @@ class _Stacking:
         except Exception as error:
             if not places:
                 raise
-            self.broke(list(places.values()), error)
+            self.broke(list(places.values()), error, alone=len(trainings) == 1)
         finally:
             self.report(writing, list(writing))
 

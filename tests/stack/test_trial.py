@@ -13,7 +13,7 @@ from nntrain.stack import trial
 from nntrain.stack.member import Member
 from nntrain.stack.sizes import MOST, cut
 from nntrain.stack.trainer import StackedTrainer
-from nntrain.training.course import Stop
+from nntrain.training.course import Interrupted, Stop
 
 NOISY = {"model.dropout": 0.2, "model.norm": "batch", "optimizer.lr": 0.01}
 
@@ -147,6 +147,20 @@ def test_stacks_of_the_fastest_size(size: int, monkeypatch: pytest.MonkeyPatch) 
     for i, one in enumerate(first):
         assert bits(one) == (together if one in left else untouched)[i]
         assert one in left or one.state.params.flat.untyped_storage().nbytes() == one.state.params.flat.nbytes
+
+
+def test_after_a_signal_no_other_stack_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "fastest", lambda trainer: 2)
+    stop, those, ended = Stop(), members(4), list[Member]()
+
+    def left(one: Member) -> None:
+        ended.append(one)
+        stop.signal = 15 if len(ended) == 2 else None
+
+    with pytest.raises(Interrupted):
+        trial.train(those, stop, left, left, {})
+    assert {id(one) for one in ended} == {id(one) for one in those[:2]}
+    assert [bits(one) for one in those[2:]] == [bits(one) for one in members(4)[2:]]
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")], ids=str)

@@ -258,6 +258,18 @@ def test_a_stack_that_runs_out_of_memory_later_is_halved(lab: Lab, monkeypatch: 
     assert sizes == [3, 2]
 
 
+def test_what_breaks_every_stack_breaks_each_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def broken(members: Sequence[Any], *rest: Any) -> None:
+        tried.append(len(members))
+        raise RuntimeError
+
+    monkeypatch.setattr(stacked, "train", broken)
+    assert [type(how) for how in train(lab)] == [RuntimeError] * 3
+    assert tried == [3, 1, 1, 1]
+
+
 def test_as_many_as_there_is_room_for_and_one_trial_for_all(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
     monkeypatch.setattr(stacked, "room", lambda program, state, samples: 3)
