@@ -18,6 +18,7 @@ from nntrain.sweep.kept.best import drop_best, link_best
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.sweep import Sweep
 from nntrain.sweep.told.leaderboard import TABLES, figure, leaderboard, write_csv
+from nntrain.sweep.told.pictures import Pictures, draw_pictures
 from nntrain.sweep.told.ranking import contests
 
 
@@ -40,14 +41,8 @@ def report(sweep: Sweep, *, stopped: bool = False) -> dict[str, Any]:
             drop_best(sweep.folder)
         else:
             best = link_best(sweep.folder, _model_folder(sweep, result["best"]))
-        if found := contests(sweep.jobs, sweep.outcomes):
-            from nntrain.sweep.told.plots import draw
-
-            draw(found, sweep.folder / "plots")
-        if growth is not None:
-            from nntrain.sweep.grow.plot import growth_curves
-
-            growth_curves(growth, sweep.folder / "plots" / "growth.png")
+        pictures = Pictures(contests(sweep.jobs, sweep.outcomes), growth, sweep.folder / "plots")
+        draw_pictures(pictures, sweep.workers)
     except WriteError as error:  # the jobs and their results are safe
         sweep.board.note(str(error))
     sweep.board.tell(lambda page: _closing(sweep.folder, best, result["best"], sweep.jobs, sweep.outcomes, page))

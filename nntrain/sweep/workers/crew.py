@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.sweep.workers.devices import cores, gpus
 from nntrain.sweep.workers.processes import Setting, Workers, start_server
-from nntrain.sweep.workers.rehearse import Part
 
 if TYPE_CHECKING:
     from nntrain.sweep.job import Job
     from nntrain.sweep.outcome import Outcome
+    from nntrain.sweep.told.pictures import Pictures
+    from nntrain.sweep.workers.rehearse import Part
     from nntrain.sweep.workers.work import Judges
 
 SERVER = "nntrain.sweep.workers.server"  # what workers are forked from imports it
@@ -76,11 +77,11 @@ def _prepare() -> None:
     keep()
 
 
-def _work(unit: Unit | Part, send: Callable[[Any], None]) -> None:
-    if isinstance(unit, Part):
-        unit.run(send)
-    else:
+def _work(unit: Unit | Part | Pictures, send: Callable[[Any], None]) -> None:
+    if isinstance(unit, Unit):
         _train(unit, send)
+    else:
+        unit.run(send)
     gc.collect()
 
 

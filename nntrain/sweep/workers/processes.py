@@ -79,6 +79,12 @@ class Workers:
     def count(self) -> int:
         return len(self._wanted) + len(self._workers)
 
+    @property
+    def idle(self) -> bool:
+        """Whether one is there that has nothing to do."""
+        alive = (worker for worker in self._workers if worker.process.is_alive())
+        return self._signal is None and any(worker.ready and worker.unit is None for worker in alive)
+
     def want(self, settings: Sequence[Setting]) -> None:
         """One more worker for each, once there is something to do."""
         self._wanted += settings
