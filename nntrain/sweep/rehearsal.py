@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Timer
 from typing import Any
 
 from nntrain.errors import UserError
@@ -22,6 +23,8 @@ NEVER_WRONG = frozenset({"name", "run_dir", "quiet", "seed", "time_limit", "data
 NUMBERS = ("optimizer", "schedule", "early_stopping", "checkpoint", "regularization", "init", "loss")  # fit any network
 DROPOUTS = ("model.dropout", "model.input_dropout", "model.head_dropout")  # so do these
 MAY_BE_LATE = ("regularization.swa_start_epochs", "regularization.swa_start_percent")  # these do not
+PATIENCE = 20.0  # seconds until it is said that nothing trains yet
+SLOW = "the data is read, and a network of each kind is built, before any is trained"
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,21 @@ class Draft:
     number: int
     varied: Mapping[str, str]
     config: Config
+
+
+def patiently(rehearse: Rehearse, say: Callable[[str], None]) -> Rehearse:
+    """The same, which is said where it takes long, as it may where pictures are decoded for the first time."""
+
+    def told(configs: Sequence[Config]) -> Sequence[Sequence[str]]:
+        timer = Timer(PATIENCE, say, [SLOW])
+        timer.daemon = True
+        timer.start()
+        try:
+            return rehearse(configs)
+        finally:
+            timer.cancel()
+
+    return told
 
 
 def check(drafts: Sequence[Draft], rehearse: Rehearse) -> None:

@@ -20,7 +20,7 @@ from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.kept.manifest import Manifest, add_jobs, write_manifest
 from nntrain.sweep.kept.trace import leave_reason
 from nntrain.sweep.outcome import SAVED, Outcome, find_outcome
-from nntrain.sweep.rehearsal import Rehearse, check_whatever
+from nntrain.sweep.rehearsal import Rehearse, check_whatever, patiently
 from nntrain.sweep.search.searched import by_metrics
 from nntrain.sweep.search.space import MARK
 from nntrain.sweep.told.board import Board
@@ -96,14 +96,16 @@ class Sweep:
         UserError with the mistakes of all of them, before the folder is made.
         """
         lists = [tuple(word.removeprefix(MARK) for word in words) for words in overrides]
-        return self._add(dict(enumerate(lists, first_number)), None if self.drawn else rehearse)
+        asks = None if rehearse is None or self.drawn else patiently(rehearse, self.board.note)
+        return self._add(dict(enumerate(lists, first_number)), asks)
 
     def check_examples(self, examples: Iterable[Sequence[str]], launcher: HydraLauncher) -> None:
         """UserError with what is wrong with each of some lists of words, examples of the jobs that a sweeper will draw,
         where the launcher can find it. A sweep that is gone on with had none such."""
         rehearse: Rehearse | None = getattr(launcher, "rehearse", None)
         if rehearse is not None and not self.manifest.jobs:
-            check_whatever((self._jobs.example([w.removeprefix(MARK) for w in words]) for words in examples), rehearse)
+            found = (self._jobs.example([word.removeprefix(MARK) for word in words]) for words in examples)
+            check_whatever(found, patiently(rehearse, self.board.note))
 
     def rank_by(self, metrics: Sequence[str]) -> None:
         """Compare all jobs, also those of an earlier session, by these metrics, one or two."""

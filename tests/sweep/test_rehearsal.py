@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from fakes import fake_training
 from nntrain.cli import main
 from nntrain.config.compose import compose
 from nntrain.errors import UserError
-from nntrain.sweep.rehearsal import Config, Draft, check, check_whatever, essence
+from nntrain.sweep import rehearsal
+from nntrain.sweep.rehearsal import Config, Draft, check, check_whatever, essence, patiently
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 1\nbatch_size: 64\n"
 HERE = "hydra/launcher=basic"
@@ -157,3 +159,13 @@ def test_what_is_wrong_with_some_examples_alone_is_not_said() -> None:
     with pytest.raises(UserError) as error:
         check_whatever(examples[:2], lambda configs: [said[config["epochs"]] for config in configs])
     assert error.value.problems == ("b",)
+
+
+def test_what_takes_long_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(rehearsal, "PATIENCE", 0.01)
+    patiently(lambda configs: time.sleep(0.2) or [()], said.append)([{}])
+    assert said == ["the data is read, and a network of each kind is built, before any is trained"]
+    monkeypatch.setattr(rehearsal, "PATIENCE", 100)
+    patiently(lambda configs: [()], said.append)([{}])
+    assert len(said) == 1

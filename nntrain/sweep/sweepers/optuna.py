@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from nntrain.errors import UserError
 from nntrain.record.files import WriteError
 from nntrain.record.words import number, plural
 from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.search.examples import MONITOR, examples, monitoring
 from nntrain.sweep.search.prospect import batch
 from nntrain.sweep.search.space import MARK, Axis, notes, read_space, size
 from nntrain.sweep.search.study import JOB, NAME, Goal, Study
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from nntrain.sweep.sweep import Sweep
 
 NEEDS = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}  # packages, by sampler
-EXAMPLES = 8  # of each axis that are built before a search whose first one cannot be
 FAILED = 3  # trials, at least, that a search takes to fail as a whole
 IN_PLACE = "hydra.sweeper."
 
@@ -85,8 +84,9 @@ class Search(Sweeper):
         from nntrain.sweep.workers.judging import judging
 
         words, axes = read_space(arguments)
-        self.sweeping.check_examples(_examples(words, axes), self.launcher)
+        self.sweeping.check_examples(examples(words, axes), self.launcher)
         goal = self._goal(words, axes)
+        self._check_metrics(goal, words, axes)
         self.sweeping.rank_by(goal.metrics)
         kept: list[Storage] = []
 
@@ -201,6 +201,16 @@ class Search(Sweeper):
         lower = tuple(lower_is_better(metric) for metric in metrics)
         return Goal(metrics, lower, int(epochs), alone_because(config) is None)
 
+    def _check_metrics(self, goal: Goal, words: Sequence[Axis | str], axes: Sequence[Axis]) -> None:
+        """UserError where trials have no such metric, found as one is that is monitored."""
+        for metric in () if self.settings["metrics"] is None else goal.metrics:
+            if metric in COSTS:
+                continue
+            try:
+                self.sweeping.check_examples((monitoring(metric, of) for of in examples(words, axes)), self.launcher)
+            except UserError as error:
+                raise UserError(*(said.replace(MONITOR, "search.metrics") for said in error.problems)) from None
+
     def _end(self, study: Study) -> None:
         """What was learnt about the settings, in words and pictures."""
         from nntrain.sweep.search.plots import draw, importances
@@ -246,14 +256,6 @@ def check_installed(sampler: str) -> None:
 
 def _plain(value: Any) -> Any:
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
-
-
-def _examples(words: Sequence[Axis | str], axes: Sequence[Axis]) -> Iterator[list[str]]:
-    """The words of jobs that could be drawn: with every value that is listed and both ends of numbers, each beside more
-    than one of another axis."""
-    for shift, i in product(range(2), range(min(EXAMPLES, max(len(axis.examples) for axis in axes)))):
-        chosen = {axis.key: axis.examples[(i + shift * j) % len(axis.examples)] for j, axis in enumerate(axes)}
-        yield [word if isinstance(word, str) else word.word(chosen[word.key]) for word in words]
 
 
 def _new(study: Study, job: int, words: Sequence[Axis | str]) -> Asked:

@@ -302,7 +302,7 @@ def test_values_that_clash_with_each_other_are_a_failed_trial(lab: Lab, capsys: 
 
 
 MISTAKES = {
-    "metrics: rmse": "search.metrics: rmse is no metric of this task (it has loss, accuracy, parameters, seconds)",
+    "metrics: rmse": "search.metrics: rmse is not a metric of classification (metrics: loss, accuracy, ",
     "pruner: median\n  metrics: accuracy": "search.pruner: median judges by early_stopping.monitor alone; set that, "
     "and leave out search.metrics",
     "sampler: gp\n  metrics: [accuracy, parameters]": "search.sampler: gp follows one metric, and search.metrics "
@@ -321,6 +321,18 @@ def test_what_trials_cannot_be_compared_by(settings: str, capsys: pytest.Capture
     Path("mine.yaml").write_text(f"{RECIPE}search:\n{space}  {settings}\n  n_trials: 2\n")
     assert search() == 2
     assert MISTAKES[settings] in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+def test_what_trials_cannot_be_compared_by_where_only_they_can_tell() -> None:
+    from nntrain.errors import UserError
+    from nntrain.sweep.outcome import Outcome
+    from nntrain.sweep.sweepers.optuna import values_of
+
+    result = {"best_value": 0.1, "monitor": "val_loss", "val": {"loss": 0.1}, "parameters": 9, "seconds": 1.0}
+    said = r"search.metrics: rmse is no metric of this task \(it has loss, parameters, seconds\)"
+    with pytest.raises(UserError, match=said):
+        values_of(Outcome(0, result=result), ["rmse"])
 
 
 def test_a_sweeper_that_is_named_on_the_command_line_needs_something_to_search(
