@@ -10,6 +10,7 @@ from time import perf_counter, thread_time
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
@@ -32,15 +33,30 @@ CLEAR = 0.9  # a smaller stack must be faster by so much; after one that is as m
 Known = MutableMapping[Any, int]  # by `kind` of the members, the size that was found fastest
 
 
-def room(program: Program, state: TrainState, samples: int) -> int:
+def room(program: Program, state: TrainState, samples: int, step: int) -> int:
     """How many trainings like this there is memory for at a time, if every worker takes as many; from 1 to MOST.
 
-    samples: bytes of those that are its own, and no other training's.
+    samples: bytes of those that are its own, and no other training's. step: see `kept_by_step`.
     """
     on_cpu = program.device.type == "cpu"
     workers = max(1, (os.cpu_count() or 1) // torch.get_num_threads()) if on_cpu else 1
-    needed = COPIES * (samples + sum(tensor.nbytes for tensor in state.tensors().values()))
+    needed = COPIES * (samples + sum(tensor.nbytes for tensor in state.tensors().values())) + 2 * step
     return max(1, min(MOST if on_cpu else MOST_ON_GPU, free_bytes(program.device) // (workers * needed)))
+
+
+def kept_by_step(program: Program, inputs: Tensor) -> int:
+    """Bytes that the forward pass of a batch keeps for the way back, which has gradients of about as many: of networks
+    for pictures far more than their parameters. Statistics of batch norms move."""
+    kept: dict[int, int] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), program.autocast(program.device):
+        _ = program.network.train()(inputs)
+    return sum(kept.values())
 
 
 def train(

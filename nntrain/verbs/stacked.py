@@ -23,7 +23,7 @@ from nntrain.record.lock import locked
 from nntrain.stack.agree import why_not
 from nntrain.stack.member import Member
 from nntrain.stack.sizes import cut
-from nntrain.stack.trial import Known, is_out_of_memory, room, train
+from nntrain.stack.trial import Known, is_out_of_memory, kept_by_step, room, train
 from nntrain.training.arithmetic import arithmetic
 from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted, Stop
@@ -97,7 +97,8 @@ class _Stacking:
                 experiment = build_experiment(entry.config, entry.fold, dataset=self.dataset(entry))
                 loaded, train = self.dataset(entry).train, experiment.dataset.train
                 made = 0 if train.inputs is loaded.inputs else train.inputs.nbytes  # by augment.expand
-                return room(experiment.program, experiment.state, made)
+                step = kept_by_step(experiment.program, train.inputs[: experiment.course.batch_size])
+                return room(experiment.program, experiment.state, made, step)
         return len(self.entries)
 
     def chunk(self, places: Sequence[int]) -> None:

@@ -200,9 +200,17 @@ def test_room_is_shared_with_the_other_workers(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(trial.os, "cpu_count", lambda: 2 * torch.get_num_threads())
     for free, room in ((1000 * needed, MOST), (20 * needed, 10), (needed, 1)):
         monkeypatch.setattr(trial, "free_bytes", lambda device, free=free: free)
-        assert trial.room(one.program, one.state, 0) == room
+        assert trial.room(one.program, one.state, 0, 0) == room
     monkeypatch.setattr(trial, "free_bytes", lambda device: 20 * needed)
-    assert trial.room(one.program, one.state, 4 * needed // trial.COPIES) == 2
+    assert trial.room(one.program, one.state, 4 * needed // trial.COPIES, 0) == 2
+    assert trial.room(one.program, one.state, 0, 2 * needed) == 2
+
+
+def test_what_a_step_keeps() -> None:
+    """The outputs of both hidden layers, the batch and the parameters, in float32."""
+    one = member(experiment({"model.widths": [600, 500], "model.activation": "relu", "model.dropout": 0}))
+    outputs = trial.kept_by_step(one.program, one.train.inputs[:16]) - one.state.params.flat.nbytes
+    assert outputs == pytest.approx(4 * 16 * (2 + 600 + 500), rel=0.05)
 
 
 def test_parts_of_about_the_same_size() -> None:
