@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 from stacks import CLASSES, assert_each_as_alone, bits, stacked
+from torch import Tensor
 
+from nntrain.models.members import apart, conv2d, side_by_side
 from nntrain.models.norms import PICTURE_NORMS
 
 Settings = dict[str, Any]
@@ -77,17 +80,33 @@ def test_a_resnet(coloured: Settings) -> None:
     ],
     ids=["batch norm", "group norm", "no norm", "resnet"],
 )
-@pytest.mark.parametrize("threads", [1, 2])
-def test_the_others_are_untouched_to_the_bit(settings: Settings, threads: int, grey: Settings) -> None:
+def test_the_others_are_untouched_to_the_bit(settings: Settings, grey: Settings) -> None:
+    base = grey | settings | {"batch_size": 13}
+    one, other, brief = base | {"seed": 1}, base | {"seed": 2}, base | {"seed": 3, "epochs": 1}
+    four, two, (alone,) = stacked(brief, one, brief, other), stacked(one, other), stacked(one)
+    assert [bits(member) for member in two] == [bits(four[1]), bits(four[3])]
+    assert bits(alone) == bits(two[0])
+
+
+def test_convolutions_by_two_threads_are_untouched_to_the_bit(two_threads: None) -> None:
+    """Of five members and of two; with a bias, whose gradient threads share among them."""
+    draw = torch.Generator().manual_seed(0)
+    x, weight, bias = (torch.randn(5, *size, generator=draw) for size in ((32, 4, 8, 8), (8, 4, 3, 3), (8,)))
+    rows = [1, 3]
+    for whole, part in zip(passed(x, weight, bias), passed(x[rows], weight[rows], bias[rows]), strict=True):
+        assert torch.equal(whole[rows], part)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
     before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        base = grey | settings | {"batch_size": 13, "epochs": 3}
-        others = [base | {"seed": 1}, base | {"seed": 2}]
-        brief = [base | {"seed": 4, "epochs": 1}, base | {"seed": 5, "epochs": 2}]
-        three, five = stacked(*others, base | {"seed": 3}), stacked(brief[0], others[0], brief[1], others[1], brief[0])
-        (one,) = stacked(others[0])
-        assert [bits(own) for own in three[:2]] == [bits(five[1]), bits(five[3])]
-        assert bits(one) == bits(three[0])
-    finally:
-        torch.set_num_threads(before)
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def passed(x: Tensor, *tensors: Tensor) -> list[Tensor]:
+    """The output of a convolution, and its gradients for weights and biases."""
+    weight, bias = given = [tensor.clone().requires_grad_() for tensor in tensors]
+    y = conv2d(side_by_side(x), weight, bias, (1, 1), (1, 1))
+    return [apart(y.flatten(1), len(x)), *torch.autograd.grad(y.tanh().sum(), given)]
