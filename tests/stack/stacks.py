@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cache, reduce
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -172,3 +173,12 @@ def bits(one: Member) -> list[bytes]:
     """All that a member has learnt, as it lies in memory."""
     tensors = {**one.state.tensors(), **{f"best {name}": value for name, value in one.best.weights.items()}}
     return [tensor.detach().numpy().tobytes() for tensor in tensors.values()]
+
+
+def categories(folder: Path) -> Path:
+    """A table with a number, a column of few and one of many categories, and weights of its rows."""
+    draw = np.random.default_rng(0)
+    drawn = zip(draw.normal(size=120), draw.integers(20, size=120), strict=True)
+    rows = [f"{x:.3f},{'abc'[k % 3]},m{k},{1 + k % 2},{'yes' if x + k / 20 > 0.5 else 'no'}" for x, k in drawn]
+    (folder / "rows.csv").write_text("\n".join(["x,few,many,weight,y", *rows]) + "\n")
+    return folder / "rows.csv"

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from stacks import CLASSES, VALUES, alone, assert_alike, assert_each_as_alone, bits, experiment, member, stacked
+from stacks import (
+    CLASSES,
+    VALUES,
+    alone,
+    assert_alike,
+    assert_each_as_alone,
+    bits,
+    categories,
+    experiment,
+    member,
+    stacked,
+)
 
 from nntrain.augment.table import AUGMENTATIONS
 from nntrain.config.options import option_names
@@ -118,6 +130,18 @@ def test_targets_that_are_mixed_with_weights_of_classes_and_smoothing(pictures: 
     base = pictures | {"augment": "cifar", "augment.crop_padding": 1} | MIXED
     weighted = {"loss": "cross_entropy", "loss.class_weights": "balanced"}
     assert_each_as_alone(*seeds(base | weighted, {}, {"regularization.label_smoothing": 0.1}))
+
+
+def test_categories_and_weights_of_rows_are_mixed(tmp_path: Path) -> None:
+    table = {
+        "data": "table",
+        "data.path": str(categories(tmp_path)),
+        "data.target": "y",
+        "data.weight_column": "weight",
+    }
+    settings = {"augment": "table", "augment.mixup": 0.4, "augment.mix_p": 0.8, "augment.feature_dropout": 0.1}
+    members = assert_each_as_alone(*seeds(NO_DATA | SMOOTH | table | settings, {}, {}))
+    assert members[0].train.weights is not None
 
 
 def test_training_splits_of_different_sizes(pictures: Settings) -> None:

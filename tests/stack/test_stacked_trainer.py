@@ -9,7 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stacks import CLASSES, VALUES, alone, assert_alike, assert_each_as_alone, bits, experiment, member, stacked
+from stacks import (
+    CLASSES,
+    VALUES,
+    alone,
+    assert_alike,
+    assert_each_as_alone,
+    bits,
+    categories,
+    experiment,
+    member,
+    stacked,
+)
 
 from nntrain.models.members import Rows
 from nntrain.stack.draws import HashedDraws
@@ -89,14 +100,6 @@ def test_early_stopping_at_different_epochs() -> None:
 def test_bfloat16_trains() -> None:
     base = SMOOTH | {"precision": "bf16"}
     assert_each_as_alone(base, base | {"seed": 1}, rel=0.1)
-
-
-def categories(folder: Path) -> Path:
-    draw = np.random.default_rng(0)
-    drawn = zip(draw.normal(size=120), draw.integers(20, size=120), strict=True)
-    rows = [f"{x:.3f},{'abc'[k % 3]},m{k},{1 + k % 2},{'yes' if x + k / 20 > 0.5 else 'no'}" for x, k in drawn]
-    (folder / "rows.csv").write_text("\n".join(["x,few,many,weight,y", *rows]) + "\n")
-    return folder / "rows.csv"
 
 
 def test_one_hot_and_embedded_categories_and_weights_of_rows(tmp_path: Path) -> None:
