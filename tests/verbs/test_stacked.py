@@ -272,7 +272,7 @@ def test_what_breaks_every_stack_breaks_each_once(lab: Lab, monkeypatch: pytest.
 
 def test_as_many_as_there_is_room_for_and_one_trial_for_all(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
-    monkeypatch.setattr(stacked, "room", lambda program, state, samples: 3)
+    monkeypatch.setattr(stacked, "room", lambda *about: 3)
     monkeypatch.setattr(trial, "fastest", lambda trainer: tried.append(len(trainer.members)) or len(trainer.members))
     sizes = sizes_of_stacks(monkeypatch)
     assert len(results(train(lab, [["epochs=1", f"seed={seed}"] for seed in range(4)]))) == 4
@@ -281,7 +281,7 @@ def test_as_many_as_there_is_room_for_and_one_trial_for_all(lab: Lab, monkeypatc
 
 def test_samples_that_are_made_for_each_take_room_of_their_own(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[int] = []
-    monkeypatch.setattr(stacked, "room", lambda program, state, samples: made.append(samples) or 3)
+    monkeypatch.setattr(stacked, "room", lambda program, state, samples, step: made.append(samples) or 3)
     for times in (1, 3):
         shutil.rmtree(lab.folder / "sweep", ignore_errors=True)
         jobs = [["epochs=1", "augment=table", f"augment.expand={times}", f"seed={seed}"] for seed in range(2)]
