@@ -309,12 +309,13 @@ def test_data_that_was_edited_is_said_and_not_mixed_in(
 ) -> None:
     table = "{name: table, path: rows.csv, target: y}"
     (cwd / "mine.yaml").write_text(RECIPE.replace("{name: bundled, dataset: iris}", table))
-    (cwd / "rows.csv").write_text("x,y\n1,2\n2,3\n")
+    rows = "x,y\n" + "".join(f"{i / 7:.3f},{i}.5\n" for i in range(200))
+    (cwd / "rows.csv").write_text(rows)
     fake_training(monkeypatch, failing(1))
     start("seed=1,2")
     about = {"data_fingerprint": of_files(cwd / "rows.csv"), "started": "2026-01-01T00:00:00"}
     Path("out/0/environment.json").write_text(json.dumps(about))
-    (cwd / "rows.csv").write_text("x,y\n1,2\n2,4\n")
+    (cwd / "rows.csv").write_text(rows.replace("199.5", "198.5"))
     capsys.readouterr()
     ran = fake_training(monkeypatch)
     assert resume() == 2
