@@ -30,7 +30,7 @@ STEPS, SECONDS = 3, 0.002  # of each size that are timed, at least
 SHARE = 0.05  # of the steps of a training that a trial may cost
 CLEAR = 0.9  # a smaller stack must be faster by so much; after one that is as much slower none smaller is tried
 
-Known = MutableMapping[Any, int]  # by `kind` of the members, the size that was found fastest
+Known = MutableMapping[Any, tuple[int, int]]  # by `kind_of` the members: the size that was fastest, of how many
 
 
 def room(program: Program, state: TrainState, samples: int, step: int) -> int:
@@ -76,11 +76,13 @@ def train(
         alone(members[0])
         return
     kind = kind_of(members[0])
-    size = known.get(kind, 0)
+    size, of = known.get(kind, (0, 0))
     try:
-        if size == 0 or size >= count:
+        if size >= count:
             trainer = StackedTrainer(members, stop)
-            size = known[kind] = size or fastest(trainer)
+        elif size == of:  # nothing is known of so many
+            trainer = StackedTrainer(members, stop)
+            size, _ = known[kind] = fastest(trainer), count
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -235,7 +235,8 @@ class _Stacking:
             return
         half = 0
         if is_out_of_memory(error):
-            half, self.known = len(places) // 2, {kind: -(-size // 2) for kind, size in self.known.items()}
+            half = len(places) // 2
+            self.known = {kind: (-(-size // 2), of) for kind, (size, of) in self.known.items()}
         self.again += [list(places[:half]), list(places[half:])] if half else [[place] for place in places]
         for place in places:
             with suppress(WriteError):  # of its log, which may be what broke

@@ -149,6 +149,15 @@ def test_stacks_of_the_fastest_size(size: int, monkeypatch: pytest.MonkeyPatch) 
         assert one in left or one.state.params.flat.untyped_storage().nbytes() == one.state.params.flat.nbytes
 
 
+def test_what_was_fastest_of_few_says_nothing_of_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+    monkeypatch.setattr(trial, "fastest", lambda trainer: tried.append(len(trainer.members)) or len(trainer.members))
+    known: trial.Known = {}
+    for count in (2, 3, 3, 2):
+        trial.train(members(count), Stop(), lambda one: None, lambda one: None, known)
+    assert tried == [2, 3]
+
+
 def test_after_a_signal_no_other_stack_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial, "fastest", lambda trainer: 2)
     stop, those, ended = Stop(), members(4), list[Member]()
@@ -180,7 +189,7 @@ def test_what_does_not_fit_in_memory_is_halved(error: Exception, monkeypatch: py
     those = members(6)
     monkeypatch.setattr(those[0].screen, "note", said.append)
     trial.train(those, Stop(), left.append, alone.append, {})
-    assert tried == [6, 3, 2]
+    assert tried == [6, 3, 2, 3]
     assert (len(left), len(alone)) == (4, 2)
     assert said[0] == "trained in a stack of 3: one of 6 does not fit in memory"
 
