@@ -34,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if len(error.problems) > 1:
             print(f"nntrain: {len(error.problems)} mistakes; nothing was run", file=sys.stderr)
         return USER
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupted:
         print("nntrain: interrupted", file=sys.stderr)
-        return 130
+        return int(getattr(interrupted, "status", 130))
     except (BrokenPipeError, SystemExit):  # the reader of our output has gone (`| head`); rich says it by SystemExit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK

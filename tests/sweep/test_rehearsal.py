@@ -14,6 +14,7 @@ from nntrain.cli import main
 from nntrain.config.compose import compose
 from nntrain.errors import UserError
 from nntrain.sweep import rehearsal
+from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.rehearsal import Config, Draft, check, check_whatever, essence, patiently
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 1\nbatch_size: 64\n"
@@ -106,6 +107,15 @@ def test_folds_pretraining_and_ensembles_are_built_too(capsys: pytest.CaptureFix
     ]
     (line,) = mistakes(capsys, "data.folds=3", "batch_size=64,110")
     assert "training split (85 samples)" in line
+
+
+def test_a_signal_while_networks_are_built_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(config: Config) -> tuple[str, ...]:
+        raise Interrupted(143)
+
+    monkeypatch.setattr("nntrain.verbs.rehearsal.rehearse", stopped)
+    assert main(["fit", "config=mine.yaml", "seed=1,2", HERE, "-m"]) == 143
+    assert not Path("runs").exists()
 
 
 # What tells jobs apart
