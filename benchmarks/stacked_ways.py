@@ -32,7 +32,7 @@ def steps(size: tuple[int, int, int], width: int, batch: int, members: int) -> d
     stacked = [torch.stack([p.detach() for p in alike]).requires_grad_() for alike in zip(*own, strict=True)]
     params = dict(zip(names, stacked, strict=True))
     inputs = [channels_last(some) for some in x]
-    beside = x.permute(1, 3, 4, 0, 2).flatten(3).permute(0, 3, 1, 2)
+    beside = x.permute(1, 3, 4, 0, 2).contiguous().flatten(3).permute(0, 3, 1, 2)
     unfolded = x.permute(0, 1, 3, 4, 2).contiguous()
 
     def alone() -> None:
