@@ -3,7 +3,6 @@ Imports nothing that takes time."""
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
@@ -82,7 +81,6 @@ def _work(unit: Unit | Part | Pictures, send: Callable[[Any], None]) -> None:
         _train(unit, send)
     else:
         unit.run(send)
-    gc.collect()
 
 
 def _train(unit: Unit, send: Callable[[Any], None]) -> None:

@@ -7,6 +7,7 @@ workers save the states of their runs and end, and heed none that follows.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -242,6 +243,7 @@ def _serve(pipe: Connection, environment: Mapping[str, str], train: Train, prepa
     with suppress(EOFError, OSError):  # the parent has gone, or wants no more
         while True:
             pipe.send(None)  # ready for the next
+            gc.collect()  # a network and its optimizer hold each other: nothing of a unit stays for the next
             signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a unit that was told to stop leaves it ignored
             train(pipe.recv(), sender(pipe))
 
