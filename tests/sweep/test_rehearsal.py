@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +16,6 @@ from nntrain.cli import main
 from nntrain.config.compose import compose
 from nntrain.errors import UserError
 from nntrain.sweep import rehearsal
-from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.rehearsal import Config, Draft, check, check_whatever, essence, patiently
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 1\nbatch_size: 64\n"
@@ -109,12 +110,10 @@ def test_folds_pretraining_and_ensembles_are_built_too(capsys: pytest.CaptureFix
     assert "training split (85 samples)" in line
 
 
-def test_a_signal_while_networks_are_built_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    def stopped(config: Config) -> tuple[str, ...]:
-        raise Interrupted(143)
-
-    monkeypatch.setattr("nntrain.verbs.rehearsal.rehearse", stopped)
-    assert main(["fit", "config=mine.yaml", "seed=1,2", HERE, "-m"]) == 143
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_networks_are_built_leaves_nothing(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nntrain.verbs.rehearsal.rehearse", lambda config: os.kill(os.getpid(), number))
+    assert main(["fit", "config=mine.yaml", "seed=1,2", HERE, "-m"]) == 128 + number
     assert not Path("runs").exists()
 
 

@@ -6,7 +6,8 @@ import gc
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from nntrain.sweep.interrupted import Interrupted
+from nntrain.signals import handling
+from nntrain.sweep.interrupted import Interrupted, interrupt
 from nntrain.sweep.launchers.base import Config, Launcher, Units
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ class Basic(Launcher):
         from nntrain.verbs.rehearsal import rehearse
 
         self._keep_data()
-        return [rehearse(config) for config in configs]
+        with handling(interrupt):
+            return [rehearse(config) for config in configs]
 
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
         from nntrain.sweep.workers.work import import_torch, train_unit

@@ -12,7 +12,6 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
@@ -20,7 +19,7 @@ from nntrain.record.words import plural
 from nntrain.signals import handling
 from nntrain.stack.sizes import MOST, MOST_ON_GPU
 from nntrain.sweep.groups import partition, plan_words, units
-from nntrain.sweep.interrupted import Interrupted
+from nntrain.sweep.interrupted import Interrupted, interrupt
 from nntrain.sweep.launchers.base import Launcher, Plan, Units
 from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome
 from nntrain.sweep.workers.curve import curve_of
@@ -74,7 +73,7 @@ class Remote(Launcher):
         waiting = deque(units)
         given: dict[Any, Sequence[Job]] = {}
         watch = Watch(self.sweep.board.progress)
-        with handling(_end_it):
+        with handling(interrupt):
             try:
                 while waiting or given:
                     room = len(waiting) if self.queues else self.at_once - len(given)
@@ -85,8 +84,8 @@ class Remote(Launcher):
                     self.sweep.board.running(job.number for job in running)
                     watch.look(running)
                     time.sleep(self.pause if given else 0.0)
-            except KeyboardInterrupt as interrupt:
-                status = getattr(interrupt, "status", INTERRUPTED + signal.SIGINT)
+            except KeyboardInterrupt as interrupted:
+                status = getattr(interrupted, "status", INTERRUPTED + signal.SIGINT)
                 self._end_all(given, record, status)
                 raise Interrupted(status) from None
 
@@ -161,8 +160,3 @@ class Watch:
                 epoch, value = found[-1]
                 self._progress(job.number, epoch, int(job.config["epochs"]), value)
         self._due = now + LOOKS
-
-
-def _end_it(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends what is done here as Ctrl-C does."""
-    raise Interrupted(INTERRUPTED + number)

@@ -179,7 +179,7 @@ class Workers:
     def _started(self, setting: Setting) -> _Worker:
         context: Any = multiprocessing.get_context("forkserver" if SERVED else "spawn")
         ours, theirs = context.Pipe()
-        arguments = (theirs, setting.environment(), self._train, self._prepare)
+        arguments = (theirs, {**os.environ, **setting.environment()}, self._train, self._prepare)
         process = context.Process(target=_serve, args=arguments, daemon=True)
         with _no_main():
             process.start()
@@ -238,14 +238,20 @@ def _serve(pipe: Connection, environment: Mapping[str, str], train: Train, prepa
     """What a worker does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all: the parent passes it on
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.environ.clear()  # the server's, of when it was started
     os.environ.update(environment)
     prepare()
     with suppress(EOFError, OSError):  # the parent has gone, or wants no more
         while True:
             pipe.send(None)  # ready for the next
             gc.collect()  # a network and its optimizer hold each other: nothing of a unit stays for the next
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a unit that was told to stop leaves it ignored
+            signal.signal(signal.SIGTERM, _end)  # a unit that was told to stop leaves it ignored
             train(pipe.recv(), sender(pipe))
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Not at once: what a unit has begun, such as a file of the cache, is cleared up."""
+    raise SystemExit(128 + number)
 
 
 def sender(pipe: Connection) -> Callable[[Any], None]:

@@ -30,9 +30,14 @@ def work(unit: Any, send: Callable[[Any], None]) -> None:
         raise ZeroDivisionError
     elif unit == "see":
         send({name: os.environ.get(name) for name in (*THREADS, "CUDA_VISIBLE_DEVICES")})
-    elif unit == "leave":  # once it has done its unit, and is idle
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGKILL)).start()
-        send((unit, os.getpid()))
+    elif unit == "see all":
+        send(dict(os.environ))
+    elif isinstance(unit, Path) and unit.name == "unfinished":
+        try:
+            unit.touch()
+            time.sleep(20)
+        finally:
+            unit.unlink()
     elif isinstance(unit, Path):  # a long run, which saves its state when it is told to stop
         stopped = threading.Event()
         signal.signal(signal.SIGTERM, lambda number, frame: stopped.set())
@@ -96,6 +101,14 @@ def test_a_worker_has_its_share_of_threads_and_its_gpu(
     assert seen == {**dict.fromkeys(THREADS, "3"), "CUDA_VISIBLE_DEVICES": "1"}
 
 
+def test_a_worker_has_the_environment_of_when_it_is_started(
+    started: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(started(Setting(1)), [0])  # their server runs
+    monkeypatch.setenv("NNTRAIN_CACHE", "elsewhere")
+    assert run(started(Setting(1)), ["see all"])["told"] == [{**os.environ, **Setting(1).environment()}]
+
+
 def test_threads_that_the_user_has_set_stand(started: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     assert run(started(Setting(3)), ["see"])["told"][0]["OMP_NUM_THREADS"] == "7"
@@ -114,7 +127,8 @@ def test_a_worker_that_dies_costs_its_unit_alone(
 
 def test_a_worker_that_dies_idle_costs_no_unit(started: Callable[..., Workers]) -> None:
     workers = started(Setting(1))
-    ((_, first),) = run(workers, ["leave"])["told"]
+    ((_, first),) = run(workers, [0])["told"]
+    os.kill(first, signal.SIGKILL)
     workers._workers[0].process.join()
     said = run(workers, [1])
     assert said["lost"] == []
@@ -152,6 +166,21 @@ def test_a_signal_is_passed_on_and_no_other_unit_begins(
     assert sorted(told) == ["saved a", "saved b"]
     assert not units[2].exists()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_unit_that_a_signal_ends_clears_up(started: Callable[..., Workers], tmp_path: Path) -> None:
+    unit = tmp_path / "unfinished"
+
+    def stop() -> None:
+        while not unit.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    workers = started(Setting(1))
+    threading.Thread(target=stop).start()
+    with pytest.raises(Interrupted):
+        run(workers, [unit])
+    assert not unit.exists()
 
 
 @pytest.mark.parametrize(("apart", "saves"), [(0.03, True), (0.2, False)])
