@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nntrain.cores import cores
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.stack.member import Member
@@ -39,7 +39,7 @@ def room(program: Program, state: TrainState, samples: int, step: int) -> int:
     samples: bytes of those that are its own, and no other training's. step: see `kept_by_step`.
     """
     on_cpu = program.device.type == "cpu"
-    workers = max(1, (os.cpu_count() or 1) // torch.get_num_threads()) if on_cpu else 1
+    workers = max(1, cores() // torch.get_num_threads()) if on_cpu else 1
     needed = COPIES * (samples + sum(tensor.nbytes for tensor in state.tensors().values())) + 2 * step
     return max(1, min(MOST if on_cpu else MOST_ON_GPU, free_bytes(program.device) // (workers * needed)))
 

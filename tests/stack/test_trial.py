@@ -206,7 +206,7 @@ def test_other_errors_are_none_of_memory(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_room_is_shared_with_the_other_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     one = member(experiment({}))
     needed = trial.COPIES * sum(tensor.nbytes for tensor in one.state.tensors().values())
-    monkeypatch.setattr(trial.os, "cpu_count", lambda: 2 * torch.get_num_threads())
+    monkeypatch.setattr(trial, "cores", lambda: 2 * torch.get_num_threads())
     for free, room in ((1000 * needed, MOST), (20 * needed, 10), (needed, 1)):
         monkeypatch.setattr(trial, "free_bytes", lambda device, free=free: free)
         assert trial.room(one.program, one.state, 0, 0) == room

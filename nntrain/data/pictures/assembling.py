@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nntrain.cores import cores
 from nntrain.data.dataset import Dataset, PixelFeatures, Split, class_counts
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
-from nntrain.data.pictures.pool import cores
 from nntrain.data.pictures.preprocessing import PixelPreprocessing
 from nntrain.data.splitting import Index, Shares, by_chance, check_class_sizes, generator, take
 from nntrain.errors import UserError

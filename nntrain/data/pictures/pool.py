@@ -80,13 +80,6 @@ class Decoded:
         return [one for row in sorted(self.sums) for one in self.sums[row]]
 
 
-def cores() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class Crew:
     """Processes that decode. They can be started before it is known what; none is left at the end of the `with`."""
 

@@ -12,11 +12,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from nntrain.cores import cores
 from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.cache import Entry
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit, Look, UnreadableError, facts, pillow
 from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, Listing
-from nntrain.data.pictures.pool import FEW_BYTES, MOST_WORKERS, Crew, Decoded, Target, cores, decode_all
+from nntrain.data.pictures.pool import FEW_BYTES, MOST_WORKERS, Crew, Decoded, Target, decode_all
 from nntrain.data.progress import watcher
 from nntrain.errors import UserError
 

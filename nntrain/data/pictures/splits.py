@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from nntrain.cores import cores
 from nntrain.data.dataset import PixelFeatures
 from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.assembling import BLOCK, count_levels, features_of
-from nntrain.data.pictures.pool import cores
 from nntrain.data.pictures.reading import Pictures
 from nntrain.data.splitting import Index
 

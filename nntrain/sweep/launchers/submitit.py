@@ -14,12 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from nntrain.cores import cores
 from nntrain.errors import UserError, unknown
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Units
 from nntrain.sweep.launchers.remote import Answer, Remote, require, train_there
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.workers.devices import cores
 from nntrain.sweep.workers.processes import Setting
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nntrain.sweep.workers.devices import cores, gpus
+from nntrain.cores import cores
+from nntrain.sweep.workers.devices import gpus
 from nntrain.sweep.workers.processes import Setting, Workers, start_server
 
 if TYPE_CHECKING:

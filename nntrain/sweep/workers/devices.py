@@ -1,4 +1,4 @@
-"""What a sweep can train on at the same time, found out without importing torch."""
+"""The GPUs that a sweep can train on at the same time, found out without importing torch."""
 
 from __future__ import annotations
 
@@ -6,13 +6,6 @@ import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def gpus() -> list[str]:
