@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from threading import Timer
 from typing import Any
 
+from nntrain.components import is_own
 from nntrain.errors import UserError
 from nntrain.record.files import json_text
 from nntrain.record.words import plural
@@ -79,13 +80,15 @@ def check_whatever(examples: Iterable[Config | UserError], rehearse: Rehearse) -
 
 def essence(config: Config) -> str:
     """Equal for jobs of which none can be built or all: all settings, but for those that are never in the way; of
-    numbers that fit any network whether they are 0, which may switch something off."""
+    numbers that fit any network whether they are 0, which may switch something off. What numbers fit a class of one's
+    own, only that knows."""
+    fitting = {group for group in NUMBERS if not is_own(group, config[group].get("name", ""))}
     kept: dict[str, Any] = {}
     for group, section in config.items():
         for key, value in section.items() if isinstance(section, Mapping) else [("", section)]:
             name = f"{group}.{key}".rstrip(".")
             if name not in NEVER_WRONG:
-                any_number = (group in NUMBERS and name not in MAY_BE_LATE) or name in DROPOUTS
+                any_number = (group in fitting and name not in MAY_BE_LATE) or name in DROPOUTS
                 kept[name] = _any_number(value) if any_number else value
     return json_text(kept, indent=None)
 

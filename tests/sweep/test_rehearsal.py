@@ -148,6 +148,11 @@ def test_whatever_may_be_wrong_is_built(word: str) -> None:
     assert essence(config(word)) != essence(config())
 
 
+def test_numbers_for_a_class_of_ones_own_are_tried() -> None:
+    one, other = ({**config(), "optimizer": {"name": "mine:Optimizer", "lr": lr}} for lr in (0.1, 0.2))
+    assert essence(one) != essence(other)
+
+
 def test_each_kind_of_job_is_asked_for_once() -> None:
     asked: list[Any] = []
 
