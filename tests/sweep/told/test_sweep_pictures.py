@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from nntrain.record.files import WriteError
+from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.told.pictures import Pictures, draw_pictures
 from nntrain.sweep.workers.processes import Setting, Workers
 
@@ -22,6 +25,7 @@ class Drawing(Pictures):
 
     refused: bool = False
     fatal: bool = False
+    long: bool = False
 
     def run(self, send: Callable[[str], None]) -> None:
         if self.fatal:
@@ -32,6 +36,8 @@ class Drawing(Pictures):
         if self.refused:
             raise WriteError("no space left")
         (self.folder / "drawn").write_text(str(os.getpid()))
+        if self.long:
+            time.sleep(20)
 
 
 def nothing() -> None:
@@ -75,3 +81,15 @@ def test_this_process_draws_where_no_worker_is_or_it_dies(tmp_path: Path, worker
     (tmp_path / "drawn").unlink()
     draw_pictures(Drawing([], None, tmp_path, fatal=True), workers)
     assert drawn_here(tmp_path)
+
+
+def test_a_signal_ends_what_is_drawn(tmp_path: Path, workers: Workers) -> None:
+    def stop() -> None:
+        while not (tmp_path / "drawn").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop).start()
+    with pytest.raises(Interrupted) as caught:
+        draw_pictures(Drawing([], None, tmp_path, long=True), workers)
+    assert caught.value.status == 143
