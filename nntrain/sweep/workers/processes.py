@@ -177,7 +177,7 @@ class Workers:
             self._workers.append(self._started(worker.setting))
 
     def _started(self, setting: Setting) -> _Worker:
-        context: Any = multiprocessing.get_context("forkserver" if SERVED else "spawn")
+        context: Any = multiprocessing.get_context("forkserver" if _served() else "spawn")
         ours, theirs = context.Pipe()
         arguments = (theirs, {**os.environ, **setting.environment()}, self._train, self._prepare)
         process = context.Process(target=_serve, args=arguments, daemon=True)
@@ -215,12 +215,21 @@ def start_server(module: str) -> None:
         os.environ.update(SERVERS)
         try:
             multiprocessing.set_forkserver_preload([module])
-            with _no_main():
-                ensure_running()
+            _served()
         finally:
             for name in SERVERS:
                 os.environ.pop(name)
             os.environ.update({name: given[name] for name in SERVERS if name in given})
+
+
+def _served() -> bool:
+    """Whether there is a server, now at the latest. Where the system refuses it, as where the name of the folder for
+    temporary files is too long for its socket, workers are started afresh."""
+    if SERVED:
+        with suppress(OSError), _no_main():
+            ensure_running()
+            return True
+    return False
 
 
 @contextmanager

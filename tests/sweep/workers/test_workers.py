@@ -15,7 +15,7 @@ import pytest
 
 from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.workers import processes as module
-from nntrain.sweep.workers.processes import THREADS, Setting, Workers, sender
+from nntrain.sweep.workers.processes import THREADS, Setting, Workers, sender, start_server
 
 
 def nothing() -> None:
@@ -85,6 +85,15 @@ def test_every_unit_is_done_once_by_one_of_the_workers(started: Callable[..., Wo
     assert sorted(unit for unit, _ in said["told"]) == list(range(20))
     assert os.getpid() not in {pid for _, pid in said["told"]}
     assert said["lost"] == []
+
+
+def test_workers_start_without_a_server(started: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> None:
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr(module, "ensure_running", refused)
+    start_server("nowhere")
+    assert [unit for unit, _ in run(started(Setting(1)), ["a", "b"])["told"]] == ["a", "b"]
 
 
 def test_workers_serve_several_batches(started: Callable[..., Workers]) -> None:
