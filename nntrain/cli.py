@@ -128,9 +128,14 @@ def _fit(words: list[str], flags: set[str]) -> int:
         raise UserError("resume: cannot go with -m: it goes on with a run or a sweep as it was started")
     sweep = _sweep_to_resume(resuming)
     if "multirun" in flags or sweep is not None or _grows(words):
+        from nntrain.signals import handling
+        from nntrain.sweep.interrupted import interrupt
         from nntrain.sweep.workers.crew import early_workers
 
-        with early_workers(words) as workers:  # torch is imported in there while the words are read here
+        with (
+            handling(interrupt),
+            early_workers(words) as workers,
+        ):  # torch is imported in there while the words are read here
             from nntrain.sweep.multirun import multirun, resume_sweep
 
             if sweep is None:

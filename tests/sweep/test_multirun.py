@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import shlex
+import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -372,3 +373,14 @@ def test_a_word_without_a_value_is_one_mistake(word: str, capsys: pytest.Capture
     err = capsys.readouterr().err
     assert err.startswith(EMPTY[word])
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("place", ["check_sweep", "_by_hydra", "report"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_nothing_trains(
+    number: int, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch)
+    monkeypatch.setattr(f"nntrain.sweep.multirun.{place}", lambda *_, **__: os.kill(os.getpid(), number))
+    assert main(["fit", "config=mine.yaml", "seed=1,2", "run_dir=out", HERE, "-m"]) == 128 + number
+    assert capsys.readouterr().err == "nntrain: interrupted\n"

@@ -6,8 +6,7 @@ import gc
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from nntrain.signals import handling
-from nntrain.sweep.interrupted import Interrupted, interrupt
+from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.launchers.base import Config, Launcher, Units
 
 if TYPE_CHECKING:
@@ -21,8 +20,7 @@ class Basic(Launcher):
         from nntrain.verbs.rehearsal import rehearse
 
         self._keep_data()
-        with handling(interrupt):
-            return [rehearse(config) for config in configs]
+        return [rehearse(config) for config in configs]
 
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
         from nntrain.sweep.workers.work import import_torch, train_unit
