@@ -132,10 +132,7 @@ def _fit(words: list[str], flags: set[str]) -> int:
         from nntrain.sweep.interrupted import interrupt
         from nntrain.sweep.workers.crew import early_workers
 
-        with (
-            handling(interrupt),
-            early_workers(words) as workers,
-        ):  # torch is imported in there while the words are read here
+        with handling(interrupt), early_workers(words) as workers:  # who import torch while the words are read here
             from nntrain.sweep.multirun import multirun, resume_sweep
 
             if sweep is None:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.forkserver import ensure_running
 from types import FrameType, ModuleType
@@ -29,6 +30,7 @@ from nntrain.sweep.interrupted import Interrupted
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
 SERVERS = {**dict.fromkeys(THREADS, "1"), "PYTHONSAFEPATH": "1"}  # the server's: what lies around here is not imported
 SERVED = sys.platform == "linux"  # elsewhere libraries of the system break in a process that was forked
+ENDING = (signal.SIGINT, signal.SIGTERM)
 GRACE = 30.0  # seconds that a worker has to save the state of its run
 IDLE_GRACE = 1.0  # and to end where it has nothing to save
 
@@ -213,10 +215,13 @@ def start_server(module: str) -> None:
     if SERVED:
         given = dict(os.environ)
         os.environ.update(SERVERS)
+        resource_tracker.ensure_running()  # else it is started with the server, and lifts the mask
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # the server's too, until it is there to ignore them
         try:
             multiprocessing.set_forkserver_preload([module])
             _served()
         finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
             for name in SERVERS:
                 os.environ.pop(name)
             os.environ.update({name: given[name] for name in SERVERS if name in given})
@@ -247,6 +252,8 @@ def _serve(pipe: Connection, environment: Mapping[str, str], train: Train, prepa
     """What a worker does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all: the parent passes it on
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if SERVED:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     os.environ.clear()  # the server's, of when it was started
     os.environ.update(environment)
     prepare()

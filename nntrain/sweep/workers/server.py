@@ -6,8 +6,11 @@ It has one thread, computes nothing, and ends with the sweep: a terminal's signa
 import gc
 import signal
 
-for number in (signal.SIGINT, signal.SIGTERM):
+from nntrain.sweep.workers.processes import ENDING
+
+for number in ENDING:
     signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # those that came before are forgotten
 
 COLLECT_AFTER = 100_000  # new objects, as in the command line
 gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])

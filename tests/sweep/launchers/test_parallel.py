@@ -119,6 +119,13 @@ def test_a_signal_ends_the_sweep_with_the_states_saved(cwd: Path) -> None:
     assert "8 interrupted" in out
 
 
+def test_a_signal_while_the_server_starts_is_for_the_sweep_alone(cwd: Path) -> None:
+    sweeping = begin("config=mine", "seed=1,2", "-m", apart=True)
+    until(lambda: len(_children(sweeping.pid)) == 2)  # one of them is multiprocessing's own
+    os.killpg(sweeping.pid, signal.SIGINT)
+    assert finish(sweeping) == (130, "", "nntrain: interrupted\n")
+
+
 def test_a_signal_to_all_processes_as_well_saves_the_states(cwd: Path) -> None:
     words = ["config=mine", "epochs=100000", "early_stopping=none", "seed=range(8)", "run_dir=out"]
     sweeping = begin(*words, "hydra.launcher.workers=1", "-m", apart=True)
