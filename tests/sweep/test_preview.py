@@ -87,6 +87,11 @@ def test_a_search_says_how_much_it_does(capsys: pytest.CaptureFixture[str]) -> N
         "pruner": "none",
         "at once": "4 trials, stacked in up to 2 programs",
     }
+    many = ("hydra.launcher.workers=2", "search.n_trials=1000", "search.pruner=hyperband")
+    for sampler, trials in (("tpe", 16), ("{name: nsga2, population_size: 20}", 20), ("random", 128)):
+        assert preview("optimizer.lr=interval(0.1,1)", *many, f"search.sampler={sampler}", "--json") == 0
+        plan = json.loads(capsys.readouterr().out)["plan"]
+        assert plan["at once"] == f"{trials} trials, stacked in up to 2 programs"
     assert preview("optimizer.lr=interval(0.1,1)", "hydra/launcher=basic", "search.pruner=median") == 0
     said = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["pruner", "median"] in said

@@ -88,7 +88,7 @@ FIELDS: dict[str, Kind] = {
     "n_trials": Integer(low=1),
     "time_limit": optional(Number(above=0), "null (no limit)"),
     "metrics": Either(METRIC, ListOf(METRIC, length=2), Null("null (early_stopping.monitor)")),
-    "batch": optional(Integer(low=1), "null (as many as train at once)"),
+    "batch": optional(Integer(low=1), "null (as many as train at once, few where the sampler learns from each)"),
     "seed": Integer(low=0, high=2**63 - 1),
 }
 ONLY_HERE = frozenset({"space", "sampler", "pruner", "n_trials", "metrics", "batch"})  # no settings of a run

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import log
 from pathlib import Path
 from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from nntrain.config.schema.search import named
 from nntrain.config.search import defaults
@@ -13,22 +16,42 @@ from nntrain.config.variants import Composer
 from nntrain.config.words import CommandLine
 from nntrain.record.words import plural
 from nntrain.stack.sizes import MOST
-from nntrain.sweep.search.space import MARK, read_space
+from nntrain.sweep.search.space import MARK, Axis, read_space
 from nntrain.sweep.workers.crew import settings as workers_for
 
-GENERATIONS = 6  # at least, of trials that learn from those before
+GENERATIONS, LARGEST = 6, 16  # of trials that learn from those before: at least, and trials of one at most
+POPULATION = 50  # of nsga2, as Optuna has it
 WORKERS = "hydra.launcher.workers="
+AUTO = " (auto)"  # after what it stands for
 SAID = ("n_trials", "sampler", "pruner")
 
 
-def batch(settings: Mapping[str, Any], workers: int, stacks: bool) -> int:
-    """How many trials are drawn at a time: one for each worker, or so many that stacks fill them, but for samplers
-    that learn no more than a sixth of all. stacks: whether these jobs can train as one program."""
+def batch(settings: Mapping[str, Any], axes: Sequence[Axis], workers: int, stacks: bool) -> int:
+    """How many trials are drawn at a time: one for each worker, or so many that stacks fill them. Samplers that learn
+    from every trial draw no more than a sixth of all, and than LARGEST; those that learn from a population, that one.
+
+    stacks: whether these jobs can train as one program.
+    """
     if settings["batch"] is not None:
         return int(settings["batch"])
-    learns = named(settings["sampler"])[0] not in ("random", "qmc")
-    members = int(settings["n_trials"]) // (workers * (GENERATIONS if learns else 1))
-    return workers * (max(1, min(members, MOST)) if stacks else 1)
+    if not stacks:
+        return workers
+    total, (name, own) = int(settings["n_trials"]), named(settings["sampler"])
+    if name == "nsga2":
+        return _filled(own.get("population_size", POPULATION), workers)
+    if name == "cmaes":
+        return _filled(own.get("popsize") or _popsize(axes), workers)
+    most = total if name in ("random", "qmc") else min(total // GENERATIONS, LARGEST)
+    return workers * max(1, min(most // workers, MOST))
+
+
+def _filled(population: int, workers: int) -> int:
+    return max(workers, min(population, workers * MOST))
+
+
+def _popsize(axes: Sequence[Axis]) -> int:
+    """Of CMA-ES, by the number of its dimensions (N. Hansen, The CMA evolution strategy: a tutorial, 2016)."""
+    return 4 + int(3 * log(max(1, sum(not axis.choices for axis in axes))))
 
 
 def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: Path) -> dict[str, str]:
@@ -37,10 +60,10 @@ def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: P
     plain = {key: str(value) for key, value in defaults().items() if key in SAID}
     said = plain | dict(given)
     if said["sampler"] == "auto":
-        said["sampler"] = "tpe (auto)"
+        said["sampler"] = f"tpe{AUTO}"
     if launcher not in ("basic", "parallel", "stacked"):
         return said
-    words, _ = read_space([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
+    words, axes = read_space([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
     example = [word if isinstance(word, str) else word.word(word.example) for word in words]
     config = Composer(cwd).compose([word.removeprefix(MARK) for word in example]).config
     asked = next((word.removeprefix(WORKERS) for word in line.hydra if word.startswith(WORKERS)), "")
@@ -49,11 +72,11 @@ def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: P
         count = len(workers_for({str(config["device"])}, int(asked) if asked.isdigit() else None))
     settings: dict[str, Any] = {
         "n_trials": int(said["n_trials"]),
-        "sampler": said["sampler"].removeprefix("{name:").partition(",")[0].rstrip("}"),
+        "sampler": OverridesParser.create().parse_override(f"sampler={said['sampler'].removesuffix(AUTO)}").value(),
         "batch": None if said.get("batch") in (None, "null") else int(said["batch"]),
     }
     stacked = launcher == "stacked" and alone_because(config) is None
-    most = min(batch(settings, count, stacked), settings["n_trials"])
+    most = min(batch(settings, axes, count, stacked), settings["n_trials"])
     where = "one program" if count == 1 else f"up to {plural(count, 'program')}"
     return said | {"at once": plural(most, "trial") + (f", stacked in {where}" if stacked and most > count else "")}
 

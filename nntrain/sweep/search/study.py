@@ -70,6 +70,7 @@ class Study:
         self._best: dict[int, float] = {}  # value so far, by job
         self._prunes = named(settings["pruner"])[0] != "none"
         self.spent_before = 0.0  # seconds, in earlier sessions
+        self._started = False  # whether a trial of this session was
         self._began = time.monotonic()
         self._no_pruner, self._pruner = optuna.pruners.NopPruner(), make_pruner(settings["pruner"], goal.epochs)
         self._live: OptunaStudy = optuna.create_study(
@@ -126,8 +127,9 @@ class Study:
         return limit is not None and self.spent > 60 * limit
 
     def keep_time(self) -> None:
-        """For the next session."""
-        self._storage().spent = self.spent
+        """For the next session. One that began no trial, and only reports, takes none."""
+        if self._started:
+            self._storage().spent = self.spent
 
     def ask(self) -> Trial:
         """A trial with a value for each axis."""
@@ -145,6 +147,7 @@ class Study:
     def start(self, trial: Trial, job: int, runs: int, earlier: Iterable[Point] = ()) -> None:
         """The trial's job is about to run. runs: the job that runs for it, an earlier one where both are the same.
         earlier: of the monitored metric, in a session before."""
+        self._started = True
         trial.set_user_attr(JOB, job)
         trial.set_user_attr(NUMBER, trial.number)
         self._running.setdefault(runs, trial)

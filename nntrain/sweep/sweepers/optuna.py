@@ -125,7 +125,7 @@ class Search(Sweeper):
             self._run(study, again)
         combinations, total = size(axes), self.settings["n_trials"]
         stacks = getattr(self.launcher, "stacks", False) and study.goal.stacks
-        at_once = batch(self.settings, int(getattr(self.launcher, "at_once", 1)), stacks)
+        at_once = batch(self.settings, axes, int(getattr(self.launcher, "at_once", 1)), stacks)
         while (first := 1 + max((*jobs, *study.jobs), default=-1)) < total:
             if study.over:
                 self.sweeping.board.note(

@@ -271,7 +271,7 @@ def test_the_time_limit_is_that_of_all_sessions(lab: Lab, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert "search: 1.25 of 1 minutes were spent in earlier sessions" in out
     assert "search: the time limit of 1 minutes is over, 5 trials drawn" in out
-    assert lab.spent > 75
+    assert lab.spent == 75  # a session that only reports takes no time
     assert resume("search.n_trials=6", "search.time_limit=60") == 0
     assert lab.trained == [0, 1, 2, 3, 4, 3, 5]
 
