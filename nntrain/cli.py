@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"nntrain: {len(error.problems)} mistakes; nothing was run", file=sys.stderr)
         return USER
     except KeyboardInterrupt as interrupted:
-        print("nntrain: interrupted", file=sys.stderr)
+        print(f"nntrain: {str(interrupted) or 'interrupted'}", file=sys.stderr)
         return int(getattr(interrupted, "status", 130))
     except (BrokenPipeError, SystemExit):  # the reader of our output has gone (`| head`); rich says it by SystemExit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,6 +5,7 @@ Opening a source executes nothing: its tensors are taken by name, and no network
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from nntrain.training.checkpoint import BEST, load_model
 from nntrain.training.thaw import Stage, Thawing
 
 WHERE = "model.init_from"
-SWEEP = "sweep.json"  # in the folder of a sweep
+SWEEP, TABLE, MANIFEST = "sweep.json", "sweep.csv", "jobs.jsonl"  # in the folder of a sweep
 
 
 @dataclass(frozen=True)
@@ -220,6 +221,14 @@ def model_path(path: Path) -> Path:
     inner = sorted(path.rglob(BEST), key=lambda found: found.stat().st_mtime)
     guess = inner[-1].parent if inner else nearest(path.name, [p.name for p in path.parent.iterdir() if p != path])
     hint = f"; did you mean '{guess}'?" if guess else ""
-    if (path / SWEEP).is_file():
+    if (path / MANIFEST).is_file() and _unreported(path):
+        hint = f" (it is a sweep whose report is missing; finished by: nntrain fit resume={shlex.quote(shown(path))})"
+    elif (path / SWEEP).is_file():
         hint = f" (it is a sweep whose jobs do not compete, or none of them has a model{hint})"
     raise UserError(f"checkpoint: {path} has no {BEST}{hint}")
+
+
+def _unreported(sweep: Path) -> bool:
+    """Whether a sweep, whose folder has no best model, ended without its report, or with one that the disk refused."""
+    reported = (sweep / SWEEP).is_file() and (sweep / TABLE).is_file()
+    return not reported or read_json(sweep / SWEEP).get("best") is not None

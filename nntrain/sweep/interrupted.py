@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
 from types import FrameType
+
+from nntrain.launch import SAME_ASK
+from nntrain.signals import handling
 
 
 class Interrupted(KeyboardInterrupt):
     """A signal ended a job, its state saved. No Exception: Hydra keeps those of a job to itself.
 
-    status: the exit status, 130 or 143.
+    status: the exit status, 130 or 143. said: what there is to say of it.
     """
 
-    def __init__(self, status: int) -> None:
-        super().__init__()
+    def __init__(self, status: int, said: str = "") -> None:
+        super().__init__(said)
         self.status = status
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
     """A handler by which SIGTERM ends what is done here as Ctrl-C does."""
     raise Interrupted(128 + number)
+
+
+@dataclass
+class Deferred:
+    """status: the exit status that a signal asked for, 130 or 143; 0 where none came."""
+
+    status: int = 0
+
+
+@contextmanager
+def deferring() -> Iterator[Deferred]:
+    """What is done in here takes a moment, and a signal waits for it; one that follows later than SAME_ASK seconds
+    raises Interrupted."""
+    deferred, asked = Deferred(), 0.0
+
+    def caught(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        if not deferred.status:
+            deferred.status, asked = 128 + number, monotonic()
+        elif monotonic() - asked > SAME_ASK:
+            raise Interrupted(128 + number)
+
+    with handling(caught):
+        yield deferred

@@ -22,18 +22,21 @@ from nntrain.config.recipe import Recipe, absolute
 from nntrain.config.words import CommandLine
 from nntrain.errors import UserError
 from nntrain.folder import shown
+from nntrain.record.files import WriteError
 from nntrain.record.lock import locked
 from nntrain.record.run_folder import create_run_folder
 from nntrain.sweep.check import check_sweep
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.hydra_words import mistakes
+from nntrain.sweep.interrupted import Interrupted, deferring
 from nntrain.sweep.kept.manifest import Manifest, is_sweep, mend_manifest, new_manifest, other_versions, write_manifest
 from nntrain.sweep.kept.resume import read_sweep
 from nntrain.sweep.kept.same_data import check_data, mixed
+from nntrain.sweep.outcome import INTERRUPTED
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, register
 from nntrain.sweep.sweep import Sweep
 from nntrain.sweep.told.board import Board
-from nntrain.sweep.told.report import report
+from nntrain.sweep.told.report import report, resume_command
 from nntrain.sweep.workers.processes import Workers
 
 FOLDER = "run_dir"  # the word that says where the sweep goes; its jobs are the folders 0, 1, ... in there
@@ -119,17 +122,36 @@ def _run(
             if not sweep.jobs:
                 raise
             status = getattr(interrupted, "status", 128 + signal.SIGINT)
+        except WriteError as error:  # of a search, whose next jobs cannot be written down
+            if not sweep.outcomes:
+                raise
+            board.note(str(error))
+            status = 2
+        with deferring() as deferred:
+            result = _end(sweep, status, resumed)
+            ended = [outcome for number, outcome in sweep.outcomes.items() if number not in sweep.excused]
+            failed = [outcome.status for outcome in ended if outcome.status]
+            if status or failed:
+                _say_how_to_go_on(sweep, status)
+            if deferred.status and not status:
+                _say(sweep, "interrupted when the jobs had ended; the report of the sweep is complete")
+    return result, status or deferred.status or min(failed, default=0)
+
+
+def _end(sweep: Sweep, status: int, resumed: bool) -> dict[str, Any]:
+    """The report. status: of what ended the sweep before its jobs were done, else 0. Raises Interrupted where a signal
+    ends the report too."""
+    try:
+        if status >= INTERRUPTED:
             sweep.collect()
             sweep.collect_saved(status)
         for said in mixed(sweep.jobs) if resumed else ():
-            board.note(said)
-        board.close()
-        result = report(sweep, stopped=bool(status))
-    ended = [outcome for number, outcome in sweep.outcomes.items() if number not in sweep.excused]
-    failed = [outcome.status for outcome in ended if outcome.status]
-    if status or failed:
-        _say_how_to_go_on(sweep, status)
-    return result, status or min(failed, default=0)
+            sweep.board.note(said)
+        sweep.board.close()
+        return report(sweep, stopped=bool(status))
+    except Interrupted as again:
+        said = f"interrupted while the report of the sweep was written; go on with: {resume_command(sweep.folder)}"
+        raise Interrupted(again.status, said) from None
 
 
 def _by_hydra(line: CommandLine, sweep: Sweep) -> None:
@@ -146,13 +168,17 @@ def _by_hydra(line: CommandLine, sweep: Sweep) -> None:
 
 
 def _say_how_to_go_on(sweep: Sweep, status: int) -> None:
-    command = f"nntrain fit resume={shlex.quote(shown(sweep.folder))}"
+    command = resume_command(sweep.folder)
     if status:
         stopped = [outcome for outcome in sweep.outcomes.values() if outcome.interrupted or outcome.unsaved]
         saved = bool(stopped) and not any(outcome.unsaved for outcome in stopped)
         said = f"stopped{', the states are saved' * saved}; go on with: {command}"
     else:
         said = f"some jobs failed; run them again with: {command}"
+    _say(sweep, said)
+
+
+def _say(sweep: Sweep, said: str) -> None:
     print(f"nntrain: {said}", file=sys.stderr)
     sweep.board.logged(said)
 

@@ -176,19 +176,22 @@ class Sweep:
     def _write_so_far(self) -> None:
         """A disk that refuses costs the sweep nothing while it runs: it is written again at its end."""
         try:
-            self.write()
+            self.write(self.summary())
         except WriteError as error:
             if not self._refused:
                 self.board.note(f"{error}; the sweep goes on")
             self._refused = True
 
-    def write(self) -> dict[str, Any]:
-        """`sweep.json`; its content."""
+    def summary(self) -> dict[str, Any]:
+        """What `sweep.json` holds."""
         found = summary(self.folder, self.jobs, self.outcomes)
         if self.growth is not None:
             found |= {"best": self.growth.best_job(self.jobs, self.outcomes), "growth": self.growth.summary()}
-        write_json(self.folder / RESULTS, found)
         return found
+
+    def write(self, found: Mapping[str, Any]) -> None:
+        """`sweep.json`. Raises WriteError when the disk refuses."""
+        write_json(self.folder / RESULTS, found)
 
     def value(self, outcome: Outcome) -> float | None:
         """What a sweeper is told of a job: the best value of its monitored metric; None where it has none."""

@@ -23,7 +23,7 @@ from nntrain.record.files import WriteError
 from nntrain.sweep import sweep as sweeps
 from nntrain.sweep.job import Job
 from nntrain.sweep.kept.manifest import Manifest
-from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.outcome import SAVED, Outcome
 from nntrain.sweep.sweep import Sweep
 from nntrain.sweep.told.board import Board
 from nntrain.sweep.workers.processes import Workers
@@ -246,6 +246,38 @@ def test_a_disk_that_is_full_for_a_while_ends_no_sweep(
     assert capsys.readouterr().out.count("the disk is full; the sweep goes on") == 1
 
 
+def test_a_disk_that_stays_full_leaves_the_table_and_how_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refusing(path: Path, value: Any) -> None:
+        raise WriteError(f"cannot write {path.name}: the disk is full")
+
+    fake_training(monkeypatch, lambda job: Outcome(1, 2, "no space") if job.number == 1 else None)
+    monkeypatch.setattr(sweeps, "write_json", refusing)
+    assert main(["fit", "config=mine.yaml", "seed=1,2", "run_dir=out", HERE, "-m"]) == 2
+    out, err = capsys.readouterr()
+    assert "2 jobs, 1 failed" in out
+    said = "cannot write sweep.json: the disk is full; nntrain fit resume=out writes what is missing of the report"
+    assert said in " ".join(out.split())
+    assert err == "nntrain: some jobs failed; run them again with: nntrain fit resume=out\n"
+
+
+def test_a_search_whose_next_jobs_cannot_be_written_down_says_what_it_found(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refusing(*_: object) -> None:
+        raise WriteError("cannot write jobs.jsonl: the disk is full")
+
+    fake_training(monkeypatch)
+    monkeypatch.setattr(sweeps, "add_jobs", refusing)
+    search = ["optimizer.lr=interval(0.01,1)", "search.n_trials=3", "search.batch=1"]
+    assert main(["fit", "config=mine.yaml", *search, "run_dir=out", HERE, "-m"]) == 2
+    out, err = capsys.readouterr()
+    assert "note  cannot write jobs.jsonl: the disk is full" in out
+    assert "1 of " in out
+    assert err == "nntrain: stopped; go on with: nntrain fit resume=out\n"
+
+
 def test_a_job_that_fails_stops_no_other(capsys: pytest.CaptureFixture[str]) -> None:
     status, found = sweep("optimizer=sgd", "optimizer.lr=0.1,1e30,0.01", "epochs=2")
     assert status == 2
@@ -375,7 +407,7 @@ def test_a_word_without_a_value_is_one_mistake(word: str, capsys: pytest.Capture
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("place", ["check_sweep", "_by_hydra", "report"])
+@pytest.mark.parametrize("place", ["check_sweep", "_by_hydra"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_nothing_trains(
     number: int, place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -384,3 +416,49 @@ def test_a_signal_while_nothing_trains(
     monkeypatch.setattr(f"nntrain.sweep.multirun.{place}", lambda *_, **__: os.kill(os.getpid(), number))
     assert main(["fit", "config=mine.yaml", "seed=1,2", "run_dir=out", HERE, "-m"]) == 128 + number
     assert capsys.readouterr().err == "nntrain: interrupted\n"
+
+
+def signals_in_the_report(monkeypatch: pytest.MonkeyPatch, *numbers: int) -> None:
+    def draw(*_: object) -> None:
+        for number in numbers:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("nntrain.sweep.told.plots.draw", draw)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_report(
+    number: int, cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch)
+    signals_in_the_report(monkeypatch, number, number)  # GNU timeout sends each of its own twice
+    assert sweep("seed=1,2")[0] == 128 + number
+    assert {path.name for path in (cwd / "out").iterdir()} >= {"sweep.json", "sweep.csv", "best.safetensors"}
+    out, err = capsys.readouterr()
+    assert "model   out/best.safetensors" in out
+    assert err == "nntrain: interrupted when the jobs had ended; the report of the sweep is complete\n"
+
+
+def test_a_signal_in_the_report_of_a_sweep_that_one_has_ended(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch, lambda job: Outcome(1, 143, SAVED) if job.number == 1 else None)
+    signals_in_the_report(monkeypatch, signal.SIGTERM)
+    assert sweep("seed=1,2,3")[0] == 143
+    said = "nntrain: stopped, the states are saved; go on with: nntrain fit resume=out\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_later_signal_ends_the_report_and_resume_writes_it(
+    cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch)
+    monkeypatch.setattr("nntrain.sweep.interrupted.SAME_ASK", -1.0)
+    signals_in_the_report(monkeypatch, signal.SIGINT, signal.SIGINT)
+    assert sweep("seed=1,2")[0] == 130
+    assert capsys.readouterr().err == (
+        "nntrain: interrupted while the report of the sweep was written; go on with: nntrain fit resume=out\n"
+    )
+    signals_in_the_report(monkeypatch)
+    assert main(["fit", "resume=out"]) == 0
+    assert "model   out/best.safetensors" in capsys.readouterr().out

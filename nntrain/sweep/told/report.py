@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,26 +28,50 @@ def report(sweep: Sweep, *, stopped: bool = False) -> dict[str, Any]:
 
     stopped: whether a signal ended it, so that more jobs are to come than are known.
     """
-    result = sweep.write()
+    result = sweep.summary()
+    best, refused = _write(sweep, result)
     growth, seconds = sweep.growth, sweep.board.seconds
     total = sweep.board.total if stopped else None
     if growth is None:
         sweep.board.tell(lambda page: leaderboard(sweep.jobs, sweep.outcomes, page, seconds=seconds, total=total))
     else:
         sweep.board.tell(lambda page: growth_lines(growth, sweep.jobs, sweep.outcomes, page, seconds=seconds))
-    best = None
-    try:
-        write_csv(sweep.folder, sweep.jobs, sweep.outcomes)
-        if result["best"] is None:
-            drop_best(sweep.folder)
-        else:
-            best = link_best(sweep.folder, _model_folder(sweep, result["best"]))
+    if not refused:
         pictures = Pictures(contests(sweep.jobs, sweep.outcomes), growth, sweep.folder / "plots")
-        draw_pictures(pictures, sweep.workers)
-    except WriteError as error:  # the jobs and their results are safe
-        sweep.board.note(str(error))
+        try:
+            draw_pictures(pictures, sweep.workers)
+        except WriteError as error:
+            refused = str(error)
+    if refused:  # the jobs and their results are safe
+        sweep.board.note(f"{refused}; {resume_command(sweep.folder)} writes what is missing of the report")
     sweep.board.tell(lambda page: _closing(sweep.folder, best, result["best"], sweep.jobs, sweep.outcomes, page))
     return result
+
+
+def resume_command(folder: Path) -> str:
+    """By which a sweep is gone on with, or its report written again."""
+    return f"nntrain fit resume={shlex.quote(shown(folder))}"
+
+
+def _write(sweep: Sweep, result: Mapping[str, Any]) -> tuple[Path | None, str]:
+    """`sweep.json`, `sweep.csv` and the best model: where that is, if there is one, and what the disk said first where
+    it refused one of them. Each is tried: a link takes no space."""
+    refused: list[str] = []
+
+    def tried(write: Callable[[], Path | None]) -> Path | None:
+        try:
+            return write()
+        except WriteError as error:
+            refused.append(str(error))
+            return None
+
+    tried(lambda: sweep.write(result))
+    tried(lambda: write_csv(sweep.folder, sweep.jobs, sweep.outcomes))
+    if result["best"] is None:
+        drop_best(sweep.folder)
+        return None, "".join(refused[:1])
+    best = tried(lambda: link_best(sweep.folder, _model_folder(sweep, result["best"])))
+    return best, "".join(refused[:1])
 
 
 def _model_folder(sweep: Sweep, job: int) -> Path:
@@ -84,7 +109,7 @@ def _closing(
     pairs = [
         *named,
         ("model", shown(best) if best else ""),
-        ("tables", f"{shown(folder)}/sweep.csv"),
+        ("tables", f"{shown(folder)}/sweep.csv" if (folder / "sweep.csv").is_file() else ""),
         ("plots", f"{shown(folder)}/plots" if (folder / "plots").is_dir() else ""),
         ("sweep", shown(folder)),
     ]

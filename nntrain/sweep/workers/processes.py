@@ -15,7 +15,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -98,14 +98,17 @@ class Workers:
         begun: Callable[[Any], None],
         told: Callable[[Any], None],
         lost: Callable[[Any, int], Sequence[Any]],
+        *,
+        stoppable: bool = True,
     ) -> None:
         """Hand out the units, first come, first served, until all are done.
 
         begun: a worker has taken a unit. told: what it sends. lost: its worker died, with this exit code (minus the
-        signal's number); the units to try again, unless a signal ends all. Raises Interrupted where one did.
+        signal's number); the units to try again, unless a signal ends all. Raises Interrupted where one did. stoppable:
+        whether signals are passed on to the workers; else they are handled as before.
         """
         waiting = deque(units)
-        with self._passing_signals_on():
+        with self._passing_signals_on() if stoppable else nullcontext():
             self._start()
             while self._hand_out(waiting, begun, lost):
                 self._listen(waiting, told, lost)
