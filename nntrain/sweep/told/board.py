@@ -167,7 +167,8 @@ class Board:
             return
         monitor, value = str(outcome.result["monitor"]), float(outcome.result["best_value"])
         best = self._best.get(monitor)
-        if best is None or (value < best[0] if lower_is_better(monitor) else value > best[0]):
+        sign = 1 if lower_is_better(monitor) else -1
+        if best is None or (outcome.pruned, sign * value) < (best[2].pruned, sign * best[0]):  # as they are ranked
             self._best[monitor] = value, job, outcome
 
     # the live table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ def job_summary(job: Job, outcome: Outcome) -> dict[str, Any]:
 
 
 def summary(folder: Path, jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> dict[str, Any]:
-    """What `sweep.json` holds: the jobs that ended, best first, those without a model last; the settings with mean and
-    spread over their seeds; the best job, where all compete for one place."""
+    """What `sweep.json` holds: the jobs that ended, best first, then pruned ones, those without a model last; the
+    settings with mean and spread over their seeds; the best job, where all compete for one place."""
     found = contests(jobs, outcomes)
     ranked = [job for contest in found for job, _ in contest.ranked]
     rest = [job for job in jobs if job.number in outcomes and not has_model(outcomes[job.number])]
@@ -221,8 +222,8 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
         return "-" if best is None or ran is None else f"{best:.0f} / {ran:.0f}"
 
     def runs(row: Row) -> str:
-        missing = len(row.jobs) - len(row.outcomes)
-        return f"{len(row.outcomes)} of {len(row.jobs)}" if missing else str(len(row.values))
+        missing = len(row.jobs) - len(row.counted)
+        return f"{len(row.counted)} of {len(row.jobs)}" if missing else str(len(row.values))
 
     def column(title: str, side: str, cell: Callable[[Row], str]) -> Column:
         return title, side, [cell(row) for row in rows]
@@ -231,7 +232,7 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
         "rank": ("", "r", [str(place) for place in range(1, len(rows) + 1)]),
         "runs": column("runs", "r", runs),
         "value": column(contest.monitor.replace("_", " "), "l", spread),
-        "mark": column("", "l", lambda row: _mark(row, contest, page)),
+        "mark": column("", "l", lambda row: _mark(row, contest, page) + (_dagger(page) if row.pruned else "")),
         "second": column(_second(contest), "r", lambda row: figure(abs(row.second), "".join(contest.metrics[1:]))),
         "epoch": column("best epoch", "r", epoch),
         "time": column("time", "r", lambda row: duration(row.over("seconds") or 0.0)),
@@ -266,37 +267,59 @@ def _mark(row: Row, contest: Contest, page: Page) -> str:
     return "" if row.told else ("~" if page.ascii_only else "≈")
 
 
+def _dagger(page: Page) -> str:
+    return "x" if page.ascii_only else "†"
+
+
 def _diamond(page: Page) -> str:
     return "o" if page.ascii_only else "◆"
 
 
 def _legend(contest: Contest, page: Page) -> list[str]:
     """What the marks say, and by which test."""
+    marks = []
+    if any(row.pruned for row in contest.rows):
+        marks.append(f"{_dagger(page)} pruned: ended early, so ranked after all that ran to their end")
     rivals = contest.rows[1:]
     if not rivals:
-        return []
-    marks = []
+        return marks
     if contest.trade_offs:
         first, second = contest.metrics
-        marks = [
+        marks.append(
             f"{page.star} {_diamond(page)} best trade-offs of {first} and {second}: no other is better in both; "
             f"{page.star} is the best by {first}, the first of the two"
-        ]
+        )
     alike, unknown = sum(row.told is False for row in rivals), sum(row.told is None for row in rivals)
     if unknown == len(rivals):
-        advice = (
-            "the last command below runs the best again" if contest.metrics else "seed=range(3) runs each three times"
-        )
-        return [*marks, f"one run each: what of these differences is chance cannot be told; {advice}"]
+        many = "too few runs" if any(len(row.values) > 1 for row in contest.rows) else "one run each"
+        return [*marks, f"{many}: what of these differences is chance cannot be told; {_advice(contest)}"]
     among = f" over {len(rivals)} comparisons" if len(rivals) > 1 else ""
     test = f"one-sided t tests, paired where seeds are shared, {LEVEL:.0%}{among}"
-    said = ["? a single run says nothing about chance"] if unknown else []
+    again = f"; {_resume(contest)}" if any(len(row.values) == 1 and _lacks(row) for row in contest.rows) else ""
+    said = [f"? a single run says nothing about chance{again}"] if unknown else []
     if alike:
         sign = "~" if page.ascii_only else "≈"
         said.insert(0, f"{sign} cannot be told from the best ({test}); more seeds would tell")
     elif not unknown:
         said = [f"all others are worse than the best ({test})"]
     return [*marks, *said]
+
+
+def _advice(contest: Contest) -> str:
+    """What would bring the runs that are needed to tell."""
+    if any(map(_lacks, contest.rows)):
+        return _resume(contest)
+    return "the last command below runs the best again" if contest.metrics else "seed=range(3) runs each three times"
+
+
+def _lacks(row: Row) -> bool:
+    """Whether runs of it failed, or did not come to their end."""
+    return len(row.outcomes) < len(row.jobs)
+
+
+def _resume(contest: Contest) -> str:
+    folder = contest.rows[0].jobs[0].folder.parent
+    return f"nntrain fit resume={shlex.quote(shown(folder))} runs those that are missing"
 
 
 def failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -> list[Text]:

@@ -18,7 +18,7 @@ from nntrain.record.run_folder import safe_name
 from nntrain.record.words import clean, number, plural
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.told.ranking import SEEDS, Contest, short_names
+from nntrain.sweep.told.ranking import SEEDS, Contest, counting, short_names
 from nntrain.sweep.told.scale import Setting, round_ticks
 
 MOST_PANELS = 9  # settings, of more those with the widest effect
@@ -55,7 +55,8 @@ def _varied(pairs: Sequence[tuple[Job, Outcome]]) -> list[str]:
 
 
 def metric_by_setting(contest: Contest, settings: Sequence[Setting], path: Path) -> Canvas:
-    """A panel per setting: a dot per job, the mean of each value where jobs share it, the best job starred."""
+    """A panel per setting: a dot per job, the mean of each value where jobs share it, the best job starred. Pruned jobs
+    are in no mean where others ran to their end."""
     y, label = _metric(contest), contest.monitor.replace("_", " ")
     shown = list(settings)
     if len(shown) > MOST_PANELS:
@@ -64,7 +65,7 @@ def metric_by_setting(contest: Contest, settings: Sequence[Setting], path: Path)
     across, up, above = 3.0, 2.5, 0.45
     below = [0.4 + max(_turned(setting, across) for setting in row) for row in rows]
     canvas = Canvas(0.95 + columns * across + (columns - 1) * 0.75 + 0.25, len(rows) * (up + above) + sum(below))
-    scale = _value_scale(y, contest)
+    scale, whole = _value_scale(y, contest), _whole(contest)
     for i, row in enumerate(rows):
         bottom = sum(below[i:]) + (len(rows) - 1 - i) * (up + above)
         for j, setting in enumerate(row):
@@ -73,21 +74,23 @@ def metric_by_setting(contest: Contest, settings: Sequence[Setting], path: Path)
                 x = Scale(x.low, x.high, dict.fromkeys(x.ticks, ""), x.log)
             place, labels = (0.95 + j * (across + 0.75), bottom, across, up), ("", "" if j else label)
             axes = Axes(canvas, place, x, scale, labels, setting.title)
-            _dots(axes, setting, y)
+            _dots(axes, setting, y, whole)
             if turned:
                 _upright_names(axes, setting)
     return canvas.save(path)
 
 
-def _dots(axes: Axes, setting: Setting, y: NDArray[np.float64]) -> None:
+def _dots(axes: Axes, setting: Setting, y: NDArray[np.float64], whole: NDArray[np.bool_]) -> None:
+    """whole: which jobs are in the means, [jobs]."""
     x, many = setting.places, len(y) > 100
     if setting.names:  # beside each other, not over each other
         x = x + 0.22 * np.random.default_rng(0).uniform(-1, 1, len(x)) * (len(x) > len(setting.names))
     size, alpha = (3.0, 0.35) if many else (5.0, 0.6)
     axes.canvas.dots(*axes.at(x, y), BLUE, size, axes.everywhere, alpha=alpha)
-    distinct = np.unique(setting.places)
-    if len(distinct) < len(x) and len(distinct) <= 50:
-        means = np.array([float(y[setting.places == value].mean()) for value in distinct])
+    places, ended = setting.places[whole], y[whole]
+    distinct = np.unique(places)
+    if len(distinct) < len(places) and len(distinct) <= 50:
+        means = np.array([float(ended[places == value].mean()) for value in distinct])
         if not setting.names:
             axes.curve(distinct, means, ORANGE, 1.2)
         for at, mean in zip(*axes.at(distinct, means), strict=True):
@@ -235,6 +238,12 @@ def _limits(values: NDArray[np.float64], contest: Contest) -> tuple[float, float
     pad = 0.06 * (high - low) or 0.05 * abs(high) or 0.5
     low, high = low - pad, high + pad
     return (float(np.exp(low)), float(np.exp(high)), True) if log else (low, high, False)
+
+
+def _whole(contest: Contest) -> NDArray[np.bool_]:
+    """Which jobs of a contest ran to their end, or all where none did, in the order of `_metric`, [jobs]."""
+    counted = counting({job.number: outcome for job, outcome in contest.ranked})
+    return np.array([job.number in counted for job, _ in contest.ranked])
 
 
 def _metric(contest: Contest) -> NDArray[np.float64]:

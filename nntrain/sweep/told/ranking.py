@@ -32,8 +32,8 @@ SOURCE = (  # settings of `data` that make it other data, so that values cannot 
 @dataclass(frozen=True)
 class Row:
     """A setting with the jobs that ran it. outcomes: those that ended with a model, by job. values: the monitored
-    metric by replicate. told: whether the setting is worse than the best; None where that cannot be told. p: of that
-    test, before it is held against LEVEL / (rows - 1)."""
+    metric by replicate, of the jobs that count (see `counting`). told: whether the setting is worse than the best; None
+    where that cannot be told. p: of that test, before it is held against LEVEL / (rows - 1)."""
 
     setting: Mapping[str, str]
     jobs: tuple[Job, ...]
@@ -41,6 +41,16 @@ class Row:
     values: Mapping[Hashable, float]
     told: bool | None = None
     p: float | None = None
+
+    @property
+    def pruned(self) -> bool:
+        """Whether all of its jobs were."""
+        return all(outcome.pruned for outcome in self.outcomes.values())
+
+    @cached_property
+    def counted(self) -> Mapping[int, Outcome]:
+        """The outcomes that its figures are made of, by job."""
+        return counting(self.outcomes)
 
     @cached_property
     def mean(self) -> float:
@@ -54,16 +64,16 @@ class Row:
     @cached_property
     def second(self) -> float:
         """Of a search by two metrics the second, less being better; 0 where there is none."""
-        return mean(second_of(outcome) for outcome in self.outcomes.values())
+        return mean(second_of(outcome) for outcome in self.counted.values())
 
     def over(self, key: str) -> float | None:
         """The mean of a figure of `result.json` over the jobs that have it."""
-        found = [value for outcome in self.outcomes.values() if (value := outcome.result.get(key)) is not None]
+        found = [value for outcome in self.counted.values() if (value := outcome.result.get(key)) is not None]
         return mean(found) if found else None
 
     def scores(self, split: str, metric: str) -> list[float]:
         """A metric of a split, of each job that has it."""
-        found = [(outcome.result.get(split) or {}).get(metric) for outcome in self.outcomes.values()]
+        found = [(outcome.result.get(split) or {}).get(metric) for outcome in self.counted.values()]
         return [value for value in found if value is not None]
 
 
@@ -97,10 +107,15 @@ class Contest:
 
     @cached_property
     def ranked(self) -> list[tuple[Job, Outcome]]:
-        """Every job that ended with a model, the best value first."""
+        """Every job that ended with a model, the best value first, pruned ones after all that were not."""
         pairs = [(job, row.outcomes[job.number]) for row in self.rows for job in row.jobs if job.number in row.outcomes]
         sign = 1 if self.lower else -1
-        return sorted(pairs, key=lambda pair: (sign * pair[1].result["best_value"], second_of(pair[1]), pair[0].number))
+
+        def place(pair: tuple[Job, Outcome]) -> tuple[bool, float, float, int]:
+            job, outcome = pair
+            return outcome.pruned, sign * outcome.result["best_value"], second_of(outcome), job.number
+
+        return sorted(pairs, key=place)
 
 
 def lower_is_better(monitor: str) -> bool:
@@ -114,6 +129,11 @@ def second_of(outcome: Outcome) -> float:
         return 0.0
     name, value = list(searched.items())[1]
     return inf if value is None else float(value) if lower_is_better(name) else -float(value)
+
+
+def counting(outcomes: Mapping[int, Outcome]) -> Mapping[int, Outcome]:
+    """Those that were not pruned, for what others would have come to is not known; all where all were."""
+    return {number: outcome for number, outcome in outcomes.items() if not outcome.pruned} or outcomes
 
 
 def has_model(outcome: Outcome | None) -> bool:
@@ -185,7 +205,7 @@ def _loss_words(config: Mapping[str, Any], others: Sequence[Sequence[Mapping[str
 
 
 def _rows(finished: Sequence[Job], jobs: Sequence[Job], outcomes: Mapping[int, Outcome], monitor: str) -> Iterable[Row]:
-    """The rows of one contest, best mean first, each held against the first."""
+    """The rows of one contest, best mean first, pruned ones after all others, each held against the first."""
     numbers = {job.number for job in finished}
     settings: dict[tuple[tuple[str, str], ...], list[Job]] = {_setting(job): [] for job in finished}
     for job in jobs:  # with those that failed, so that a row says how many of its runs it is about
@@ -197,7 +217,7 @@ def _rows(finished: Sequence[Job], jobs: Sequence[Job], outcomes: Mapping[int, O
         if (own := [job for job in every if job.number in numbers])
     ]
     lower = lower_is_better(monitor)
-    rows.sort(key=lambda row: (row.mean if lower else -row.mean, row.second))
+    rows.sort(key=lambda row: (row.pruned, row.mean if lower else -row.mean, row.second))
     return [rows[0], *(_compared(row, rows[0], len(rows) - 1, lower) for row in rows[1:])]
 
 
@@ -217,9 +237,10 @@ def _setting(job: Job) -> tuple[tuple[str, str], ...]:
 
 
 def _values(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> dict[Hashable, float]:
-    """The monitored metric of every replicate: a job by its seeds, each fold of one that cross-validates."""
+    """The monitored metric of every replicate that counts: a job by its seeds, or each fold of one that has them."""
     values: dict[Hashable, float] = {}
-    for job in jobs:
+    counted = counting({job.number: outcomes[job.number] for job in jobs})
+    for job in (job for job in jobs if job.number in counted):
         seeds: tuple[Hashable, ...] = tuple(job.varied.get(key) for key in SEEDS)
         if seeds in values or (*seeds, 0) in values:
             seeds = (*seeds, "job", job.number)

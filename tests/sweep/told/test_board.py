@@ -55,6 +55,16 @@ def test_hundreds_of_jobs_are_a_line_now_and_then(monkeypatch: pytest.MonkeyPatc
     assert "best val loss 0.103" in lines[-1]
 
 
+def test_the_best_so_far_ran_to_its_end_where_any_did() -> None:
+    screen, jobs = io.StringIO(), jobs_of({"seed": range(100)})
+    board = Board(screen)
+    board.begin(jobs, [])
+    for job in jobs:
+        value = 0.5 + job.number / 1000
+        board.done(Outcome(job.number, result=result(0.1 if job.number % 2 else value), pruned=bool(job.number % 2)))
+    assert "best val loss 0.5000 (#0 " in screen.getvalue().splitlines()[-1]
+
+
 def test_a_quiet_one_says_nothing() -> None:
     screen = Terminal()
     with Board(screen, quiet=True, live=True) as board:

@@ -51,7 +51,40 @@ def test_a_row_of_one_run_beside_others_is_a_question() -> None:
         outcomes[n] = Outcome(n, 2, "a mistake")
     lines = table(jobs, outcomes)
     assert any(line.startswith("3  1e-3    1 of 4") and "?" in line for line in lines)
-    assert "? a single run says nothing about chance" in lines
+    assert "? a single run says nothing about chance; nntrain fit resume=out runs those that are missing" in lines
+
+
+def test_where_runs_are_missing_the_sweep_is_to_be_gone_on_with() -> None:
+    jobs = jobs_of({"optimizer.lr": ["1e-3", "1e-2"], "seed": [0, 1, 2]})
+    outcomes = ended(jobs, loss_of)
+    said = "what of these differences is chance cannot be told; nntrain fit resume=out runs those that are missing"
+    one_of_each = {n: outcomes[n] for n in (0, 3)}
+    assert f"one run each: {said}" in " ".join(table(jobs, one_of_each, 200))
+    best_alone = {n: outcomes[n] for n in (0, 1, 2, 3)}
+    assert f"too few runs: {said}" in " ".join(table(jobs, best_alone, 200))
+
+
+@pytest.mark.parametrize(("ascii_only", "mark"), [(False, "†"), (True, "x")])
+def test_pruned_ones_are_marked_and_come_last(ascii_only: bool, mark: str) -> None:
+    jobs = jobs_of({"optimizer.lr": ["1e-4", "1e-3", "1e-2"]})
+    outcomes = ended(jobs, loss_of)
+    outcomes[2].pruned = True  # though its value is the best
+    lines = table(jobs, outcomes, ascii_only=ascii_only)
+    assert [line.split()[1] for line in lines[3:6]] == ["1e-3", "1e-4", "1e-2"]
+    assert [mark in line.split() for line in lines[3:6]] == [False, False, True]
+    assert f"{mark} pruned: ended early, so ranked after all that ran to their end" in lines
+    found = summary(Path("out"), jobs, outcomes)
+    assert found["best"] == 1
+    assert [(job["job"], job["pruned"]) for job in found["jobs"]] == [(1, False), (0, False), (2, True)]
+
+
+def test_where_all_were_pruned_the_best_of_them_is_the_best() -> None:
+    jobs = jobs_of({"optimizer.lr": ["1e-3", "1e-2"]})
+    outcomes = ended(jobs, loss_of)
+    for outcome in outcomes.values():
+        outcome.pruned = True
+    assert summary(Path("out"), jobs, outcomes)["best"] == 1
+    assert "★†" in table(jobs, outcomes)[3].split()
 
 
 def test_who_failed_and_why() -> None:

@@ -75,6 +75,16 @@ def test_failed_jobs_and_those_without_a_value_have_no_rank() -> None:
     assert contests(jobs, {}) == []
 
 
+def test_a_pruned_run_is_in_no_mean_of_those_that_ran_to_their_end() -> None:
+    jobs = jobs_of({"seed": [0, 1, 2]})
+    outcomes = {n: Outcome(n, result=result(value)) for n, value in enumerate((0.5, 0.7, 0.1))}
+    outcomes[2].pruned = True
+    (contest,) = contests(jobs, outcomes)
+    (row,) = contest.rows
+    assert (row.mean, len(row.values), row.pruned) == (pytest.approx(0.6), 2, False)
+    assert [job.number for job, _ in contest.ranked] == [0, 1, 2]
+
+
 def with_config(jobs: list[Job], **section: Any) -> list[Job]:
     """Sections with `None` in them take the job's varied value."""
     filled = []

@@ -73,6 +73,19 @@ def test_the_metric_against_every_setting(space: dict[str, list[Any]], tmp_path:
     assert has_colour(tmp_path / "x.png", ORANGE) == (space is FIVE)  # means of values that jobs share
 
 
+def test_means_are_of_the_jobs_that_ran_to_their_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = jobs_of({"optimizer": ["adam", "sgd"], "seed": [0, 1, 2]}, tmp_path)
+    outcomes = ended(jobs, lambda varied: 1.0 if varied["seed"] == "2" else 0.5)
+    for job in jobs:
+        outcomes[job.number].pruned = job.varied["seed"] == "2"
+    (contest,) = contests(jobs, outcomes)
+    drawn: list[float] = []
+    at = plots.Axes.at
+    monkeypatch.setattr(plots.Axes, "at", lambda axes, x, y: (drawn.extend(map(float, y)), at(axes, x, y))[1])
+    plots.metric_by_setting(contest, settings_of(contest)[:1], tmp_path / "x.png")
+    assert drawn == [0.5] * 4 + [1.0] * 2 + [0.5] * 3  # dots of all jobs, the means, the star
+
+
 def test_of_very_many_settings_those_with_the_widest_effect_are_drawn(tmp_path: Path) -> None:
     jobs = jobs_of({"optimizer.lr": RATES} | {f"section.key_{i}": ["a", "b"] for i in range(9)}, tmp_path)
     chosen = jobs[::7]
