@@ -60,7 +60,23 @@ def launch(
     saved, changes = folder / CONFIG, [word for word in words if not word.startswith("resume=")]
     _check_changes(changes, shown(saved))
     config = compose([config_word(saved), *changes]).config
-    return train_composed(config, command, source=shown(saved), resumed=folder, stream=stream, quiet=quiet)
+    notes = [] if (sweep := _sweep_of(folder)) is None else [_of_sweep(sweep)]
+    return train_composed(config, command, source=shown(saved), resumed=folder, stream=stream, quiet=quiet, notes=notes)
+
+
+def _sweep_of(run: Path) -> Path | None:
+    """The sweep that a run is a job of, by where it lies."""
+    run = run.resolve()
+    return run.parent if run.name.isdecimal() and (run.parent / "jobs.jsonl").is_file() else None
+
+
+def _of_sweep(sweep: Path) -> str:
+    from nntrain.folder import shown
+
+    command = f"nntrain fit resume={shlex.quote(shown(sweep))}"
+    return (
+        f"this run is a job of the sweep in {shown(sweep)}, whose report does not know of it; {command} writes it anew"
+    )
 
 
 def train_composed(

@@ -59,11 +59,14 @@ class Parallel(Launcher):
         def lost(unit: Unit, code: int) -> list[Unit]:
             jobs = [job for job in unit.jobs if job.number in left]
             if len(jobs) > 1 and workers.signalled is None:  # one of a stack may have broken it for all
+                died = _how_it_died(code)
+                joint = " " if died.endswith("?") else "; "
+                self.sweep.board.note(f"a worker {died}{joint}its {len(jobs)} jobs are trained one by one")
                 return [Unit([job], unit.command, unit.judges) for job in jobs]
             left.difference_update(job.number for job in jobs)
             for job in jobs:
                 if workers.signalled is None:
-                    record(Outcome(job.number, 1, _how_it_died(code)))
+                    record(Outcome(job.number, 1, f"its process {_how_it_died(code)}"))
                 else:
                     record(Outcome(job.number, INTERRUPTED + workers.signalled, UNTOLD))
             return []
@@ -93,10 +96,10 @@ def _of_signal(outcome: Outcome, number: int | None) -> Outcome:
 
 def _how_it_died(code: int) -> str:
     if code >= 0:
-        return f"its process ended by itself with exit status {code}"
+        return f"ended by itself with exit status {code}"
     try:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
     hint = "; out of memory?" if name == "SIGKILL" else ""
-    return f"its process was ended by {name}{hint}"
+    return f"was ended by {name}{hint}"

@@ -168,6 +168,8 @@ class Search(Sweeper):
             try:
                 found = self.sweeping.add([one.words for one in block], block[0].number)
                 jobs |= {one.number: job for one, job in zip(block, found, strict=True)}
+            except WriteError:  # no fault of the values
+                raise
             except UserError as error:
                 if len(block) > 1:
                     for one in block:

@@ -321,3 +321,16 @@ def test_data_that_was_edited_is_said_and_not_mixed_in(
     assert resume() == 2
     assert ran == []
     assert "resume: rows.csv has changed since job 0 was trained on it" in capsys.readouterr().err
+
+
+def test_a_job_that_is_gone_on_with_alone_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert start("seed=1,2") == 0
+    capsys.readouterr()
+    assert main(["fit", "resume=out/1", "epochs=2"]) == 0
+    said = (
+        "this run is a job of the sweep in out, whose report does not know of it; nntrain fit resume=out writes it anew"
+    )
+    assert said in " ".join(capsys.readouterr().out.split())
+    assert resume() == 0
+    (row,) = [job for job in _jobs() if job["job"] == 1]
+    assert row["epochs_run"] == 2

@@ -165,10 +165,10 @@ Happening = Callable[[Any, Callable[[Any], None], Callable[[Any, int], Any]], No
 
 
 def outcomes_of(
-    units: list[list[int]], happening: Happening, number: int | None = None
+    units: list[list[int]], happening: Happening, number: int | None = None, said: list[str] | None = None
 ) -> tuple[dict[int, Outcome], list[list[int]]]:
     """How jobs end where this happens to each unit in its worker, and the units that are tried once more. number: of
-    the signal that ends the sweep."""
+    the signal that ends the sweep. said: takes the notes on the board."""
 
     class Crew:
         count, signalled = 1, number
@@ -181,7 +181,8 @@ def outcomes_of(
     again: list[Any] = []
     outcomes: dict[int, Outcome] = {}
     launcher = Parallel(1)
-    board = SimpleNamespace(running=lambda numbers: None, progress=lambda *news: None)
+    notes: list[str] = [] if said is None else said
+    board = SimpleNamespace(running=lambda numbers: None, progress=lambda *news: None, note=notes.append)
     launcher.sweep = SimpleNamespace(workers=Crew(), board=board, command=[], judges=None, devices={"cpu"})
     jobs = [[Job(number, (), {}, Path(str(number)), {}) for number in unit] for unit in units]
     launcher.run(jobs, lambda outcome: outcomes.update({outcome.number: outcome}))
@@ -193,8 +194,10 @@ def test_members_of_a_stack_that_lost_its_worker_are_tried_alone() -> None:
         told(Outcome(unit.jobs[0].number))
         return lost(unit, -9)
 
-    outcomes, again = outcomes_of([[0, 1, 2], [3, 4]], happening)
+    notes: list[str] = []
+    outcomes, again = outcomes_of([[0, 1, 2], [3, 4]], happening, said=notes)
     assert again == [[1], [2]]
+    assert notes == ["a worker was ended by SIGKILL; out of memory? its 2 jobs are trained one by one"]
     assert {number: outcome.error for number, outcome in outcomes.items() if outcome.status == 1} == {
         4: "its process was ended by SIGKILL; out of memory?"
     }
