@@ -278,7 +278,7 @@ def _diamond(page: Page) -> str:
 def _legend(contest: Contest, page: Page) -> list[str]:
     """What the marks say, and by which test."""
     marks = []
-    if any(row.pruned for row in contest.rows):
+    if any(row.pruned for row in contest.rows[:SHOWN]):
         marks.append(f"{_dagger(page)} pruned: ended early, so ranked after all that ran to their end")
     rivals = contest.rows[1:]
     if not rivals:

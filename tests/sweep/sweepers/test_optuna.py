@@ -15,8 +15,16 @@ import pytest
 from search_lab import LR, RECIPE, Lab, jobs, results, resume, search
 
 from nntrain.cli import main
+from nntrain.sweep.sweep import Sweep
 
 optuna = pytest.importorskip("optuna")
+
+
+def written(sweep: Sweep, **how: bool) -> dict[str, Any]:
+    """In place of the report of a sweep: its sweep.json alone."""
+    found = sweep.summary()
+    sweep.write(found)
+    return found
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +32,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     lab = Lab()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("nntrain.sweep.workers.work.train_alone", lab.train_alone)
-    monkeypatch.setattr("nntrain.sweep.multirun.report", lambda sweep, *rest, **how: sweep.write())
+    monkeypatch.setattr("nntrain.sweep.multirun.report", written)
     monkeypatch.setattr("nntrain.sweep.search.plots.draw", lambda *rest: None)
     monkeypatch.setattr("nntrain.sweep.search.storage.Storage", lambda *rest: lab)
     monkeypatch.setattr("gc.collect", lambda *rest: 0)  # after every job: a tenth of a second among all tests
