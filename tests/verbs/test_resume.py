@@ -176,7 +176,7 @@ def test_one_fold_alone_is_refused(tmp_path: Path) -> None:
     ("words", "begun"),
     [
         (["model.dropout=0.2"], ["fold_0", "fold_1", "fold_2"]),
-        (["augment=table", "augment.noise=0.1"], ["fold_0"]),
+        (["model.lr_decay=0.9"], ["fold_0"]),
     ],
     ids=["as one program", "one after another"],
 )
