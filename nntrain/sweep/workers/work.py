@@ -28,10 +28,9 @@ Judges = Callable[[Job], Judge]
 
 
 def import_torch() -> None:
-    """What is imported stays, and need not be searched for garbage after every job."""
+    """What is imported stays, and need not be searched for garbage, now or after every job."""
     import nntrain.verbs.fit  # noqa: F401
 
-    gc.collect()
     gc.freeze()
 
 
