@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import textwrap
+from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
@@ -94,3 +95,15 @@ def shorten(text: str, width: int, *, ascii_only: bool = False) -> str:
 def wrapped(text: str, width: int) -> list[str]:
     """`text` broken between words into lines of at most `width`; a longer word (a path) stays whole."""
     return textwrap.wrap(text, max(20, width), break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def numbers_text(numbers: Sequence[int]) -> str:
+    """`3`, `0-3`, `0-2, 8`, `0, 4, 8, ...`."""
+    spans: list[list[int]] = []
+    for n in sorted(numbers):
+        if spans and n == spans[-1][1] + 1:
+            spans[-1][1] = n
+        else:
+            spans.append([n, n])
+    said = [str(a) if a == b else f"{a}-{b}" if b > a + 1 else f"{a}, {b}" for a, b in spans]
+    return ", ".join(said[:4]) + (", ..." if len(said) > 4 else "")

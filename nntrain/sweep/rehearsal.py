@@ -14,8 +14,7 @@ from typing import Any
 from nntrain.components import is_own
 from nntrain.errors import UserError
 from nntrain.record.files import json_text
-from nntrain.record.words import plural
-from nntrain.sweep.told.leaderboard import numbers_text
+from nntrain.record.words import numbers_text, plural
 
 Config = Mapping[str, Any]
 Rehearse = Callable[[Sequence[Config]], Sequence[Sequence[str]]]  # for each config the problems in its way

@@ -24,7 +24,7 @@ from nntrain.sweep.rehearsal import Rehearse, check_whatever, patiently
 from nntrain.sweep.search.searched import by_metrics
 from nntrain.sweep.search.space import MARK
 from nntrain.sweep.told.board import Board
-from nntrain.sweep.told.leaderboard import summary
+from nntrain.sweep.told.files import summary
 
 if TYPE_CHECKING:
     from hydra.plugins.launcher import Launcher as HydraLauncher

@@ -11,7 +11,8 @@ from nntrain.record.words import count, duration, number, plural
 from nntrain.sweep.grow.growth import PARTS, Growth, Part, Step
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.told.leaderboard import failures, like, status_word
+from nntrain.sweep.told.files import status_word
+from nntrain.sweep.told.leaderboard import failures, like
 
 LARGER_HELP = (
     "larger networks were not brought to what a smaller one reaches; a norm or a smaller learning rate may help"

@@ -10,8 +10,8 @@ from nntrain.data.fingerprint import of_files
 from nntrain.errors import UserError
 from nntrain.folder import ENVIRONMENT, read_json, shown
 from nntrain.record.files import json_text
+from nntrain.record.words import numbers_text
 from nntrain.sweep.job import Job
-from nntrain.sweep.told.leaderboard import numbers_text
 
 SPLIT = ("split_seed", "fold", "folds")  # settings of `data` that leave it the same data
 FILES = ("path", "val_path", "test_path")  # of a table

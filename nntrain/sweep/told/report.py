@@ -18,7 +18,8 @@ from nntrain.sweep.job import Job
 from nntrain.sweep.kept.best import drop_best, link_best
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.sweep import Sweep
-from nntrain.sweep.told.leaderboard import TABLES, figure, leaderboard, write_csv
+from nntrain.sweep.told.files import write_csv
+from nntrain.sweep.told.leaderboard import TABLES, figure, leaderboard
 from nntrain.sweep.told.pictures import Pictures, draw_pictures
 from nntrain.sweep.told.ranking import contests
 

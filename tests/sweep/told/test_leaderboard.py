@@ -15,7 +15,8 @@ from nntrain.record.files import json_text
 from nntrain.record.layout import Page
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.told.leaderboard import csv_text, leaderboard, summary
+from nntrain.sweep.told.files import csv_text, summary
+from nntrain.sweep.told.leaderboard import leaderboard
 
 
 def table(jobs: list[Job], outcomes: Mapping[int, Outcome], width: int = 100, **page: bool) -> list[str]:
