@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -22,6 +23,8 @@ REPORT = "This is a fault of nntrain, not yours. Please report it with the trace
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status (0 done, 1 our fault, 2 the user's to mend, 130 / 143 interrupted)."""
+    if argv is None:  # the process is the command: it does not end with a search of all that torch is for garbage
+        atexit.register(gc.freeze)
     words = list(sys.argv[1:] if argv is None else argv)
     thresholds = gc.get_threshold()
     gc.set_threshold(COLLECT_AFTER, *thresholds[1:])

@@ -277,3 +277,15 @@ def test_the_garbage_collector_is_left_as_it_was() -> None:
     before = gc.get_threshold()
     cli.main(["fitt"])
     assert gc.get_threshold() == before
+
+
+def test_the_command_does_not_end_with_a_search_for_garbage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_exit: list[object] = []
+    monkeypatch.setattr("atexit.register", at_exit.append)
+    assert cli.main(["--version"]) == cli.OK
+    assert at_exit == []  # a caller's process is the caller's
+    monkeypatch.setattr("sys.argv", ["nntrain", "--version"])
+    assert cli.main() == cli.OK
+    assert at_exit == [gc.freeze]
