@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nntrain.cores import cores
+from nntrain.cores import cores, sharing
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.stack.member import Member
@@ -34,12 +34,13 @@ Known = MutableMapping[Any, tuple[int, int]]  # by `kind_of` the members: the si
 
 
 def room(program: Program, state: TrainState, samples: int, step: int) -> int:
-    """How many trainings like this there is memory for at a time, if every worker takes as many; from 1 to MOST.
+    """How many trainings like this there is memory for at a time, if every worker of the sweep takes as many, or where
+    their number is not known, as many processes as there are cores for; from 1 to MOST.
 
     samples: bytes of those that are its own, and no other training's. step: see `kept_by_step`.
     """
     on_cpu = program.device.type == "cpu"
-    workers = max(1, cores() // torch.get_num_threads()) if on_cpu else 1
+    workers = sharing() or (max(1, cores() // torch.get_num_threads()) if on_cpu else 1)
     needed = COPIES * (samples + sum(tensor.nbytes for tensor in state.tensors().values())) + 2 * step
     return max(1, min(MOST if on_cpu else MOST_ON_GPU, free_bytes(program.device) // (workers * needed)))
 

@@ -41,8 +41,8 @@ def settings(devices: Set[str], asked: int | None) -> list[Setting]:
     named = {device for device in devices if ":" in device}
     found = gpus() if on_gpus(devices) else []
     count = asked or len(named) or len(found) or cores()
-    threads = max(1, cores() // count)
-    return [Setting(threads, found[i % len(found)] if found and not named else None) for i in range(count)]
+    threads, sharing = max(1, cores() // count), -(-count // max(1, len(named) or len(found)))
+    return [Setting(threads, found[i % len(found)] if found and not named else None, sharing) for i in range(count)]
 
 
 def on_gpus(devices: Set[str]) -> bool:

@@ -23,6 +23,7 @@ from multiprocessing.forkserver import ensure_running
 from types import FrameType, ModuleType
 from typing import Any, Protocol
 
+from nntrain.cores import SHARING
 from nntrain.launch import SAME_ASK
 from nntrain.signals import handling
 from nntrain.sweep.interrupted import Interrupted
@@ -43,15 +44,18 @@ class Train(Protocol):
 
 @dataclass(frozen=True)
 class Setting:
-    """Of one worker. threads: that torch may use. gpu: the one it sees, by number; None for all or none."""
+    """Of one worker. threads: that torch may use. gpu: the one it sees, by number; None for all or none. sharing: how
+    many workers have the same memory, that of the machine or of a GPU; None where that is not known."""
 
     threads: int
     gpu: str | None = None
+    sharing: int | None = None
 
     def environment(self) -> dict[str, str]:
-        """What it comes to for libraries. What the user has set himself stands."""
-        threads = {name: os.environ.get(name, str(self.threads)) for name in THREADS}
-        return threads if self.gpu is None else {**threads, "CUDA_VISIBLE_DEVICES": self.gpu}
+        """What it comes to for libraries, and for `cores.sharing`. How many threads the user has set himself stands."""
+        found = {name: os.environ.get(name, str(self.threads)) for name in THREADS}
+        found |= {} if self.gpu is None else {"CUDA_VISIBLE_DEVICES": self.gpu}
+        return found if self.sharing is None else {**found, SHARING: str(self.sharing)}
 
 
 @dataclass

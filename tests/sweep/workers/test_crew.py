@@ -26,28 +26,28 @@ def _machine(monkeypatch: pytest.MonkeyPatch, cores: int, gpus: list[str]) -> No
 
 
 def test_a_worker_per_core() -> None:
-    assert settings({"auto"}, None) == [Setting(1)] * 4
+    assert settings({"auto"}, None) == [Setting(1, sharing=4)] * 4
 
 
 def test_fewer_workers_have_more_threads_and_more_have_one() -> None:
-    assert settings({"auto"}, 2) == [Setting(2)] * 2
-    assert settings({"auto"}, 6) == [Setting(1)] * 6
+    assert settings({"auto"}, 2) == [Setting(2, sharing=2)] * 2
+    assert settings({"auto"}, 6) == [Setting(1, sharing=6)] * 6
 
 
 def test_a_worker_per_gpu_which_sees_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, 8, ["0", "3"])
-    assert settings({"auto"}, None) == [Setting(4, "0"), Setting(4, "3")]
-    assert settings({"cuda"}, 3) == [Setting(2, "0"), Setting(2, "3"), Setting(2, "0")]
+    assert settings({"auto"}, None) == [Setting(4, "0", 1), Setting(4, "3", 1)]
+    assert settings({"cuda"}, 3) == [Setting(2, "0", 2), Setting(2, "3", 2), Setting(2, "0", 2)]
 
 
 def test_jobs_for_the_processor_leave_gpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, 2, ["0"])
-    assert settings({"cpu"}, None) == [Setting(1)] * 2
+    assert settings({"cpu"}, None) == [Setting(1, sharing=2)] * 2
 
 
 def test_jobs_that_name_their_gpu_see_all(monkeypatch: pytest.MonkeyPatch) -> None:
     _machine(monkeypatch, 8, ["0", "1", "2", "3"])
-    assert settings({"cuda:1", "cuda:3"}, None) == [Setting(4), Setting(4)]
+    assert settings({"cuda:1", "cuda:3"}, None) == [Setting(4, sharing=1)] * 2
 
 
 SERVED = {

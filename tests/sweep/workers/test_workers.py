@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from nntrain.cores import SHARING
 from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.workers import processes as module
 from nntrain.sweep.workers.processes import THREADS, Setting, Workers, sender, start_server
@@ -29,7 +30,7 @@ def work(unit: Any, send: Callable[[Any], None]) -> None:
     elif unit == "break":
         raise ZeroDivisionError
     elif unit == "see":
-        send({name: os.environ.get(name) for name in (*THREADS, "CUDA_VISIBLE_DEVICES")})
+        send({name: os.environ.get(name) for name in (*THREADS, "CUDA_VISIBLE_DEVICES", SHARING)})
     elif unit == "see all":
         send(dict(os.environ))
     elif isinstance(unit, Path) and unit.name == "unfinished":
@@ -101,13 +102,13 @@ def test_workers_serve_several_batches(started: Callable[..., Workers]) -> None:
     assert [unit for unit, _ in run(workers, ["a"])["told"] + run(workers, ["b", "c"])["told"]] == ["a", "b", "c"]
 
 
-def test_a_worker_has_its_share_of_threads_and_its_gpu(
+def test_a_worker_knows_its_share_of_the_machine(
     started: Callable[..., Workers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in THREADS:
         monkeypatch.delenv(name, raising=False)
-    (seen,) = run(started(Setting(3, "1")), ["see"])["told"]
-    assert seen == {**dict.fromkeys(THREADS, "3"), "CUDA_VISIBLE_DEVICES": "1"}
+    (seen,) = run(started(Setting(3, "1", 2)), ["see"])["told"]
+    assert seen == {**dict.fromkeys(THREADS, "3"), "CUDA_VISIBLE_DEVICES": "1", SHARING: "2"}
 
 
 def test_a_worker_has_the_environment_of_when_it_is_started(
