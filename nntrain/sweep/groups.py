@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from nntrain.sweep.job import Job
 
 FEWEST = 4  # members that are worth a program of their own, for the sake of an idle worker
 NAMED = 3  # reasons and settings that a plan names
+TRIED = "as far as a short trial finds that faster"
 
 
 @dataclass(frozen=True)
@@ -88,31 +90,37 @@ def units(groups: Sequence[Group], workers: int, most: int = MOST) -> list[list[
 
 
 def plan_words(groups: Sequence[Group]) -> list[str]:
-    """`48 jobs: 3 groups of 16 stacked`; what tells the groups apart; what trains one by one, and why."""
+    """`48 jobs: 3 groups of 16 stacked, as far as ...`; what tells the groups apart; what trains one by one, and why."""
     stacks = [group for group in groups if group.stacked]
     single = [group for group in groups if not group.stacked]
-    total = sum(len(group.jobs) for group in groups)
-    parts = _sizes(stacks) + ([f"{len(single)} one by one"] if single else [])
-    lines = [f"{plural(total, 'job')}: {', '.join(parts)}" if stacks else f"{plural(total, 'job')}, one by one"]
+    jobs = plural(sum(len(group.jobs) for group in groups), "job")
+    if not stacks:
+        return [jobs if len(single) == 1 else f"{jobs}, one by one: {_reasons(single)}"]
+    alone = f"; {len(single)} one by one" if single else ""
+    lines = [f"{jobs}: {', '.join(_sizes(stacks))} stacked, {TRIED}{alone}"]
     if keys := _differing(stacks):
         lines.append(f"the groups differ in {_some(keys)}")
-    reasons: dict[str, int] = {}
-    for group in single:
-        reasons[str(group.reason)] = reasons.get(str(group.reason), 0) + 1
-    if reasons:
-        told = [f"{reason} ({plural(count, 'job')})" for reason, count in reasons.items()]
-        lines.append(f"one by one: {_some(told, '; ')}")
+    if single:
+        lines.append(f"one by one: {_reasons(single)}")
     return lines
 
 
+def _reasons(single: Sequence[Group]) -> str:
+    """Each with how many jobs have it, where there are several."""
+    reasons = Counter(str(group.reason) for group in single)
+    if len(reasons) == 1:
+        return next(iter(reasons))
+    return _some([f"{reason} ({plural(count, 'job')})" for reason, count in reasons.items()], "; ")
+
+
 def _sizes(stacks: Sequence[Group]) -> list[str]:
-    """`3 groups of 16 stacked`, by size, the largest first."""
+    """`3 groups of 16`, `1 group of 8`, by size, the largest first."""
     counts: dict[int, int] = {}
     for size in sorted((len(group.jobs) for group in stacks), reverse=True):
         counts[size] = counts.get(size, 0) + 1
     if len(counts) > NAMED:
-        return [f"{len(stacks)} groups of {min(counts)} to {max(counts)} stacked"]
-    return [f"{plural(count, 'group')} of {size} stacked" for size, count in counts.items()]
+        return [f"{len(stacks)} groups of {min(counts)} to {max(counts)}"]
+    return [f"{plural(count, 'group')} of {size}" for size, count in counts.items()]
 
 
 def _differing(stacks: Sequence[Group]) -> list[str]:

@@ -198,19 +198,25 @@ def test_every_job_is_in_one_unit() -> None:
 def test_the_plan_in_words() -> None:
     wide, other = (job("model.width=9"),) * 16, job("optimizer=lbfgs", "batch_size=full")
     assert plan_words([Group((job(),) * 16), Group(wide)]) == [
-        "32 jobs: 2 groups of 16 stacked",
+        "32 jobs: 2 groups of 16 stacked, as far as a short trial finds that faster",
         "the groups differ in model.width",
     ]
     assert plan_words([Group(wide), Group((other,), "optimizer lbfgs"), Group((job(),), "precision fp16")]) == [
-        "18 jobs: 1 group of 16 stacked, 2 one by one",
+        "18 jobs: 1 group of 16 stacked, as far as a short trial finds that faster; 2 one by one",
         "one by one: optimizer lbfgs (1 job); precision fp16 (1 job)",
     ]
-    assert plan_words([Group((job(),), "precision fp16")])[0] == "1 job, one by one"
+
+
+def test_a_plan_says_nothing_twice() -> None:
+    alone = Group((job(),), "precision fp16")
+    assert plan_words([alone] * 3) == ["3 jobs, one by one: precision fp16"]
+    assert plan_words([alone]) == ["1 job"]
+    assert plan_words([Group((job(),) * 2), alone])[-1] == "one by one: precision fp16"
 
 
 def test_groups_that_differ_in_a_choice_are_not_told_by_its_settings() -> None:
     adam, sgd = Group((job(),) * 3), Group((job("optimizer=sgd"),) * 2)
     assert plan_words([adam, sgd]) == [
-        "5 jobs: 1 group of 3 stacked, 1 group of 2 stacked",
+        "5 jobs: 1 group of 3, 1 group of 2 stacked, as far as a short trial finds that faster",
         "the groups differ in optimizer",
     ]

@@ -70,7 +70,7 @@ def test_stacks_and_single_jobs_share_the_workers(cwd: Path) -> None:
     words = ["optimizer=sgd", "optimizer.lr=0.1,1e30", "seed=1,2", "batch_size=64,32", "hydra.launcher.workers=2"]
     status, out, err = finish(begin("config=mine", *words, "run_dir=out", "-m"))
     assert status == 2
-    assert out.startswith("8 jobs: 2 groups of 4 stacked\nthe groups differ in batch_size\n")
+    assert out.startswith("8 jobs: 2 groups of 4 stacked, as far as a short trial finds that faster\nthe groups differ")
     assert [job["status"] for job in jobs()] == [0] * 4 + [2] * 4
     assert all("is not finite" in job["error"] for job in jobs()[4:])
     assert err == "nntrain: some jobs failed; run them again with: nntrain fit resume=out\n"
