@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -186,7 +187,7 @@ def build_experiment(
 def load_data(config: Config, *, standardize_target: bool | None = None, fold: int | None = None) -> Dataset:
     """The splits, on the CPU; without labels where none are learnt. standardize_target: None for as the loss wants."""
     if standardize_target is None:
-        standardize_target = not build("loss", LOSSES, config["loss"]).raw_targets
+        standardize_target = _standardizes_target(config)
     unlabelled = isinstance(find_learner(config), Autoencoder)
 
     def read() -> Dataset:
@@ -196,8 +197,19 @@ def load_data(config: Config, *, standardize_target: bool | None = None, fold: i
         dataset: Dataset = source.load(standardize_target=standardize_target, fold=fold)
         return without_labels(dataset) if unlabelled else dataset
 
-    settings = [config["data"], unlabelled, standardize_target, fold]
-    return read_once(settings, read)
+    return read_once(data_key(config, standardize_target=standardize_target, fold=fold), read)
+
+
+def data_key(config: Config, *, standardize_target: bool | None = None, fold: int | None = None) -> str:
+    """Equal where `load_data` gives the same splits."""
+    if standardize_target is None:
+        standardize_target = _standardizes_target(config)
+    unlabelled = isinstance(find_learner(config), Autoencoder)
+    return json.dumps([config["data"], unlabelled, standardize_target, fold], default=str, sort_keys=True)
+
+
+def _standardizes_target(config: Config) -> bool:
+    return not build("loss", LOSSES, config["loss"]).raw_targets
 
 
 def find_learner(config: Config) -> Supervised | Autoencoder:

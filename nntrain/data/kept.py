@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from nntrain.data.dataset import Dataset
 
@@ -28,12 +26,12 @@ def keeping() -> Iterator[None]:
         _KEPT.pop()
 
 
-def read_once(about: Sequence[Any], read: Callable[[], Dataset]) -> Dataset:
-    """What `read` gives, or gave the last time where it was kept and `about`, JSON-able, is the same. Its splits can be
-    changed for others without those of the next caller changing; their tensors are shared."""
+def read_once(key: str, read: Callable[[], Dataset]) -> Dataset:
+    """What `read` gives, or gave the last time where it was kept and the key is the same. Its splits can be changed for
+    others without those of the next caller changing; their tensors are shared."""
     if not _KEPT:
         return read()
-    kept, key = _KEPT[-1], json.dumps(about, default=str, sort_keys=True)
+    kept = _KEPT[-1]
     if key not in kept:
         kept.clear()  # never two in memory
         kept[key] = read()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -16,7 +15,7 @@ import torch
 
 from nntrain.checks import find_device
 from nntrain.data.dataset import Dataset
-from nntrain.experiment import Experiment, build_experiment, load_data
+from nntrain.experiment import Experiment, build_experiment, data_key, load_data
 from nntrain.folder import beginning_of, write_setup
 from nntrain.record.files import WriteError, later, refused, together
 from nntrain.record.lock import locked
@@ -161,9 +160,7 @@ class _Stacking:
         """Loaded, and taken to the device, once for all that read the same."""
         if entry.dataset is not None:
             return entry.dataset
-        config = entry.config
-        read = [config["data"], config["loss"], config.get("objective"), entry.fold]
-        key = json.dumps(read, default=str, sort_keys=True)
+        config, key = entry.config, data_key(entry.config, fold=entry.fold)
         if key not in self.datasets:
             self.datasets[key] = load_data(config, fold=entry.fold).to(find_device(config["device"]))
         return self.datasets[key]

@@ -125,7 +125,7 @@ def test_data_that_is_the_same_is_read_once(lab: Lab, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(stacked, "load_data", counted)
     monkeypatch.setattr(Dataset, "to", counted_move)
-    results(train(lab, [["seed=0"], ["seed=1"], ["data.split_seed=1"]]))
+    results(train(lab, [["seed=0"], ["seed=1"], ["loss=focal"], ["data.split_seed=1"]]))
     assert len(read) == 2
     assert moved == [torch.device("cpu")] * 2  # and not once more for each that is trained
 
