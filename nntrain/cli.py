@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from nntrain.errors import UserError, nearest
+from nntrain.garbage import collect_seldom
 
 OK, BUG, USER = 0, 1, 2
 FLAGS = {"-m": "multirun", "--multirun": "multirun", "--json": "json", "-h": "help", "--help": "help"}
 VERBS_ELSEWHERE = {"train": "fit", "run": "fit", "test": "eval", "score": "eval", "infer": "predict", "init": "configs"}
-COLLECT_AFTER = 100_000  # new objects. Imports make very many that stay, and Python's 700 searches them for garbage so
-# often that it takes a fifth of the time to the first step.
 TOO_LARGE = "the memory does not hold what was asked for; lower the model's width, data.size or batch_size"
 REPORT = "This is a fault of nntrain, not yours. Please report it with the traceback above and the command."
 
@@ -26,8 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv is None:  # the process is the command: it does not end with a search of all that torch is for garbage
         atexit.register(gc.freeze)
     words = list(sys.argv[1:] if argv is None else argv)
-    thresholds = gc.get_threshold()
-    gc.set_threshold(COLLECT_AFTER, *thresholds[1:])
+    thresholds = collect_seldom()
     try:
         return _run(words)
     except UserError as error:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "nntrain"
 MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"))
 
-LEAVES = {"cores", "errors", "seeding", "signals", "task"}
+LEAVES = {"cores", "errors", "garbage", "seeding", "signals", "task"}
 PARTS = {"augment", "data", "models", "objective", "optim", "record"}  # each stands alone
 BUILD = {"experiment", "checks", "components", "training", "stack", "source_weights"} | PARTS | LEAVES
 TOP = {

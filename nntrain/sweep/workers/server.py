@@ -3,17 +3,16 @@
 It has one thread, computes nothing, and ends with the sweep: a terminal's signals, which reach it too, are not for it.
 """
 
-import gc
 import signal
 
+from nntrain.garbage import collect_seldom
 from nntrain.sweep.workers.processes import ENDING
 
 for number in ENDING:
     signal.signal(number, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # those that came before are forgotten
 
-COLLECT_AFTER = 100_000  # new objects, as in the command line
-gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
+collect_seldom()
 
 import matplotlib.backends.backend_agg  # noqa: E402, F401  # what is imported where it is used first
 import numpy.random  # noqa: E402, F401

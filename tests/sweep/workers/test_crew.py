@@ -70,12 +70,12 @@ def test_the_server_starts_before_a_word_is_read_where_workers_are_forked_from_i
 
 
 @pytest.mark.skipif(not processes.SERVED, reason="workers are not forked here")
-def test_what_workers_are_forked_from_has_torch_and_one_thread() -> None:
-    look = "print(len(os.listdir('/proc/self/task')), 'torch' in sys.modules)"
-    code = f"import nntrain.sweep.workers.server, os, sys; {look}"
+def test_what_workers_are_forked_from_has_torch_one_thread_and_rarely_collects_garbage() -> None:
+    look = "print(len(os.listdir('/proc/self/task')), 'torch' in sys.modules, gc.get_threshold()[0])"
+    code = f"import nntrain.sweep.workers.server, gc, os, sys; {look}"
     threads = dict.fromkeys(processes.THREADS, "1")
     ran = subprocess.run([sys.executable, "-c", code], env={**os.environ, **threads}, capture_output=True, check=True)
-    assert ran.stdout.split() == [b"1", b"True"]
+    assert ran.stdout.split() == [b"1", b"True", b"100000"]
 
 
 @pytest.mark.parametrize("given", [{}, {"OMP_NUM_THREADS": "7"}])
