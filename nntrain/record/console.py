@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import io
-import os
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
-from rich.live import Live
 from rich.text import Text
 
 from nntrain.record.epochs import EpochTable
-from nntrain.record.files import WriteError
-from nntrain.record.layout import FAINT, GOOD, WARNING, Page, facts, heading
-from nntrain.record.log import Log
+from nntrain.record.layout import FAINT, Page, facts, heading
 from nntrain.record.result import class_table, loss_chart, next_commands, summary
-from nntrain.record.screen import PLAIN_WIDTH, open_screen, print_lines
-from nntrain.record.words import clean, count, duration, plural, wrapped
+from nntrain.record.screen import bar, stacked_lines
+from nntrain.record.speaker import Speaker
+from nntrain.record.words import count, duration, plural
 
-REFRESHES = 5  # per second, in rich's own thread
 LAST_EPOCHS = 8  # lines of the table on the screen
 BAR = 32
 
 
-class RunConsole:
+class RunConsole(Speaker):
     """Called plainly, in this order: start, then per epoch epoch_begin and epoch_end, finish; again for a fold; close.
 
     done: steps done in this epoch. The loop sets it; that is all that a step costs, the display looks when it likes.
-    stream: where people read, standard output by default (standard error under `--json`).
-    quiet: the result and nothing else. silent: nothing at all but in the log. live: by default where the stream is a
-    terminal and no CI runs us.
+    The rest: see `Speaker`.
     """
 
     def __init__(
@@ -45,17 +36,8 @@ class RunConsole:
         width: int | None = None,
         live: bool | None = None,
     ) -> None:
+        super().__init__(stream, quiet=quiet, silent=silent, width=width, live=live)
         self.done = 0
-        self.log = Log()
-        self.quiet = quiet or silent
-        self.silent = silent
-        self._console, self._page = open_screen(io.StringIO() if silent else stream, width)
-        if live is None:
-            live = self._console.is_terminal and not self._console.is_dumb_terminal and "CI" not in os.environ
-        self._wants_live = live and not self.quiet
-        self._redirects = self._console.file is sys.stdout  # under --json standard output belongs to the JSON line
-        self._live: Live | None = None
-        self._log_page = Page(PLAIN_WIDTH)
         self._tables: list[EpochTable] = []
         self._history: list[Mapping[str, Any]] = []
         self._lines: list[tuple[int, Text, Text]] = []  # epoch, its line, its line with the mark of the best
@@ -94,11 +76,11 @@ class RunConsole:
             ("device", device),
             ("run", str(folder)),
         ]
-        self._stop_live()
+        self.close()
         self._history, self._lines, self._best = list(history), [], None
         self._epoch, self._epochs, self._first_epoch = 0, epochs, 0
-        self._tables = [EpochTable(metrics, page) for page in (self._page, self._log_page)]
-        self._say(lambda page: [heading(name, page), *facts(pairs, page)])
+        self._tables = [EpochTable(metrics, page) for page in (self.page, self.log_page)]
+        self.say(lambda page: [heading(name, page), *facts(pairs, page)])
 
     def epoch_begin(self, epoch: int, steps: int) -> None:
         """epoch: 1, 2, ... steps: how many this epoch has; 0 where nobody counts them."""
@@ -112,22 +94,14 @@ class RunConsole:
     def epoch_end(self, row: Mapping[str, Any], best: bool) -> None:
         """row: the epoch's row of `metrics.csv` (seconds: its own). best: the best so far by the monitored metric."""
         self._history.append(dict(row))
-        if self._live is None:
+        if not self.display.on:
             self._say_each(lambda table: table.line(row, best))
             return
-        self._write_log([self._tables[1].line(row, best)])
+        self.write_log([self._tables[1].line(row, best)])
         line = (self._epoch, self._tables[0].line(row, False), self._tables[0].line(row, True))
         self._lines = [*self._lines[1 - LAST_EPOCHS :], line]  # a new list: the display may be reading the old one
         if best:
             self._best = line
-
-    def note(self, text: str) -> None:
-        """Something worth knowing."""
-        self._say(lambda page: _labelled("note", FAINT, text, page))
-
-    def warn(self, text: str) -> None:
-        """Something that the user may want to mend."""
-        self._say(lambda page: _labelled("warning", WARNING, text, page))
 
     def alone(self, reason: str) -> None:
         """The run could be part of a stack, and trains by itself: for the screen of several runs, which says it."""
@@ -147,7 +121,7 @@ class RunConsole:
         per_class: rows with the keys class, precision, recall, count. commands: what to try next, each a list of words.
         part: whether the run goes on afterwards, so that this is not its result.
         """
-        self._stop_live()
+        self.close()
         given, labels = baselines or {}, result.get("task") == "multilabel"
 
         def rest(page: Page) -> list[Text]:
@@ -159,52 +133,24 @@ class RunConsole:
 
         if self.quiet:
             if not (part or self.silent):
-                self._print(summary(result, given, self._page))
-            self._write_log(rest(self._log_page))
+                self.print(summary(result, given, self.page))
+            self.write_log(rest(self.log_page))
         else:
-            self._say(rest)
-
-    def tell(self, lines: Callable[[Page], list[Text]]) -> None:
-        """Lines that are said even when quiet."""
-        self._stop_live()
-        if not self.silent:
-            self._print(lines(self._page))
-        self._write_log(lines(self._log_page))
+            self.say(rest)
 
     def close(self) -> None:
-        """End the live display, if it still runs; what it showed last stays."""
-        self._stop_live()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        """End the display, if it still runs; what it showed last stays."""
+        if self.display.on:
+            super().close()
+            self.print(self._epoch_lines())
 
     def _begin_table(self) -> None:
-        self._say(lambda _: [Text("")])
-        if self._wants_live:
-            self._live = Live(
-                console=self._console,
-                get_renderable=self._view,
-                refresh_per_second=REFRESHES,
-                transient=True,
-                redirect_stdout=self._redirects,
-                redirect_stderr=self._redirects,
-                vertical_overflow="crop",
-            )
-            self._live.start()
-            self._write_log([self._tables[1].header()])
+        self.say(lambda _: [Text("")])
+        if self.display.wanted:
+            self.display.begin(self._view)
+            self.write_log([self._tables[1].header()])
         else:
             self._say_each(EpochTable.header)
-
-    def _stop_live(self) -> None:
-        if self._live is not None:
-            live, self._live = self._live, None
-            live.stop()
-            self._print(self._epoch_lines())
 
     def _epoch_lines(self) -> list[Text]:
         """The header, the best epoch where it is further up, and the last epochs."""
@@ -221,51 +167,22 @@ class RunConsole:
             left = f"{duration(self._seconds_left(part))} left" if part or self._epoch > self._first_epoch else ""
             total = (self._epoch - 1 + part) / self._epochs if self._epochs else 0.0
             width = len(f"{max(self._epochs, self._steps):,}")
-            lines += [Text(""), self._bar("epoch", self._epoch, self._epochs, total, left, width)]
-            lines += [self._bar("batch", self.done, self._steps, part, "", width)] if self._steps else []
-        return Text("\n", no_wrap=True, overflow="crop").join(lines)
+            lines += [Text(""), self._bar_line("epoch", self._epoch, self._epochs, total, left, width)]
+            lines += [self._bar_line("batch", self.done, self._steps, part, "", width)] if self._steps else []
+        return stacked_lines(lines)
 
     def _seconds_left(self, part: float) -> float:
         """By the mean pace of this process's epochs; early stopping may end it sooner."""
         ended = self._epoch - self._first_epoch + part
         return (time.perf_counter() - self._started) / ended * (self._epochs - self._epoch + 1 - part)
 
-    def _bar(self, what: str, at: int, end: int, share: float, said: str, width: int) -> Text:
-        full, rest = ("#", "-") if self._page.ascii_only else ("━", "─")
-        bar = max(8, min(BAR, self._page.width - 35 - 2 * width))
-        filled = min(bar, int(share * bar))
-        return Text.assemble(
-            (f"{what}  {at:>{width},} / {end:<{width},}  ", ""),
-            (full * filled, GOOD),
-            (rest * (bar - filled), FAINT),
-            f" {min(share, 1.0):4.0%}  ",
-            (said, FAINT),
-        )
-
-    def _say(self, lines: Callable[[Page], list[Text]]) -> None:
-        """On the screen, unless quiet, and in the log, each laid out for its own width."""
-        if not self.quiet:
-            self._print(lines(self._page))
-        self._write_log(lines(self._log_page))
+    def _bar_line(self, what: str, at: int, end: int, share: float, said: str, width: int) -> Text:
+        cells = max(8, min(BAR, self.page.width - 35 - 2 * width))
+        line = Text(f"{what}  {at:>{width},} / {end:<{width},}  ").append(bar(share, cells, self.page))
+        return line.append(f" {min(share, 1.0):4.0%}  ").append(said, FAINT)
 
     def _say_each(self, line: Callable[[EpochTable], Text]) -> None:
         screen, logged = self._tables
         if not self.quiet:
-            self._print([line(screen)])
-        self._write_log([line(logged)])
-
-    def _print(self, lines: Sequence[Text]) -> None:
-        print_lines(self._console, lines)
-
-    def _write_log(self, lines: Sequence[Text]) -> None:
-        try:
-            self.log.write("\n".join(line.plain for line in lines))
-        except WriteError as error:
-            self.log = Log()  # the run is worth more than its log: say so and go on
-            if not self.silent:
-                self._print(_labelled("warning", WARNING, f"{error}; the log ends here", self._page))
-
-
-def _labelled(label: str, style: str, text: str, page: Page) -> list[Text]:
-    first, *rest = wrapped(clean(text), page.width - len(label) - 2)
-    return [Text.assemble((label, style), "  ", first), *(Text(" " * (len(label) + 2) + line) for line in rest)]
+            self.print([line(screen)])
+        self.write_log([line(logged)])

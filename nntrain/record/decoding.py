@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-from rich.live import Live
 from rich.text import Text
 
-from nntrain.record.layout import FAINT, GOOD
-from nntrain.record.screen import open_screen, print_lines
+from nntrain.record.layout import FAINT
+from nntrain.record.screen import Display, bar, print_lines
 from nntrain.record.words import count, duration
 
 PATIENCE = 2.0  # seconds without a word
-REFRESHES = 5  # per second
 BAR = 32
 
 
@@ -32,12 +29,9 @@ class DecodingBar:
         before: Callable[[], None] | None = None,
     ) -> None:
         """stream: where people read. before: called each time; it may raise to end the decoding."""
-        self._console, self._page = open_screen(stream)
-        terminal = self._console.is_terminal and not self._console.is_dumb_terminal and "CI" not in os.environ
-        self._wants_live = (terminal if live is None else live) and not quiet
+        self.display = Display(stream, live=False if quiet else live)
         self._quiet = quiet
         self._before = before
-        self._live: Live | None = None
         self._began: float | None = None
         self._said = False
         self._done = 0
@@ -51,38 +45,28 @@ class DecodingBar:
             self._began = time.monotonic()
         if done == total:
             self.close()
-        elif self._wants_live and self._live is None:
-            self._live = Live(
-                console=self._console, get_renderable=self._view, refresh_per_second=REFRESHES, transient=True
-            )
-            self._live.start()
-        elif not (self._wants_live or self._said or self._quiet) and time.monotonic() - self._began > PATIENCE:
+        elif self.display.wanted:
+            if not self.display.on:
+                self.display.begin(self._view)
+        elif not (self._said or self._quiet) and time.monotonic() - self._began > PATIENCE:
             self._said = True
             many = "pictures" if total is None else f"{count(total)} pictures"
-            print_lines(self._console, [Text(f"decoding {many}, once; later starts find them in the cache")])
+            print_lines(self.display.console, [Text(f"decoding {many}, once; later starts find them in the cache")])
 
     def close(self) -> None:
         """Take the bar off the screen."""
         self._began = None
-        if self._live is not None:
-            live, self._live = self._live, None
-            live.stop()
+        self.display.end()
 
     def _view(self) -> Text:
         done, total = self._done, self._total
         took = time.monotonic() - (self._began or time.monotonic())
         if total is None:
             return Text.assemble("decoding  ", f"{count(done)} pictures  ", (duration(took), FAINT))
-        full, rest = ("#", "-") if self._page.ascii_only else ("━", "─")
-        filled = BAR * done // max(1, total)
         left = f"{duration(took / done * (total - done))} left" if done else ""
-        return Text.assemble(
-            f"decoding  {count(done)} / {count(total)}  ",
-            (full * filled, GOOD),
-            (rest * (BAR - filled), FAINT),
-            f" {done / max(1, total):4.0%}  ",
-            (left, FAINT),
-        )
+        share = done / max(1, total)
+        line = Text(f"decoding  {count(done)} / {count(total)}  ").append(bar(share, BAR, self.display.page))
+        return line.append(f" {share:4.0%}  ").append(left, FAINT)
 
 
 @contextmanager
@@ -90,8 +74,8 @@ def decoding_bar(
     stream: TextIO | None = None, *, quiet: bool = False, before: Callable[[], None] | None = None
 ) -> Iterator[DecodingBar]:
     """A bar that is off the screen at the end, whatever happens."""
-    bar = DecodingBar(stream, quiet=quiet, before=before)
+    shown = DecodingBar(stream, quiet=quiet, before=before)
     try:
-        yield bar
+        yield shown
     finally:
-        bar.close()
+        shown.close()

@@ -1,4 +1,4 @@
-"""Opening a stream for people to read, and printing finished pages of text on it."""
+"""Opening a stream for people to read, printing finished pages of text on it, and a display that changes below them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from rich.console import Console
+from rich.live import Live
 from rich.text import Text
 
-from nntrain.record.layout import Page
+from nntrain.record.layout import FAINT, GOOD, Page
 
 PLAIN_WIDTH = 100  # where there is no terminal to fit
+REFRESHES = 5  # of a display, per second, in rich's own thread
 
 
 class PeopleConsole(Console):
@@ -46,3 +48,50 @@ def show(lines: Callable[[Page], list[Text]], stream: TextIO | None = None, widt
 def print_lines(console: Console, lines: Sequence[Text]) -> None:
     for line in lines:
         console.print(line, soft_wrap=True)  # a path or a command too long for the line stays one word
+
+
+class Display:
+    """Lines at the end of the screen that change, while others are printed above them. wanted: whether there is to be
+    one, by default where the stream is a terminal and no CI runs us."""
+
+    def __init__(self, stream: TextIO | None = None, *, width: int | None = None, live: bool | None = None) -> None:
+        self.console, self.page = open_screen(stream, width)
+        terminal = self.console.is_terminal and not self.console.is_dumb_terminal and "CI" not in os.environ
+        self.wanted = terminal if live is None else live
+        self._live: Live | None = None
+
+    @property
+    def on(self) -> bool:
+        return self._live is not None
+
+    def begin(self, view: Callable[[], Text]) -> None:
+        """view: what to show; called in a thread of its own, REFRESHES times a second."""
+        redirects = self.console.file is sys.stdout  # under --json standard output belongs to the JSON line
+        self._live = Live(
+            console=self.console,
+            get_renderable=view,
+            refresh_per_second=REFRESHES,
+            transient=True,
+            redirect_stdout=redirects,
+            redirect_stderr=redirects,
+            vertical_overflow="crop",
+        )
+        self._live.start()
+
+    def end(self) -> None:
+        """Nothing of it stays."""
+        if self._live is not None:
+            live, self._live = self._live, None
+            live.stop()
+
+
+def stacked_lines(lines: Sequence[Text]) -> Text:
+    """For a display: what does not fit is cut, not broken."""
+    return Text("\n", no_wrap=True, overflow="crop").join(lines)
+
+
+def bar(share: float, width: int, page: Page) -> Text:
+    """Filled to a share, from 0 to 1, of `width` cells."""
+    full, rest = ("#", "-") if page.ascii_only else ("━", "─")
+    filled = min(width, int(share * width))
+    return Text.assemble((full * filled, GOOD), (rest * (width - filled), FAINT))

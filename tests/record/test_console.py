@@ -293,10 +293,10 @@ def test_an_error_ends_the_live_display() -> None:
     console = RunConsole(io.StringIO(), width=80, live=True)
     start(console)
     console.epoch_begin(1, 10)
-    assert console._live is not None
+    assert console.display.on
     with pytest.raises(KeyboardInterrupt), console:
         raise KeyboardInterrupt
-    assert console._live is None
+    assert not console.display.on
 
 
 def test_looking_at_the_display_takes_less_than_two_milliseconds() -> None:

@@ -63,12 +63,12 @@ def test_of_an_archive_the_bar_shows_what_is_done() -> None:
 def test_the_bar_is_gone_at_the_end() -> None:
     bar = DecodingBar(io.StringIO(), live=True)
     bar(10, 20)
-    assert bar._live is not None
+    assert bar.display.on
     bar(20, 20)
-    assert bar._live is None
+    assert not bar.display.on
     with decoding_bar(io.StringIO()) as bar:
         bar(10, 20)
-    assert bar._live is None
+    assert not bar.display.on
 
 
 def test_whoever_must_be_asked_may_end_it() -> None:
