@@ -10,8 +10,8 @@ from nntrain.config.compose import Composed
 from nntrain.config.variants import Composer
 from nntrain.errors import UserError
 from nntrain.record.files import json_text
+from nntrain.sweep.buildable import Draft, DryBuilds, check_buildable
 from nntrain.sweep.job import Job
-from nntrain.sweep.rehearsal import Draft, Rehearse, check
 
 UNTOLD = ("run_dir", "quiet")  # settings in which two jobs that are the same may differ
 NAMED = 5  # jobs that are said to be identical to others
@@ -29,11 +29,11 @@ class Jobs:
         self._given: dict[int, Job] = {}  # by the number that was asked for
         self._first: dict[str, int] = {}  # by settings: the number of the job that has them
 
-    def add(self, given: Mapping[int, tuple[str, ...]], rehearse: Rehearse | None = None) -> list[str]:
+    def add(self, given: Mapping[int, tuple[str, ...]], dry_builds: DryBuilds | None = None) -> list[str]:
         """Make jobs of lists of words, by number; what is to be said of those that come to the same settings as
         another: they stand for that job, and a number that is known already keeps its own.
 
-        rehearse: finds what only data and networks can tell. UserError with the mistakes of all.
+        dry_builds: finds what only data and networks can tell. UserError with the mistakes of all.
         """
         new = {number: words for number, words in given.items() if number not in self._given}
         drafts: list[Draft] = []
@@ -44,8 +44,8 @@ class Jobs:
                 drafts.append(Draft(number, self._varied(words), composed.config))
             else:
                 same.append((number, first))
-        if rehearse is not None and drafts:
-            check(drafts, rehearse)
+        if dry_builds is not None and drafts:
+            check_buildable(drafts, dry_builds)
         for draft in drafts:
             self._given[draft.number] = self._job(draft, new[draft.number])
             self.all.append(self._given[draft.number])

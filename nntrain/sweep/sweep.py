@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
 from nntrain.record.files import WriteError, write_json
+from nntrain.sweep.buildable import DryBuilds, check_some_buildable, patiently
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.kept.manifest import Manifest, add_jobs, write_manifest
 from nntrain.sweep.kept.trace import leave_reason
 from nntrain.sweep.outcome import SAVED, Outcome, find_outcome
-from nntrain.sweep.rehearsal import Rehearse, check_whatever, patiently
 from nntrain.sweep.search.searched import by_metrics
 from nntrain.sweep.search.space import MARK
 from nntrain.sweep.told.board import Board
@@ -88,24 +88,26 @@ class Sweep:
     def varied(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(key for job in self.jobs for key in job.varied))
 
-    def add(self, overrides: Sequence[Sequence[str]], first_number: int, rehearse: Rehearse | None = None) -> list[Job]:
+    def add(
+        self, overrides: Sequence[Sequence[str]], first_number: int, dry_builds: DryBuilds | None = None
+    ) -> list[Job]:
         """The jobs of some lists of words, in their order, numbered from `first_number`; of those that come to the same
         config as one before it is that one. What is there already, as on resume, is not added again.
 
-        rehearse: finds what only data and networks can tell; where jobs are drawn, that is left to each of them.
+        dry_builds: finds what only data and networks can tell; where jobs are drawn, that is left to each of them.
         UserError with the mistakes of all of them, before the folder is made.
         """
         lists = [tuple(word.removeprefix(MARK) for word in words) for words in overrides]
-        asks = None if rehearse is None or self.drawn else patiently(rehearse, self.board.note)
+        asks = None if dry_builds is None or self.drawn else patiently(dry_builds, self.board.note)
         return self._add(dict(enumerate(lists, first_number)), asks)
 
     def check_examples(self, examples: Iterable[Sequence[str]], launcher: HydraLauncher) -> None:
         """UserError with what is wrong with each of some lists of words, examples of the jobs that a sweeper will draw,
         where the launcher can find it. A sweep that is gone on with had none such."""
-        rehearse: Rehearse | None = getattr(launcher, "rehearse", None)
-        if rehearse is not None and not self.manifest.jobs:
+        dry_builds: DryBuilds | None = getattr(launcher, "dry_builds", None)
+        if dry_builds is not None and not self.manifest.jobs:
             found = (self._jobs.example([word.removeprefix(MARK) for word in words]) for words in examples)
-            check_whatever(found, patiently(rehearse, self.board.note))
+            check_some_buildable(found, patiently(dry_builds, self.board.note))
 
     def rank_by(self, metrics: Sequence[str]) -> None:
         """Compare all jobs, also those of an earlier session, by these metrics, one or two."""
@@ -133,9 +135,9 @@ class Sweep:
             if job.number not in self.outcomes and next(job.folder.rglob(STATES), None) is not None:
                 self.outcomes[job.number] = Outcome(job.number, status, SAVED)
 
-    def _add(self, given: Mapping[int, tuple[str, ...]], rehearse: Rehearse | None = None) -> list[Job]:
+    def _add(self, given: Mapping[int, tuple[str, ...]], dry_builds: DryBuilds | None = None) -> list[Job]:
         self._check_same(given)
-        notes = self._jobs.add(given, rehearse)
+        notes = self._jobs.add(given, dry_builds)
         if unwritten := {number: words for number, words in given.items() if number not in self.manifest.jobs}:
             first, folder = not self.manifest.jobs, self.folder
             self.manifest.jobs.update(unwritten)

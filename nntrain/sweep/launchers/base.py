@@ -49,11 +49,11 @@ class Launcher(HydraLauncher):
         """What can be done before the jobs are known."""
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> list[JobReturn]:
-        jobs = self.sweep.add(job_overrides, initial_job_idx, self.rehearse)
+        jobs = self.sweep.add(job_overrides, initial_job_idx, self.dry_builds)
         outcomes = self.sweep.train(jobs, self)
         return [_returned(self.sweep.value(outcome)) for outcome in outcomes]
 
-    def rehearse(self, configs: Sequence[Config]) -> Sequence[Sequence[str]]:
+    def dry_builds(self, configs: Sequence[Config]) -> Sequence[Sequence[str]]:
         """For each config what stands in its way, where it can be built before jobs are trained. On machines that are
         not this one nothing is known before, and each job says it."""
         return [()] * len(configs)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 class Basic(Launcher):
     _keeps = False
 
-    def rehearse(self, configs: Sequence[Config]) -> Sequence[Sequence[str]]:
-        from nntrain.verbs.rehearsal import rehearse
+    def dry_builds(self, configs: Sequence[Config]) -> Sequence[Sequence[str]]:
+        from nntrain.verbs.dry_build import dry_build
 
         self._keep_data()
-        return [rehearse(config) for config in configs]
+        return [dry_build(config) for config in configs]
 
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
         from nntrain.sweep.workers.work import import_torch, train_unit

@@ -11,9 +11,9 @@ from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Config, Launcher, Plan, Units
 from nntrain.sweep.outcome import INTERRUPTED, Outcome
 from nntrain.sweep.workers.crew import Unit, settings
+from nntrain.sweep.workers.dry_builds import dry_builds
 from nntrain.sweep.workers.processes import Setting, Workers
 from nntrain.sweep.workers.progress import Progress
-from nntrain.sweep.workers.rehearse import rehearse_in
 
 UNTOLD = "interrupted; its process ended without saying that the state is saved"
 
@@ -34,8 +34,8 @@ class Parallel(Launcher):
             raise UserError(f"hydra.launcher.workers={self._asked}: must be a whole number of at least 1, or null")
         self._start(self.sweep.expected)
 
-    def rehearse(self, configs: Sequence[Config]) -> Sequence[Sequence[str]]:
-        return rehearse_in(self._start(self.sweep.expected), configs)
+    def dry_builds(self, configs: Sequence[Config]) -> Sequence[Sequence[str]]:
+        return dry_builds(self._start(self.sweep.expected), configs)
 
     def plan(self, jobs: Sequence[Job]) -> Plan:
         count = min(len(jobs), len(self._settings()))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nntrain.sweep.job import Job
     from nntrain.sweep.outcome import Outcome
     from nntrain.sweep.told.pictures import Pictures
-    from nntrain.sweep.workers.rehearse import Part
+    from nntrain.sweep.workers.dry_builds import Share
     from nntrain.sweep.workers.work import Judges
 
 SERVER = "nntrain.sweep.workers.server"  # what workers are forked from imports it
@@ -77,7 +77,7 @@ def _prepare() -> None:
     keep()
 
 
-def _work(unit: Unit | Part | Pictures, send: Callable[[Any], None]) -> None:
+def _work(unit: Unit | Share | Pictures, send: Callable[[Any], None]) -> None:
     if isinstance(unit, Unit):
         _train(unit, send)
     else:

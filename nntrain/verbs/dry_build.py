@@ -1,4 +1,4 @@
-"""Whether trainings can begin: each is built as `check` builds it; nothing is trained, and nothing written."""
+"""Whether a training can begin: it is built as `check` builds it; nothing is trained, and nothing written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nntrain.experiment import load_data
 from nntrain.verbs.pretrain import build_pretraining, build_whole, pretrains
 
 
-def rehearse(config: Mapping[str, Any]) -> tuple[str, ...]:
+def dry_build(config: Mapping[str, Any]) -> tuple[str, ...]:
     """What is wrong with a config once its data, its network and this machine are known; nothing where it can train."""
     try:
         _build(config)

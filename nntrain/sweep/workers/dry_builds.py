@@ -1,4 +1,4 @@
-"""Workers build what they will train, before any of it is trained, and say what is wrong with it. Imports no torch but
+"""The dry builds of a sweep, shared out to its workers, which keep the data for the training. Imports no torch but
 in a worker."""
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ READY = 4  # workers, at most, that have read the data when training begins, tho
 
 
 @dataclass(frozen=True)
-class Part:
+class Share:
     """What a worker takes: configs, by their places among all."""
 
     configs: Mapping[int, Mapping[str, Any]]
 
     def run(self, send: Callable[[Any], None]) -> None:
-        from nntrain.verbs.rehearsal import rehearse
+        from nntrain.verbs.dry_build import dry_build
 
-        send({place: rehearse(config) for place, config in self.configs.items()})
+        send({place: dry_build(config) for place, config in self.configs.items()})
 
 
-def rehearse_in(workers: Workers, configs: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
+def dry_builds(workers: Workers, configs: Sequence[Mapping[str, Any]]) -> list[tuple[str, ...]]:
     """For each config what stands in its way; nothing where its worker died, as it may again when it trains.
 
     Configs of the same data go to the same worker, which keeps that for the training. Raises Interrupted where a signal
@@ -39,7 +39,7 @@ def rehearse_in(workers: Workers, configs: Sequence[Mapping[str, Any]]) -> list[
             found[place] = said
 
     order = sorted(range(len(configs)), key=lambda place: json.dumps(configs[place]["data"], default=str))
-    parts = [Part({place: configs[place] for place in places}) for places in _shared_out(order, workers.count)]
+    parts = [Share({place: configs[place] for place in places}) for places in _shared_out(order, workers.count)]
     workers.run(parts, lambda part: None, told, lambda part, code: [])
     return found
 

@@ -15,8 +15,8 @@ from fakes import fake_training
 from nntrain.cli import main
 from nntrain.config.compose import compose
 from nntrain.errors import UserError
-from nntrain.sweep import rehearsal
-from nntrain.sweep.rehearsal import Config, Draft, check, check_whatever, essence, patiently
+from nntrain.sweep import buildable
+from nntrain.sweep.buildable import Config, Draft, check_buildable, check_some_buildable, essence, patiently
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 1\nbatch_size: 64\n"
 HERE = "hydra/launcher=basic"
@@ -112,7 +112,7 @@ def test_folds_pretraining_and_ensembles_are_built_too(capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_while_networks_are_built_leaves_nothing(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nntrain.verbs.rehearsal.rehearse", lambda config: os.kill(os.getpid(), number))
+    monkeypatch.setattr("nntrain.verbs.dry_build.dry_build", lambda config: os.kill(os.getpid(), number))
     assert main(["fit", "config=mine.yaml", "seed=1,2", HERE, "-m"]) == 128 + number
     assert not Path("runs").exists()
 
@@ -156,30 +156,32 @@ def test_numbers_for_a_class_of_ones_own_are_tried() -> None:
 def test_each_kind_of_job_is_asked_for_once() -> None:
     asked: list[Any] = []
 
-    def rehearse(configs: Sequence[Config]) -> list[tuple[str, ...]]:
+    def dry_builds(configs: Sequence[Config]) -> list[tuple[str, ...]]:
         asked.extend(configs)
         return [()] * len(configs)
 
     drafts = [Draft(i, {}, config(f"seed={i}", f"epochs={1 + i % 2}")) for i in range(6)]
-    check(drafts, rehearse)
+    check_buildable(drafts, dry_builds)
     assert [one["epochs"] for one in asked] == [1, 2]
 
 
 def test_what_is_wrong_with_some_examples_alone_is_not_said() -> None:
     said = {1: ("a", "b"), 2: ("b",), 3: ()}
     examples = [config(f"epochs={epochs}") for epochs in said]
-    check_whatever(examples, lambda configs: [said[config["epochs"]] for config in configs])
-    check_whatever([UserError("c"), *examples[:2]], lambda configs: [said[config["epochs"]] for config in configs])
+    check_some_buildable(examples, lambda configs: [said[config["epochs"]] for config in configs])
+    check_some_buildable(
+        [UserError("c"), *examples[:2]], lambda configs: [said[config["epochs"]] for config in configs]
+    )
     with pytest.raises(UserError) as error:
-        check_whatever(examples[:2], lambda configs: [said[config["epochs"]] for config in configs])
+        check_some_buildable(examples[:2], lambda configs: [said[config["epochs"]] for config in configs])
     assert error.value.problems == ("b",)
 
 
 def test_what_takes_long_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(rehearsal, "PATIENCE", 0.01)
+    monkeypatch.setattr(buildable, "PATIENCE", 0.01)
     patiently(lambda configs: time.sleep(0.2) or [()], said.append)([{}])
     assert said == ["the data is read, and a network of each kind is built, before any is trained"]
-    monkeypatch.setattr(rehearsal, "PATIENCE", 100)
+    monkeypatch.setattr(buildable, "PATIENCE", 100)
     patiently(lambda configs: [()], said.append)([{}])
     assert len(said) == 1

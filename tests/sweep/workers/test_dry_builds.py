@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
+from nntrain.sweep.workers.dry_builds import Share, dry_builds
 from nntrain.sweep.workers.processes import Workers
-from nntrain.sweep.workers.rehearse import Part, rehearse_in
 
 
 class Now:
@@ -18,7 +18,7 @@ class Now:
         self.count, self.dies = count, dies
         self.took: list[list[int]] = []
 
-    def run(self, parts: Sequence[Part], begun: Any, told: Callable[[Any], None], lost: Callable[..., Any]) -> None:
+    def run(self, parts: Sequence[Share], begun: Any, told: Callable[[Any], None], lost: Callable[..., Any]) -> None:
         for part in parts:
             self.took.append(list(part.configs))
             if self.dies:
@@ -33,7 +33,7 @@ def configs(*data: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(autouse=True)
 def _names_are_problems(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nntrain.verbs.rehearsal.rehearse", lambda config: (config["data"]["name"],))
+    monkeypatch.setattr("nntrain.verbs.dry_build.dry_build", lambda config: (config["data"]["name"],))
 
 
 SHARES = {
@@ -48,9 +48,9 @@ SHARES = {
 @pytest.mark.parametrize(("count", "data"), SHARES)
 def test_each_config_is_built_by_a_worker_that_knows_its_data(count: int, data: str) -> None:
     workers = Now(count)
-    assert rehearse_in(cast(Workers, workers), configs(*data)) == [(name,) for name in data]
+    assert dry_builds(cast(Workers, workers), configs(*data)) == [(name,) for name in data]
     assert workers.took == SHARES[count, data]
 
 
 def test_nothing_is_known_where_a_worker_died() -> None:
-    assert rehearse_in(cast(Workers, Now(2, dies=True)), configs("a", "b")) == [(), ()]
+    assert dry_builds(cast(Workers, Now(2, dies=True)), configs("a", "b")) == [(), ()]

@@ -1,7 +1,7 @@
 """What is wrong with jobs that only their data and their networks can tell, found before any of them runs.
 
 Jobs that differ in numbers alone with which every network can be built, as in the learning rate or the seed, are built
-once. Imports no torch: whoever builds them is asked.
+once. Imports no torch: the dry builds are a launcher's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from nntrain.record.files import json_text
 from nntrain.record.words import numbers_text, plural
 
 Config = Mapping[str, Any]
-Rehearse = Callable[[Sequence[Config]], Sequence[Sequence[str]]]  # for each config the problems in its way
+DryBuilds = Callable[[Sequence[Config]], Sequence[Sequence[str]]]  # for each config the problems in its way
 
 NEVER_WRONG = frozenset({"name", "run_dir", "quiet", "seed", "time_limit", "data.split_seed"})
 NUMBERS = ("optimizer", "schedule", "early_stopping", "checkpoint", "regularization", "init", "loss")  # fit any network
@@ -36,7 +36,7 @@ class Draft:
     config: Config
 
 
-def patiently(rehearse: Rehearse, say: Callable[[str], None]) -> Rehearse:
+def patiently(dry_builds: DryBuilds, say: Callable[[str], None]) -> DryBuilds:
     """The same, which is said where it takes long, as it may where pictures are decoded for the first time."""
 
     def told(configs: Sequence[Config]) -> Sequence[Sequence[str]]:
@@ -44,32 +44,32 @@ def patiently(rehearse: Rehearse, say: Callable[[str], None]) -> Rehearse:
         timer.daemon = True
         timer.start()
         try:
-            return rehearse(configs)
+            return dry_builds(configs)
         finally:
             timer.cancel()
 
     return told
 
 
-def check(drafts: Sequence[Draft], rehearse: Rehearse) -> None:
+def check_buildable(drafts: Sequence[Draft], dry_builds: DryBuilds) -> None:
     """UserError with the problems of all jobs, each problem once, with the jobs that have it."""
     alike: dict[str, list[Draft]] = {}
     for draft in drafts:
         alike.setdefault(essence(draft.config), []).append(draft)
     having: dict[str, list[Draft]] = {}
-    for group, problems in zip(alike.values(), rehearse([group[0].config for group in alike.values()]), strict=True):
+    for group, problems in zip(alike.values(), dry_builds([group[0].config for group in alike.values()]), strict=True):
         for problem in problems:
             having.setdefault(problem, []).extend(group)
     if having:
         raise UserError(*(f"{problem} ({_jobs(of, drafts)})" for problem, of in having.items()))
 
 
-def check_whatever(examples: Iterable[Config | UserError], rehearse: Rehearse) -> None:
+def check_some_buildable(examples: Iterable[Config | UserError], dry_builds: DryBuilds) -> None:
     """UserError with what is wrong with each of some examples of jobs that are yet to be drawn, those among them that
     could not be composed. The rest are not looked at once there is no such thing."""
     common: list[str] | None = None
     for example in examples:
-        problems = example.problems if isinstance(example, UserError) else rehearse([example])[0]
+        problems = example.problems if isinstance(example, UserError) else dry_builds([example])[0]
         common = [problem for problem in (problems if common is None else common) if problem in problems]
         if not common:
             return
