@@ -88,11 +88,11 @@ def nntrain_steps(shape: Shape, members: int) -> dict[str, Callable[[], Any]]:
     """Whole training steps, as a sweep takes them: of all members alone, and of the stack."""
     from stacked_ways import ALONE
 
-    from nntrain.stack.trial import _alone, _stacked
+    from nntrain.stack.trial import step_alone, step_together
 
     trainer = stack_of(shape, members)
-    alone = [_alone(member) for member in trainer.members]
-    together, positions = _stacked(trainer, members), trainer.orders.steps(0)
+    alone = [step_alone(member) for member in trainer.members]
+    together, positions = step_together(trainer, members), trainer.orders.steps(0)
     numbers = count()
 
     def one_after_another() -> None:

@@ -152,7 +152,7 @@ def steps_left(trainer: StackedTrainer) -> float:
 
 def seconds_each(trainer: StackedTrainer, size: int, tries: int) -> float:
     """Of a step, for each of the first `size` members: as a stack, or one by itself."""
-    step = _stacked(trainer, size) if size > 1 else _alone(trainer.members[0])
+    step = step_together(trainer, size) if size > 1 else step_alone(trainer.members[0])
     positions = min(trainer.orders.steps(row) for row in range(size))
     with untouched(trainer):
         return shortest(lambda i: step(i % positions), tries, clock_of(trainer.members[0].program.device)) / size
@@ -195,7 +195,7 @@ def untouched(trainer: StackedTrainer) -> Iterator[None]:
                 tensor.copy_(was)
 
 
-def _stacked(trainer: StackedTrainer, size: int) -> Callable[[int], None]:
+def step_together(trainer: StackedTrainer, size: int) -> Callable[[int], None]:
     """The step at a position of the epoch, of the first members as one."""
     stack = trainer.stack
     part = stack.part if size == len(stack.members) else cache(partial(Part, stack))  # smaller ones are not kept
@@ -209,7 +209,7 @@ def _stacked(trainer: StackedTrainer, size: int) -> Callable[[int], None]:
     return step
 
 
-def _alone(member: Member) -> Callable[[int], None]:
+def step_alone(member: Member) -> Callable[[int], None]:
     """The step at a position of the epoch, as it is alone."""
     course, loop = member.course, member.loop
     order = epoch_order(member.train, course, loop.epoch)
