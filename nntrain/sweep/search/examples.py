@@ -14,9 +14,9 @@ MONITOR = "early_stopping.monitor"
 def examples(words: Sequence[Axis | str], axes: Sequence[Axis]) -> Iterator[list[str]]:
     """Some jobs that could be drawn, twice EXAMPLES at most, each as its words.
 
-    words: of a job, with an axis in place of each word whose value is drawn. axes: those among them. The first half goes
-    through the values of all axes side by side (of a number the two ends), an axis with fewer starting again; the other
-    half does so with every axis one value ahead of the axis before it: where two values clash, each is also seen
+    words: of a job, with an axis in place of each word whose value is drawn. axes: those among them. The first half
+    goes through the values of all axes side by side (of a number the two ends), an axis with fewer starting again; the
+    other half does so with every axis one value ahead of the axis before it: where two values clash, each is also seen
     without the other.
     """
     for shift, i in product(range(2), range(min(EXAMPLES, max(len(axis.examples) for axis in axes)))):
