@@ -28,8 +28,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import nntrain
+from nntrain.builders import load_data
 from nntrain.config.compose import compose
-from nntrain.experiment import load_data
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("NNTRAIN_DATA", ROOT.parent / "shared" / "data"))

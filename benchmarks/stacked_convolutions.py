@@ -107,8 +107,9 @@ def stack_of(shape: Shape, members: int) -> Any:
     """A `StackedTrainer` before its first epoch, on random pictures."""
     import numpy as np
 
+    from nntrain.builders import load_data
     from nntrain.config.compose import compose
-    from nntrain.experiment import build_experiment, load_data
+    from nntrain.experiment import build_experiment
     from nntrain.stack.member import Member
     from nntrain.stack.trainer import StackedTrainer
     from nntrain.training.course import Stop

@@ -9,6 +9,7 @@ import torch
 
 from nntrain.data.dataset import Split
 from nntrain.errors import UserError
+from nntrain.models.mlp import MLP
 from nntrain.models.network import Network
 from nntrain.models.norms import BatchNorm
 from nntrain.objective.loss import Loss
@@ -18,6 +19,7 @@ from nntrain.objective.reconstruction import Reconstruction
 from nntrain.optim.adam_variants import NAdam
 from nntrain.optim.asgd import ASGD
 from nntrain.optim.optimizer import Optimizer
+from nntrain.optim.rprop import Rprop
 from nntrain.source_weights import Beginning
 from nntrain.task import Task
 
@@ -112,6 +114,21 @@ def check_optimizer(config: Config, optimizer: Optimizer, beginning: Beginning) 
     for key in ("grad_clip_norm", "grad_clip_value"):
         if config["regularization"][key] is not None:
             raise UserError(f"regularization.{key}: optimizer {name} needs gradients as they are; set it to null")
+
+
+def without_effect(config: Config, network: Network, optimizer: Optimizer, beginning: Beginning) -> list[str]:
+    """What a config asks for in vain, a sentence each."""
+    notes, name, schedule = [], config["optimizer"]["name"], config["schedule"]
+    if isinstance(network.body, MLP) and not network.body.hidden and config["model"]["dropout"]:
+        notes.append("model.dropout has no effect without hidden layers; model.input_dropout drops inputs")
+    if late := [stage.layer for stage in beginning.stages if stage.epoch > config["epochs"]]:
+        said = f"would begin to train after the last epoch ({config['epochs']})"
+        notes.append(f"model.unfreeze_at: {', '.join(late)} {said}")
+    if schedule.get("cycle_momentum") and optimizer.base_momentum is None:
+        notes.append(f"schedule.cycle_momentum: optimizer {name} has no momentum to move")
+    if isinstance(optimizer, Rprop) and schedule["name"] != "constant":
+        notes.append(f"schedule {schedule['name']} has no effect: rprop finds its own step for every weight")
+    return notes
 
 
 def find_device(name: str) -> torch.device:

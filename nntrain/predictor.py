@@ -15,12 +15,12 @@ from torch import Tensor
 
 from nntrain.augment.augmentation import Augmentation
 from nntrain.augment.table import AUGMENTATIONS
+from nntrain.builders import build_network, find_learner
 from nntrain.checks import find_device
 from nntrain.components import build
 from nntrain.data.dataset import Features, Preprocessing, Split
 from nntrain.data.preprocessing import from_state
 from nntrain.errors import UserError
-from nntrain.experiment import build_network, find_learner
 from nntrain.model_checks import check_features, check_settings, check_size, members_of, refuse_own_code
 from nntrain.model_file import features_of, layout_of, task_of
 from nntrain.models.transfer import features_module

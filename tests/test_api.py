@@ -206,6 +206,6 @@ def test_the_callers_torch_is_left_as_it_was(monkeypatch: pytest.MonkeyPatch) ->
 def nntrain_split(run: Run) -> Any:
     import yaml
 
-    from nntrain.experiment import load_data
+    from nntrain.builders import load_data
 
     return load_data(yaml.safe_load((run.dir / "config.yaml").read_text())).test

@@ -11,12 +11,13 @@ import pytest
 import torch
 
 import nntrain
+from nntrain.builders import layout_of
 from nntrain.checks import find_device
 from nntrain.config.compose import compose
 from nntrain.data.dataset import Dataset, PixelFeatures, Split
 from nntrain.data.pictures.preprocessing import PixelPreprocessing
 from nntrain.errors import UserError
-from nntrain.experiment import build_experiment, layout_of
+from nntrain.experiment import build_experiment
 from nntrain.models.activations import ACTIVATIONS
 from nntrain.models.norms import NORMS
 from nntrain.models.table import INITIALIZERS, MODELS

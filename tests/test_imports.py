@@ -16,7 +16,7 @@ MODULES = sorted(str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py"
 
 LEAVES = {"cores", "errors", "garbage", "seeding", "signals", "task"}
 PARTS = {"augment", "data", "models", "objective", "optim", "record"}  # each stands alone
-BUILD = {"experiment", "checks", "components", "training", "stack", "source_weights"} | PARTS | LEAVES
+BUILD = {"experiment", "builders", "checks", "components", "training", "stack", "source_weights"} | PARTS | LEAVES
 TOP = {
     "cli",
     "api",
@@ -41,6 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"components"} | LEAVES,
     "components": {"config"} | LEAVES,
     "experiment": BUILD,
+    "builders": BUILD - {"experiment"},
     "checks": {"data", "models", "objective", "optim", "source_weights"} | LEAVES,
     "folder": {"record"} | LEAVES,
     "source_weights": {"data", "models", "training", "folder"} | LEAVES,

@@ -9,12 +9,13 @@ from typing import Any, TextIO
 import torch
 import yaml
 
+from nntrain.builders import load_data
 from nntrain.checks import check_link
 from nntrain.config.compose import Composed, compose
 from nntrain.config.options import option_file
 from nntrain.data.progress import watched
 from nntrain.errors import UserError, unknown
-from nntrain.experiment import Experiment, load_data
+from nntrain.experiment import Experiment
 from nntrain.folder import shown
 from nntrain.models.summary import layer_table
 from nntrain.objective.reconstruction import Reconstruction

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nntrain.builders import load_data
 from nntrain.checks import check_link
 from nntrain.errors import UserError
-from nntrain.experiment import load_data
 from nntrain.verbs.pretrain import build_pretraining, build_whole, pretrains
 
 

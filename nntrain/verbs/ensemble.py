@@ -16,10 +16,11 @@ import torch
 import yaml
 from rich.text import Text
 
+from nntrain.builders import load_data
 from nntrain.checks import check_link, find_device
 from nntrain.config.stackable import alone_because
 from nntrain.data.dataset import Dataset
-from nntrain.experiment import Experiment, build_experiment, load_data
+from nntrain.experiment import Experiment, build_experiment
 from nntrain.folder import (
     CONFIG,
     RESULT,

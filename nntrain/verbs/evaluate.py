@@ -9,13 +9,13 @@ from typing import Any, TextIO
 import yaml
 from rich.text import Text
 
+from nntrain.builders import load_data
 from nntrain.config import schema
 from nntrain.config.fields import is_path
 from nntrain.data.dataset import Split, TableFeatures
 from nntrain.data.pictures.layout import SPLIT_OF_WORD, has_splits
 from nntrain.data.progress import watched
 from nntrain.errors import UserError, unknown
-from nntrain.experiment import load_data
 from nntrain.folder import shown
 from nntrain.model_checks import refuse_own_code
 from nntrain.predictor import Predictor

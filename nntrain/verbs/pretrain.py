@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nntrain.builders import load_data
 from nntrain.data.dataset import Dataset
 from nntrain.data.unlabelled import without_labels
 from nntrain.errors import UserError
-from nntrain.experiment import Experiment, build_experiment, load_data
+from nntrain.experiment import Experiment, build_experiment
 from nntrain.folder import CONFIG, RESULT, beginning_of, read_json, write_setup
 from nntrain.models.autoencoder import encoder_layers
 from nntrain.models.transfer import SETTINGS

@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
+from nntrain.builders import data_key, load_data
 from nntrain.checks import find_device
 from nntrain.data.dataset import Dataset
-from nntrain.experiment import Experiment, build_experiment, data_key, load_data
+from nntrain.experiment import Experiment, build_experiment
 from nntrain.folder import beginning_of, write_setup
 from nntrain.record.files import WriteError, later, refused, together
 from nntrain.record.lock import locked

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nntrain.builders import load_data
 from nntrain.config.compose import compose
 from nntrain.data.dataset import Dataset
-from nntrain.experiment import Experiment, build_experiment, load_data
+from nntrain.experiment import Experiment, build_experiment
 from nntrain.stack.member import Member
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.course import Best, Stop

@@ -120,7 +120,7 @@ def test_a_mean_of_values_is_in_the_targets_own_unit(lab: Lab) -> None:
 
 
 def load_split(run: Run, name: str) -> Any:
-    from nntrain.experiment import load_data
+    from nntrain.builders import load_data
 
     return getattr(load_data(yaml.safe_load((run.dir / "config.yaml").read_text())), name)
 

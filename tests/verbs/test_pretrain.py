@@ -13,11 +13,12 @@ import torch
 from lab import STEPS_PER_EPOCH, Lab, outcome
 from safetensors.torch import load_file
 
+from nntrain.builders import load_data
 from nntrain.config.compose import compose
 from nntrain.data.bundled import BundledSource
 from nntrain.data.dataset import Dataset, PixelFeatures
 from nntrain.errors import UserError
-from nntrain.experiment import build_experiment, load_data
+from nntrain.experiment import build_experiment
 from nntrain.folder import find_run
 from nntrain.verbs.check import check_words
 from nntrain.verbs.evaluate import evaluate_words
