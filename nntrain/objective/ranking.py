@@ -17,10 +17,11 @@ def _sorted(
     """In the order of the scores: weights of the positives and of the negatives, and whether a sample begins and ends a
     group of equal scores, each [K, N]."""
     scores, order = scores.contiguous().sort(1, descending=descending)
+    labels = labels.gather(1, order)
     # Without weights everything is counted in whole numbers, whose running sums CUDA computes deterministically.
-    w = torch.ones_like(labels, dtype=torch.int64) if weights is None else weights.to(real(weights)).expand_as(labels)
-    w = w.gather(1, order)
-    positive = labels.gather(1, order) * w
+    one = torch.ones_like(labels, dtype=torch.int64)
+    w = one if weights is None else weights.to(real(weights)).expand_as(labels).gather(1, order)
+    positive = labels * w
     step = scores[:, 1:] != scores[:, :-1]
     edge = torch.ones_like(scores[:, :1], dtype=torch.bool)
     return positive, w - positive, torch.cat((edge, step), 1), torch.cat((step, edge), 1)

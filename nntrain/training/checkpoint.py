@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def save_state(run: Path, state: TrainState, loop: LoopState, losses: Tensor) ->
     losses: float32 [steps done in the epoch under way].
     """
     (run / LAST).parent.mkdir(exist_ok=True)
-    _save(run / LAST, STATE, {**state.tensors(), "losses": losses}, {"loop": asdict(loop)})
+    _save(run / LAST, STATE, {**state.tensors(), "losses": losses}, {"loop": vars(loop)})
 
 
 def load_state(

@@ -14,6 +14,7 @@ from nntrain.data.dataset import Split
 from nntrain.experiment import Experiment
 from nntrain.folder import CONFIG, RESULT, shown
 from nntrain.model_file import about_model
+from nntrain.models.transfer import take
 from nntrain.objective.label_metrics import per_label
 from nntrain.objective.metrics import baseline_metrics, confusion, metric_names, per_class
 from nntrain.objective.reconstruction import Reconstruction
@@ -39,13 +40,14 @@ def finish(
 ) -> Run:
     """Restore the best weights, evaluate every split once, and write the result, the model and the plots.
 
-    settle: writes what the training has left to be written; with the result, which costs less than before it.
+    settle: writes what the training has left to be written but for its best model; with the result, which costs less
+    than before it.
     """
     program, dataset, console = experiment.program, experiment.dataset, session.console
     objective = program.objective
     # where the best epoch was before this session, its weights are on disk alone
     weights = best.weights or load_model(folder / BEST)[0]
-    program.network.load_state_dict(weights)
+    take(program.network, weights)
     monitor = experiment.course.stopping.monitor
     if loop.best_epoch == 0:
         console.warn(f"val_{monitor} was never a number; the weights of the last epoch are kept")
@@ -65,8 +67,8 @@ def finish(
         classes = _class_table(experiment, predictions, targets)
     result = result_of(experiment, folder, loop, scores)
     with together():
-        settle()
         save_model(folder / BEST, weights, about_model(experiment, {"best_epoch": loop.best_epoch, **scores}))
+        settle()
         write_json(folder / RESULT, result)
 
     _plot(experiment, folder, loop, draw, console)

@@ -57,8 +57,8 @@ class FolderKeeper:
         """Make the file hold the epochs that a resumed run goes on from, and no others."""
         self._rows = len(history) if self.attempt(self._rewrite(history)) is None else -1
 
-    def settle(self) -> None:
-        """Write what waits, where anything does."""
+    def settle(self, *, model: bool = True) -> None:
+        """Write what waits, where anything does. model: False where the best one has been written otherwise."""
 
     def _rewrite(self, history: Sequence[Row]) -> Callable[[], None]:
         return lambda: self._log.rewrite(history)
@@ -109,8 +109,10 @@ class MemberKeeper(FolderKeeper):
         if perf_counter() - self._written_at > ROWS_EVERY:
             self._write_rows()
 
-    def settle(self) -> None:
+    def settle(self, *, model: bool = True) -> None:
         self._write_rows()
+        if not model:
+            self._best = None
         if self._settle_model() and self._last is not None:
             self._last()
             self._last = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -85,7 +86,8 @@ class Training:
     def finish(self, best: Best) -> Run:
         """Of a training whose last epoch is done, here or in a stack."""
         try:
-            return finish(self.experiment, self.folder, self.alone.loop, best, self.session, self.keeper.settle)
+            settle = partial(self.keeper.settle, model=False)
+            return finish(self.experiment, self.folder, self.alone.loop, best, self.session, settle)
         except Exception:
             self.keeper.settle()
             raise
