@@ -90,7 +90,7 @@ def units(groups: Sequence[Group], workers: int, most: int = MOST) -> list[list[
 
 
 def plan_words(groups: Sequence[Group]) -> list[str]:
-    """`48 jobs: 3 groups of 16 stacked, as far as ...`; what tells the groups apart; what trains one by one, and why."""
+    """`48 jobs: 3 groups of 16 stacked, ...`; what tells the groups apart; what trains one by one, and why."""
     stacks = [group for group in groups if group.stacked]
     single = [group for group in groups if not group.stacked]
     jobs = plural(sum(len(group.jobs) for group in groups), "job")

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from nntrain.sweep.grow.growth import Growth
     from nntrain.sweep.launchers.base import Launcher
     from nntrain.sweep.workers.processes import Workers
+    from nntrain.sweep.workers.progress import Progress
     from nntrain.sweep.workers.work import Judges
 
 RESULTS = "sweep.json"
@@ -112,6 +113,7 @@ class Sweep:
     def rank_by(self, metrics: Sequence[str]) -> None:
         """Compare all jobs, also those of an earlier session, by these metrics, one or two."""
         self.metrics = metrics
+        self.board.tally.compared_by = metrics[0]
         self.outcomes = {n: by_metrics(outcome, metrics) for n, outcome in self.outcomes.items()}
 
     def restore(self) -> None:
@@ -164,6 +166,16 @@ class Sweep:
             self.board.begin(once, [], finished=done)
         return [self.outcomes[job.number] for job in jobs]
 
+    def train_here(self, unit: Sequence[Job], record: Callable[[Outcome], None]) -> int:
+        """Train what belongs together in this process; see `train_unit`."""
+        from nntrain.sweep.workers.progress import beginning, watching
+        from nntrain.sweep.workers.work import train_unit
+
+        def tell(progress: Progress) -> None:
+            self.board.progress(*progress)
+
+        return train_unit(unit, self.command, record, watching(self.judges, tell), beginning(tell))
+
     def record(self, outcome: Outcome) -> None:
         """A job has ended: what is known of the sweep so far is written, however it may end itself."""
         outcome = self.outcomes[outcome.number] = by_metrics(outcome, self.metrics)
@@ -205,14 +217,12 @@ class Sweep:
         from hydra.core.hydra_config import HydraConfig
 
         from nntrain.sweep.interrupted import Interrupted
-        from nntrain.sweep.workers.work import train_unit
 
         told = HydraConfig.get()
         (job,) = self.add([list(told.overrides.task)], int(told.job.num))
         if self._finished(job) is None:
             self.board.begin([job], [])
-            self.board.running([job.number])
-            if status := train_unit([job], self.command, self.record, self.judges):
+            if status := self.train_here([job], self.record):
                 raise Interrupted(status)
         return self.value(self.outcomes[job.number])
 

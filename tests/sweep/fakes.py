@@ -28,7 +28,7 @@ def fake_training(monkeypatch: pytest.MonkeyPatch, how: How = lambda job: None) 
         value = float(job.config["optimizer"]["lr"])
         result: dict[str, Any] = {"monitor": "val_loss", "best_epoch": 1, "best_value": value, "val": {"loss": value}}
         result |= {"test": None, "epochs_run": 1, "seconds": 0.1, "stop_reason": "all epochs done"}
-        work.begun(job.folder)
+        work.resumable(job.folder)
         write_json(job.folder / "result.json", result)
         (job.folder / "best.safetensors").touch()
         return finished(job.number, result)

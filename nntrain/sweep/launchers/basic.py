@@ -23,14 +23,13 @@ class Basic(Launcher):
         return [dry_build(config) for config in configs]
 
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
-        from nntrain.sweep.workers.work import import_torch, train_unit
+        from nntrain.sweep.workers.work import import_torch
 
         import_torch()
         self._keep_data()
         try:
             for unit in units:
-                self.sweep.board.running(job.number for job in unit)
-                if status := train_unit(unit, self.sweep.command, record, self.sweep.judges):
+                if status := self.sweep.train_here(unit, record):
                     raise Interrupted(status)
                 gc.collect()  # a network and its optimizer hold each other: nothing of a job stays for the next one
         finally:

@@ -45,9 +45,6 @@ class Parallel(Launcher):
         workers = self._start(len(units))
         left = {job.number for unit in units for job in unit}
 
-        def begun(unit: Unit) -> None:
-            self.sweep.board.running(job.number for job in unit.jobs)
-
         def told(message: Outcome | Sequence[Progress]) -> None:
             if isinstance(message, Outcome):
                 left.discard(message.number)
@@ -62,6 +59,7 @@ class Parallel(Launcher):
                 died = _how_it_died(code)
                 joint = " " if died.endswith("?") else "; "
                 self.sweep.board.note(f"a worker {died}{joint}its {len(jobs)} jobs are trained one by one")
+                self.sweep.board.waiting(job.number for job in jobs)
                 return [Unit([job], unit.command, unit.judges) for job in jobs]
             left.difference_update(job.number for job in jobs)
             for job in jobs:
@@ -71,7 +69,7 @@ class Parallel(Launcher):
                     record(Outcome(job.number, INTERRUPTED + workers.signalled, UNTOLD))
             return []
 
-        workers.run([Unit(list(unit), self.sweep.command, self.sweep.judges) for unit in units], begun, told, lost)
+        workers.run([Unit(list(unit), self.sweep.command, self.sweep.judges) for unit in units], told, lost)
         for number in left:
             record(Outcome(number, INTERRUPTED + signal.SIGTERM, "its process was told to stop"))
 

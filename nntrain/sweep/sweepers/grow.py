@@ -36,7 +36,7 @@ class Grow(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.sweeping = task_function  # type: ignore[assignment]  # that it is a sweep, only we know
-        self.sweeping.drawn = True
+        self.sweeping.drawn = self.sweeping.board.tally.open = True
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )

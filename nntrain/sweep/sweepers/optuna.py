@@ -74,7 +74,7 @@ class Search(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.sweeping = task_function  # type: ignore[assignment]  # that it is a sweep, only we know
         self.sweeping.drawn = True
-        self.sweeping.expected = self.sweeping.board.total = self.settings["n_trials"]
+        self.sweeping.expected = self.sweeping.board.tally.total = self.settings["n_trials"]
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )

@@ -45,7 +45,7 @@ def draw_pictures(pictures: Pictures, workers: Workers) -> None:
     """By one of the workers, or by this process where none is there. Raises WriteError when the disk refuses."""
     said: list[str] = []
     if workers.idle:
-        workers.run([pictures], lambda unit: None, said.append, lambda unit, code: [], stoppable=False)
+        workers.run([pictures], said.append, lambda unit, code: [], stoppable=False)
     if not said:
         pictures.draw()
     elif said[0]:

@@ -32,7 +32,7 @@ def report(sweep: Sweep, *, stopped: bool = False) -> dict[str, Any]:
     result = sweep.summary()
     best, refused = _write(sweep, result)
     growth, seconds = sweep.growth, sweep.board.seconds
-    total = sweep.board.total if stopped else None
+    total = sweep.board.tally.total if stopped else None
     if growth is None:
         sweep.board.tell(lambda page: leaderboard(sweep.jobs, sweep.outcomes, page, seconds=seconds, total=total))
     else:

@@ -15,7 +15,6 @@ from nntrain.sweep.workers.processes import Setting, Workers, start_server
 
 if TYPE_CHECKING:
     from nntrain.sweep.job import Job
-    from nntrain.sweep.outcome import Outcome
     from nntrain.sweep.told.pictures import Pictures
     from nntrain.sweep.workers.dry_builds import Share
     from nntrain.sweep.workers.work import Judges
@@ -85,13 +84,9 @@ def _work(unit: Unit | Share | Pictures, send: Callable[[Any], None]) -> None:
 
 
 def _train(unit: Unit, send: Callable[[Any], None]) -> None:
-    from nntrain.sweep.workers.progress import Reporter
+    from nntrain.sweep.workers.progress import Reporter, beginning, watching
     from nntrain.sweep.workers.work import train_unit
 
     reporter = Reporter(send)
-
-    def ended(outcome: Outcome) -> None:
-        reporter.flush()
-        send(outcome)
-
-    train_unit(unit.jobs, unit.command, ended, reporter.watching(unit.judges), again=False)
+    judges = watching(unit.judges, reporter.note)
+    train_unit(unit.jobs, unit.command, reporter.send, judges, beginning(reporter.note), again=False)

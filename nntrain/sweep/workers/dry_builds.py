@@ -40,7 +40,7 @@ def dry_builds(workers: Workers, configs: Sequence[Mapping[str, Any]]) -> list[t
 
     order = sorted(range(len(configs)), key=lambda place: json.dumps(configs[place]["data"], default=str))
     parts = [Share({place: configs[place] for place in places}) for places in _shared_out(order, workers.count)]
-    workers.run(parts, lambda part: None, told, lambda part, code: [])
+    workers.run(parts, told, lambda part, code: [])
     return found
 
 

@@ -99,7 +99,6 @@ class Workers:
     def run(
         self,
         units: Sequence[Any],
-        begun: Callable[[Any], None],
         told: Callable[[Any], None],
         lost: Callable[[Any, int], Sequence[Any]],
         *,
@@ -107,14 +106,14 @@ class Workers:
     ) -> None:
         """Hand out the units, first come, first served, until all are done.
 
-        begun: a worker has taken a unit. told: what it sends. lost: its worker died, with this exit code (minus the
-        signal's number); the units to try again, unless a signal ends all. Raises Interrupted where one did. stoppable:
-        whether signals are passed on to the workers; else they are handled as before.
+        told: what a worker sends. lost: the worker of a unit died, with this exit code (minus the signal's number); the
+        units to try again, unless a signal ends all. Raises Interrupted where one did. stoppable: whether signals are
+        passed on to the workers; else they are handled as before.
         """
         waiting = deque(units)
         with self._passing_signals_on() if stoppable else nullcontext():
             self._start()
-            while self._hand_out(waiting, begun, lost):
+            while self._hand_out(waiting, lost):
                 self._listen(waiting, told, lost)
         if self._signal is not None:
             raise Interrupted(128 + self._signal)
@@ -136,9 +135,7 @@ class Workers:
         while self._wanted and self._signal is None:
             self._workers.append(self._started(self._wanted.pop(0)))
 
-    def _hand_out(
-        self, waiting: deque[Any], begun: Callable[[Any], None], lost: Callable[[Any, int], Sequence[Any]]
-    ) -> bool:
+    def _hand_out(self, waiting: deque[Any], lost: Callable[[Any, int], Sequence[Any]]) -> bool:
         """Give units to those that have nothing to do; whether there is something to wait for."""
         for worker in [worker for worker in self._workers if worker.ready and worker.unit is None]:
             if not worker.process.is_alive():
@@ -148,7 +145,6 @@ class Workers:
                 worker.unit = waiting.popleft()
                 with suppress(OSError):  # it has died, as its sentinel will say
                     worker.pipe.send(worker.unit)
-                begun(worker.unit)
         return any(worker.unit is not None for worker in self._workers) or bool(waiting and self._signal is None)
 
     def _listen(

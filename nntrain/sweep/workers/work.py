@@ -8,6 +8,7 @@ import signal
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from nntrain.folder import CONFIG
 from nntrain.record.lock import locked
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome, finished
+from nntrain.sweep.workers.curve import curve_of
 
 if TYPE_CHECKING:
     from nntrain.verbs.run import Run
@@ -25,6 +27,7 @@ STATES = "last/state.safetensors"  # of a run, or of a part of it
 
 Judge = Callable[[int, float], str | None]  # after an epoch, with its monitored value: why the run ends here, or None
 Judges = Callable[[Job], Judge]
+Begun = Callable[[Job, int], None]  # a job is being trained from here on; the epochs that it has done before
 
 
 def import_torch() -> None:
@@ -34,19 +37,25 @@ def import_torch() -> None:
     gc.freeze()
 
 
+def _unsaid(job: Job, epochs: int) -> None:
+    pass
+
+
 def train_unit(
     jobs: Sequence[Job],
     command: Sequence[str],
     ended: Callable[[Outcome], None],
     judges: Judges | None = None,
+    begun: Begun = _unsaid,
     again: bool = True,
 ) -> int:
-    """Train what belongs together, and say how each job ended, when it does. After one that a signal ended no other
-    begins, and its exit status comes back; else 0. again: see `catching_signals`."""
+    """Train what belongs together, and say when each job begins, and how it ended. After one that a signal ended no
+    other begins, and its exit status comes back; else 0. again: see `catching_signals`."""
     if len(jobs) > 1:
         ready = _ready(jobs, ended)
-        return train_together(ready, command, ended, judges, again) if ready else 0
+        return train_together(ready, command, ended, judges, begun, again) if ready else 0
     for job in jobs:
+        begun(job, len(curve_of(job)))
         outcome = train_alone(job, command, None if judges is None else judges(job), again)
         ended(outcome)
         if outcome.interrupted:
@@ -62,7 +71,7 @@ def _ready(jobs: Sequence[Job], ended: Callable[[Outcome], None]) -> list[Job]:
             if (done := find_outcome(job.number, job.folder)) is not None:
                 ended(done)
                 continue
-            begun(job.folder)
+            resumable(job.folder)
             ready.append(job)
         except UserError as error:
             ended(Outcome(job.number, 2, str(error)))
@@ -74,16 +83,17 @@ def train_together(
     command: Sequence[str],
     ended: Callable[[Outcome], None],
     judges: Judges | None = None,
+    begun: Begun = _unsaid,
     again: bool = True,
 ) -> int:
     """Several jobs as one program, each in its own folder; see `train_unit`."""
     from nntrain.launch import catching_signals
-    from nntrain.record.console import RunConsole
+    from nntrain.sweep.workers.member_console import MemberConsole
     from nntrain.verbs.run import Session
     from nntrain.verbs.stacked import Entry, fit_stacked
 
     with catching_signals(again=again) as stop, ExitStack() as held:
-        consoles = [held.enter_context(RunConsole(silent=True)) for _ in jobs]
+        consoles = [held.enter_context(MemberConsole(partial(begun, job))) for job in jobs]
         entries = []
         for job, console in zip(jobs, consoles, strict=True):
             judge = None if judges is None else judges(job)
@@ -124,7 +134,7 @@ def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None, ag
     if (done := find_outcome(job.number, job.folder)) is not None:
         return done
     try:
-        resumed = begun(job.folder)
+        resumed = resumable(job.folder)
         run, status = train_composed(job.config, command, resumed=resumed, silent=True, judge=judge, again=again)
     except UserError as error:
         return Outcome(job.number, 2, str(error))
@@ -150,7 +160,7 @@ def failed(job: Job, error: Exception) -> Outcome:
     return Outcome(job.number, 1, f"{type(error).__name__}: {error}; see {report}")
 
 
-def begun(folder: Path) -> Path | None:
+def resumable(folder: Path) -> Path | None:
     """The folder of a job that has a state to go on from; None for one that begins anew, in an empty folder.
 
     UserError where another process trains in it, as one of a sweep that was killed may for a moment.

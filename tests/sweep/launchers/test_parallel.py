@@ -173,16 +173,15 @@ def outcomes_of(
     class Crew:
         count, signalled = 1, number
 
-        def run(self, units: Any, begun: Any, told: Any, lost: Any) -> None:
+        def run(self, units: Any, told: Any, lost: Any) -> None:
             for unit in units:
-                begun(unit)
                 again.extend(happening(unit, told, lost) or [])
 
     again: list[Any] = []
     outcomes: dict[int, Outcome] = {}
     launcher = Parallel(1)
     notes: list[str] = [] if said is None else said
-    board = SimpleNamespace(running=lambda numbers: None, progress=lambda *news: None, note=notes.append)
+    board = SimpleNamespace(waiting=list, progress=lambda *news: None, note=notes.append)
     launcher.sweep = SimpleNamespace(workers=Crew(), board=board, command=[], judges=None, devices={"cpu"})
     jobs = [[Job(number, (), {}, Path(str(number)), {}) for number in unit] for unit in units]
     launcher.run(jobs, lambda outcome: outcomes.update({outcome.number: outcome}))

@@ -11,7 +11,6 @@ from standings import ended, jobs_of, loss_of, result
 
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.told.board import Board
-from nntrain.sweep.told.pace import Pace
 
 SPACE = {"optimizer.lr": ["1e-3", "1e-2", "1e-1"], "seed": [0, 1]}
 FAILED = Outcome(1, 2, "batch_size: 5000 is larger than the training split, which has 1149 samples")
@@ -40,7 +39,7 @@ def test_where_there_is_no_terminal_each_job_is_a_line() -> None:
     ]
 
 
-def test_hundreds_of_jobs_are_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hundreds_of_jobs_are_a_line_now_and_then() -> None:
     jobs = jobs_of({"optimizer.lr": ["1e-2"], "seed": range(300)})
     screen = io.StringIO()
     board = Board(screen)
@@ -50,9 +49,60 @@ def test_hundreds_of_jobs_are_a_line_now_and_then(monkeypatch: pytest.MonkeyPatc
     for outcome in ended(jobs, loss_of).values():
         board.done(outcome)
     lines = screen.getvalue().splitlines()
-    assert [line.split(",")[0] for line in lines if "jobs" in line] == ["1 / 300 jobs", "300 / 300 jobs"]
+    assert [line.split(",")[0] for line in lines if "jobs" in line] == ["300 / 300 jobs"]
     assert sum("failed: " in line for line in lines) == 1
     assert "best val loss 0.103" in lines[-1]
+
+
+def test_a_long_silence_is_broken_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by a stack, whose members all end at once."""
+    now = [100.0]
+    monkeypatch.setattr("nntrain.sweep.told.board.time.perf_counter", lambda: now[0])
+    screen, jobs = io.StringIO(), jobs_of(SPACE)
+    board = Board(screen)
+    board.begin(jobs, [])
+    for epoch in range(4):
+        now[0] += 10.0
+        for number in range(3):
+            board.progress(number, epoch, 20, 0.5 / (epoch + number) if epoch else None)
+    assert screen.getvalue().splitlines() == [
+        "0 / 6 jobs, 3 running, best val loss 0.1667 (#2 (running)  optimizer.lr=1e-2 seed=0), 9 min 40 s left"
+    ]
+
+
+def test_the_best_so_far_may_still_run_but_not_have_been_pruned() -> None:
+    board = Board(io.StringIO(), live=False)
+    board.begin(jobs_of(SPACE), [])
+    board.done(Outcome(0, result=result(0.125), pruned=True))
+    for epoch, value in enumerate([0.5, 0.25, 0.75], 1):
+        board.progress(3, epoch, 20, value)
+    assert str(board._view()).splitlines()[3] == "best     val loss 0.2500  #3 (running)  optimizer.lr=1e-2 seed=1"
+    board.tally.compared_by = "parameters"  # of a search, of which running jobs say nothing
+    assert "best" not in str(board._view()).splitlines()[4]
+    assert str(board._view()).splitlines()[3].startswith("best     val loss 0.1250  #0  ")
+
+
+def test_members_of_a_stack_that_wait_their_turn_do_not_run() -> None:
+    board = Board(io.StringIO(), live=False)
+    board.begin(jobs_of(SPACE), [])
+    assert str(board._view()).splitlines()[2] == "running  0   6 to come"
+    for number in (0, 1):
+        board.progress(number, 0, 20, None)
+    assert str(board._view()).splitlines()[2] == "running  2   4 to come"
+    board.waiting([0, 1])
+    assert str(board._view()).splitlines()[2] == "running  0   6 to come"
+
+
+def test_of_a_growing_nobody_knows_how_long_it_takes() -> None:
+    """Nor of how many jobs it is."""
+    now = 100.0
+    board = Board(io.StringIO(), live=False)
+    board.begin(jobs_of(SPACE), [])
+    for epoch in range(4):
+        board.tally.progress(0, epoch, 20, 0.5 if epoch else None, now + epoch)
+    assert board.tally.seconds_left(now + 3) is not None
+    board.tally.open = True
+    assert board.tally.seconds_left(now + 3) is None
 
 
 def test_the_best_so_far_ran_to_its_end_where_any_did() -> None:
@@ -89,8 +139,8 @@ def view(width: int = 100, encoding: str = "utf-8", running: int = 3) -> list[st
 
 def test_the_live_table() -> None:
     table = view()
-    assert table[1].startswith("jobs      2 / 80  ━")
-    assert table[2].startswith("running  3   1 failed   ")
+    assert table[1].startswith("jobs      2 / 80  ───")
+    assert table[2] == "running  3   75 to come   1 failed"
     assert table[3] == "best     val loss 0.1250  #0  optimizer.lr=1e-3 model.activation=relu seed=0"
     assert table[4] == f"failed   #1  {FAILED.error}"
     assert table[6].startswith("  #2   lr=1e-3 activation=relu seed=2")
@@ -155,27 +205,6 @@ def test_each_metric_has_its_own_best() -> None:
         "best     val loss 0.4000",
         "val accuracy 0.9000",
     ]
-
-
-def test_the_time_left_follows_epochs_not_jobs() -> None:
-    """One short job is done in a second: a long one takes as long as its epochs say."""
-    pace = Pace({0: 10, 1: 100}, ran={0: 10}, began=100.0, news=101.0)
-    assert pace.share() == pytest.approx(10 / 110)
-    assert pace.seconds_left(101.0) == pytest.approx(10.0)
-    assert pace.seconds_left(104.0) == pytest.approx(7.0)
-    assert pace.seconds_left(120.0) is None
-    pace.at[1] = 50
-    assert pace.seconds_left(101.0) == pytest.approx(50 / 60)
-
-
-def test_the_time_left_counts_on_early_stopping() -> None:
-    pace = Pace({0: 100, 1: 100}, ran={0: 20}, began=0.0, news=2.0)
-    assert pace.seconds_left(2.0) == pytest.approx(2.0)
-
-
-def test_nothing_is_known_before_the_first_news() -> None:
-    assert Pace({0: 10}).seconds_left(5.0) is None
-    assert Pace().share() == 0.0
 
 
 @pytest.mark.parametrize("how", [{"quiet": True}, {"live": True}], ids=str)

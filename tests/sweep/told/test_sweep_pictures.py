@@ -55,7 +55,7 @@ def workers() -> Iterator[Workers]:
     """One, which has done what it was started for."""
     some = Workers(work, nothing)
     some.want([Setting(1)])
-    some.run(["a job"], lambda unit: None, lambda message: None, lambda unit, code: [])
+    some.run(["a job"], lambda message: None, lambda unit, code: [])
     yield some
     some.close()
 

@@ -18,7 +18,7 @@ class Now:
         self.count, self.dies = count, dies
         self.took: list[list[int]] = []
 
-    def run(self, parts: Sequence[Share], begun: Any, told: Callable[[Any], None], lost: Callable[..., Any]) -> None:
+    def run(self, parts: Sequence[Share], told: Callable[[Any], None], lost: Callable[..., Any]) -> None:
         for part in parts:
             self.took.append(list(part.configs))
             if self.dies:
