@@ -54,16 +54,15 @@ def compose(words: Sequence[str], cwd: Path | None = None) -> Composed:
     settings: list[Word] = []
     for word in (line.recipes, *line.settings):
         if word.sweeps:
-            problems.append(
-                f"{word.text}: several values make a sweep: add -m; or write a list as [a,b], a text as 'a,b'"
-            )
+            instead = "; or write a list as [a,b], a text as 'a,b'" if word.values else ""
+            problems.append(f"{word.text}: several values make a sweep: add -m{instead}")
         elif word is not line.recipes:
             settings.append(word)
     problems += [f"{word}: sets up a sweep; add -m" for word in (*line.hydra, *(word.text for word in line.search))]
     if line.recipes.sweeps:
         raise UserError(*problems)
     try:
-        recipe = read_recipe(find_recipe(str(line.recipes.value), cwd))
+        recipe = read_recipe(find_recipe(str(line.recipes.value), cwd, line.recipes.origin))
     except UserError as error:
         raise UserError(*problems, *error.problems) from None
     return compose_recipe(recipe, settings, cwd, problems)

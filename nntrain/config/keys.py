@@ -11,6 +11,7 @@ from nntrain.config import schema
 from nntrain.config.options import default_options, option_names, read_option
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import CALLS, Recipe
+from nntrain.config.schema.data import DATASETS
 from nntrain.config.search import Search, read_search
 from nntrain.config.words import Word
 from nntrain.errors import nearest, unknown
@@ -165,11 +166,15 @@ def _name_problem(group: str, name: Any) -> str | None:
     if group in UNNAMED and name != "default":
         return f"{group}: has no choices, only settings; leave out its name"
     if not isinstance(name, str):
-        return f"{group}: must be the name of a choice ({', '.join(options)}); it is {_form(name)}"
+        said = f"{group}: must be the name of a choice ({', '.join(options)}); it is {_form(name)}"
+        several = isinstance(name, list) and all(entry in options for entry in name)
+        return f"{said}; several are swept over by {group}={','.join(name)} -m" if several else said
     if name in options or is_own(group, name):
         return None
     if (ours := NAMES_ELSEWHERE.get(name.lower())) in options:
         return f"{group}: unknown {group} '{name}'; here it is called '{ours}'"
+    if group == "data" and (kind := next((kind for kind, sets in DATASETS.items() if name in sets), None)):
+        return f"data: unknown data '{name}'; it is a data set: write data={kind} data.dataset={name}"
     if group == "model" and BACKBONES.match(name):
         return f"model: unknown model '{name}'; write model=backbone model.architecture={name}"
     return f"{group}: {unknown(group, name, options)}"
@@ -191,7 +196,7 @@ def _unknown_key(group: str, option: str, key: str, allowed: list[str]) -> str:
 def _unknown_top(key: str) -> str:
     first, dot, rest = key.partition(".")
     allowed = [*schema.GROUPS, *schema.fields("top"), schema.SEARCH, "config", "resume"]
-    owners = [group for group in schema.GROUPS if first in schema.fields(group)]
+    owners = [group for group in (*schema.GROUPS, schema.SEARCH) if first in schema.fields(group)]
     if first in schema.GROUPS:
         hint = f"; in a recipe it is written {first}: {{{rest}: ...}}"
     elif owners:

@@ -42,26 +42,34 @@ class Recipe:
         return Origin("recipe", f"{_known_as(self.path)}, line {line}" if line else _known_as(self.path))
 
 
-def find_recipe(given: str, cwd: Path) -> Path:
-    """A shipped recipe's name, the path of a file of one's own (with or without `.yaml`), or a run's folder."""
+def find_recipe(given: str, cwd: Path, origin: Origin | None = None) -> Path:
+    """A shipped recipe's name, the path of a file of one's own (with or without `.yaml`), or a run's folder.
+
+    origin: where it was given. UserError where there is none such, with the nearest.
+    """
     path = absolute(given, cwd)
-    looks_like_path = "/" in given or "\\" in given or given.endswith((".yaml", ".yml"))
     if given in recipe_names():
         return recipe_file(given)
     for candidate in (path, path.with_name(f"{path.name}.yaml"), path / "config.yaml"):
         if exists(candidate) and candidate.is_file():
             return candidate
+    where = "" if origin is None else f" ({origin})"
+    raise UserError(f"config: {_not_found(given, path, cwd)}{where}")
+
+
+def _not_found(given: str, path: Path, cwd: Path) -> str:
     if exists(path) and path.is_dir():
-        raise UserError(f"config: '{given}' is a folder without a config.yaml; give a recipe's file, or a run's folder")
-    if looks_like_path:
+        if (path / "jobs.jsonl").is_file():
+            return f"'{given}' is a sweep, and each of its jobs a run; name one: config={Path(given) / '0'}"
+        return f"'{given}' is a folder without a config.yaml; give a recipe's file, or a run's folder"
+    if "/" in given or "\\" in given or given.endswith((".yaml", ".yml")):
         beside = sorted(found.name for found in path.parent.glob("*.y*ml")) if exists(path.parent) else []
         guess = nearest(path.name, beside)
         hint = f"; did you mean '{Path(given).parent / guess}'?" if guess else ""
-        raise UserError(f"config: there is no file '{given}'{hint}")
-    guess = nearest(given, recipe_names())
+        return f"there is no file '{given}'{hint}"
+    guess = nearest(given, [*recipe_names(), *sorted(found.stem for found in cwd.glob("*.yaml"))])
     hint = f"; did you mean '{guess}'?" if guess else ""
-    listed = ", ".join(recipe_names())
-    raise UserError(f"config: there is no recipe '{given}'{hint} (recipes: {listed}; or a YAML file of your own)")
+    return f"there is no recipe '{given}'{hint} (recipes: {', '.join(recipe_names())}; or a YAML file of your own)"
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -16,7 +16,7 @@ from nntrain.config.origin import Origin
 from nntrain.config.recipe import Recipe
 from nntrain.config.schema.search import ONLY_HERE, Values
 from nntrain.config.words import SEARCH, Word, read_word
-from nntrain.errors import UserError, unknown
+from nntrain.errors import UserError, nearest, unknown
 
 PLAIN = re.compile(r"[\w./+-]+")  # texts that Hydra's grammar takes as they are
 
@@ -116,7 +116,14 @@ def _space(space: Mapping[Any, Any], prefix: str, recipe: Recipe) -> tuple[tuple
 
 
 def _word(key: str, value: Any, recipe: Recipe, origin: Origin) -> Word:
-    """UserError where it holds a single value, or cannot be read."""
+    """UserError where it holds a single value, cannot be read, or cannot be searched."""
+    if key == "run_dir":
+        raise UserError(f"{key}: is the folder of the whole sweep, and cannot be searched")
+    if (guess := nearest(key, ONLY_HERE)) and schema.field(key) is None and key not in schema.GROUPS:
+        raise UserError(
+            f"{SEARCH}.{key}: there is no such setting; did you mean '{SEARCH}.{guess}'? What is searched stands in "
+            f"'space' beside it"
+        )
     if isinstance(value, Mapping):
         inner = next(iter(value), "...")
         raise UserError(f"{key}: settings are written with a dot: {key}.{inner}: ...")

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, Quote, QuotedString
+from hydra.core.override_parser.types import Glob, IntervalSweep, Override, Quote, QuotedString, Sweep
 from hydra.errors import HydraException
 
 from nntrain.config import schema
-from nntrain.config.fields import Kind, is_path
+from nntrain.config.fields import Kind, is_path, shown
+from nntrain.config.grammar import gap, sweep_problem, unreadable
 from nntrain.config.options import option_names, recipe_names
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import exists
@@ -27,6 +28,7 @@ EMPTY = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag)\(\s*\)")
 BARE = re.compile(
     r"(?<=[:\s])((?:choice|range|interval|tag)\((?:[^()'\"]|\([^()'\"]*\))*\))(?=\s*[,}])"
 )  # in a mapping
+FOLDERS = ("hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir", "hydra.output_subdir")
 STRUCTURE = set("'\"[]{}()$")  # a value with any of these was meant for Hydra's grammar
 
 
@@ -104,7 +106,7 @@ def is_hydra(text: str) -> bool:
     """Whether a word sets up Hydra's sweepers and launchers. UserError where it would have Hydra call Python code."""
     if not re.match(r"[+~]{0,2}hydra[./=@]", text):
         return False
-    if text.partition("=")[0] in ("hydra.run.dir", "hydra.sweep.dir"):
+    if text.partition("=")[0] in FOLDERS:
         raise UserError(f"{text}: a folder is chosen by run_dir=...")
     if "_target_" in text:
         raise UserError(f"'_target_' is refused: no config says what Python code to call (command line: {text})")
@@ -120,9 +122,7 @@ def read_word(text: str, cwd: Path) -> Word:
         )
     key, equals, raw = text.partition("=")
     if not key or not equals:
-        known = text in recipe_names() or text.endswith((".yaml", ".yml"))
-        hint = f"did you mean 'config={text}'?" if known else "settings are written key=value (see: nntrain fit --help)"
-        raise UserError(f"'{text}' is not understood; {hint}")
+        raise UserError(f"'{text}' is not understood; {_meant(text)}")
     key = schema.SHORT.get(key, key)
     path = _written_path(key, raw, cwd)
     if path is not None:
@@ -134,31 +134,61 @@ def read_word(text: str, cwd: Path) -> Word:
     try:
         parsed = OverridesParser.create().parse_override(f"value={raw}")
     except HydraException as error:
-        if STRUCTURE.isdisjoint(raw):  # plain text with characters that the grammar has no use for
+        if STRUCTURE.isdisjoint(raw) and gap(raw) is None:  # plain text with characters that the grammar has no use for
             return _single(text, key, raw)
-        raise UserError(
-            f"{key}: {raw} cannot be read ({_reason(error)}); a text with special characters needs quotes inside "
-            f"those of the shell: \"{key}='a (b)'\" (command line: {text})"
-        ) from None
-    if not parsed.is_sweep_override():
-        value = parsed.value()
-        if isinstance(value, int | float | bool) and is_text(key):
-            return _single(text, key, raw)  # a name such as 007 or 1e5
-        return Word(text, key, (value,), False, f"++{key}={parsed.get_value_element_as_str()}")
-    glob: Any = parsed.value()
-    if isinstance(glob, Glob):
-        names = _matching(glob, key, text)
+        quoted = f"; a text with special characters needs quotes inside those of the shell: \"{key}='a (b)'\""
+        hint = quoted if _takes_text(key) else ""
+        raise UserError(f"{key}: {raw} cannot be read: {unreadable(raw, error)}{hint} (command line: {text})") from None
+    if parsed.is_sweep_override():
+        return _sweep(text, key, raw, parsed)
+    value = parsed.value()
+    if isinstance(value, int | float | bool) and is_text(key):
+        return _single(text, key, raw)  # a name such as 007 or 1e5
+    if key == RECIPE and not isinstance(value, str):
+        said = f"must be the name of a recipe, or a file; it is {shown(value)}{_listed(value)}"
+        raise UserError(f"{key}: {said} (command line: {text})")
+    return Word(text, key, (value,), False, f"++{key}={parsed.get_value_element_as_str()}")
+
+
+def _meant(text: str) -> str:
+    """What a word without `=` stands for, as far as that can be told."""
+    names = text.split(",")
+    if all(name in recipe_names() or name.endswith((".yaml", ".yml")) for name in names):
+        return f"did you mean 'config={text}'?"
+    if text in (*schema.GROUPS, *schema.SHORT, "resume") or schema.field(text) is not None:
+        return f"settings are written key=value: {text}=..."
+    return "settings are written key=value (see: nntrain fit --help)"
+
+
+def _sweep(text: str, key: str, raw: str, parsed: Override) -> Word:
+    sweep: Any = parsed.value()
+    if isinstance(sweep, Glob):
+        names = _matching(sweep, key, text)
         return Word(text, key, names, True, f"++{key}={','.join(names)}")
-    if isinstance(glob, IntervalSweep):
-        return Word(text, key, (), True, f"++{key}={raw}", ends=_ends(glob))
+    if isinstance(sweep, Sweep) and (problem := sweep_problem(sweep, raw)):
+        raise UserError(f"{key}: {problem} (command line: {text})")
+    if isinstance(sweep, IntervalSweep):
+        return Word(text, key, (), True, f"++{key}={raw}", ends=_ends(sweep))
     values = tuple(parsed.sweep_iterator(Override._convert_value))
     return Word(text, key, values, True, f"++{key}={raw}")
+
+
+def _takes_text(key: str) -> bool:
+    if key in (RECIPE, *schema.GROUPS):
+        return False
+    kind = schema.field(key)
+    return kind is None or kind.complaint("a (b)") is None
+
+
+def _listed(value: Any) -> str:
+    plain = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
+    return f"; several are swept over without brackets: {RECIPE}={','.join(value)} -m" if plain else ""
 
 
 def _ends(interval: IntervalSweep) -> tuple[float, ...]:
     """Whole numbers as such: Hydra's grammar makes real ones of all, and some settings take no others."""
     ends = (float(interval.start or 0.0), float(interval.end or 0.0))
-    return tuple(int(end) for end in ends) if all(end.is_integer() for end in ends) else ends
+    return tuple(int(end) if end.is_integer() else end for end in ends)
 
 
 def is_text(key: str) -> bool:
@@ -195,7 +225,3 @@ def _matching(glob: Glob, key: str, text: str) -> tuple[str, ...]:
         allowed = f"choices: {', '.join(names)}" if names else "glob() chooses among recipes or a group's options"
         raise UserError(f"{key}: no name matches ({allowed}) (command line: {text})")
     return found
-
-
-def _reason(error: HydraException) -> str:
-    return str(error).splitlines()[0].strip().rstrip(".")

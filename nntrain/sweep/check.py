@@ -5,51 +5,93 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from math import prod
 from pathlib import Path
 
 from nntrain.config import schema
 from nntrain.config.compose import compose_recipe
+from nntrain.config.grammar import MOST
 from nntrain.config.keys import Plan
 from nntrain.config.recipe import Recipe, find_recipe, read_recipe
 from nntrain.config.words import CommandLine
 from nntrain.errors import UserError
+from nntrain.sweep.hydra_words import mistakes
+from nntrain.sweep.plugins import DEFAULT_SWEEPER
+from nntrain.sweep.search.space import NOTHING as NOTHING_TO_SEARCH
+
+FOLDER = "run_dir"  # the word that says where the sweep goes; its jobs are the folders 0, 1, ... in there
+SWEEPER = "hydra/sweeper="
+QUOTES = "'\""
 
 
 def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
     """The recipes of a sweep. UserError with every mistake in a recipe, in a key under any combination of choices, and
     in any value by itself; values that only clash with each other are left to their job."""
-    problems = [*line.problems, *_without_values(line)]
+    problems = [*line.problems, *mistakes(line.hydra), *_folder_problems(line)]
     recipes: list[Recipe] = []
     for name in line.recipes.values:
         try:
-            recipes.append(read_recipe(find_recipe(str(name), cwd)))
+            recipes.append(read_recipe(find_recipe(str(name), cwd, line.recipes.origin)))
         except UserError as error:
             problems.extend(error.problems)
     for recipe in recipes:
         problems += _key_problems(recipe, line)
     problems += _value_problems(line)
-    problems += [] if problems else _nothing_varies(line)
-    if not problems:
-        first = [next(word.each()) for word in line.settings if word.examples]
-        for recipe in recipes:
+    first = [next(word.each()) for word in line.settings if word.examples]
+    known = {problem.partition(":")[0] for problem in problems}
+    for recipe in recipes:
+        try:
             compose_recipe(recipe, first, cwd)
+        except UserError as error:
+            problems += [problem for problem in error.problems if problem.partition(":")[0] not in known]
+    if not problems:
+        problems = [*_nothing_varies(line), *_no_grid(line)]
     if problems:
         raise UserError(*dict.fromkeys(problems))
     return recipes
 
 
 def _nothing_varies(line: CommandLine) -> Iterator[str]:
-    if not any(word.sweeps for word in (line.recipes, *line.settings)):
+    if any(word.sweeps for word in (line.recipes, *line.settings)):
+        return
+    if line.search or any(word.startswith(SWEEPER) for word in line.hydra):
+        yield NOTHING_TO_SEARCH
+    else:
         yield (
             "-m: nothing varies; give a setting several values (optimizer.lr=0.01,0.001, seed=range(3), "
             "optimizer=adam,sgd), or leave out -m"
         )
 
 
-def _without_values(line: CommandLine) -> Iterator[str]:
-    for word in (line.recipes, *line.settings):
-        if word.sweeps and not word.examples:
-            yield f"{word.key}: {word.text.partition('=')[2]} has no values (command line: {word.text})"
+def _no_grid(line: CommandLine) -> Iterator[str]:
+    """Of values that are tried in every combination: that some have no end, or that there are too many."""
+    chosen = next((word for word in reversed(line.hydra) if word.startswith(SWEEPER)), f"{SWEEPER}{DEFAULT_SWEEPER}")
+    if chosen != f"{SWEEPER}{DEFAULT_SWEEPER}":
+        return
+    varied = [word for word in (line.recipes, *line.settings) if word.sweeps]
+    for word in varied:
+        if word.ends:
+            yield (
+                f"{word.key}: {word.text.partition('=')[2]} is drawn from, and a grid has listed values; leave out "
+                f"{chosen}, or write choice(...) or range(...) ({word.origin})"
+            )
+    if (jobs := prod(len(word.values) or 1 for word in varied)) > MOST:
+        counts = " x ".join(f"{len(word.values):,} of {word.key}" for word in varied)
+        yield (
+            f"-m: {counts} are {jobs:,} jobs, and a grid has {MOST:,} at most; draw from them by "
+            f"{SWEEPER}optuna search.n_trials=..."
+        )
+
+
+def _folder_problems(line: CommandLine) -> Iterator[str]:
+    """The folder of the sweep, in which all its jobs lie, is one."""
+    for word in line.settings:
+        if word.key != FOLDER:
+            continue
+        raw = word.text.partition("=")[2]
+        if word.sweeps or ("," in raw and raw[0] not in QUOTES):
+            quoted = f"; a comma in its name needs quotes: {FOLDER}=\"'{raw}'\"" if not word.sweeps else ""
+            yield f"{FOLDER}: is the folder of the whole sweep, and cannot be swept; name one{quoted} ({word.origin})"
 
 
 def _key_problems(recipe: Recipe, line: CommandLine) -> Iterator[str]:
@@ -65,5 +107,5 @@ def _key_problems(recipe: Recipe, line: CommandLine) -> Iterator[str]:
 def _value_problems(line: CommandLine) -> Iterator[str]:
     for word in line.settings:
         kind = schema.field(word.key)
-        if (word.sweeps or word.values == ("",)) and kind is not None:
+        if word.sweeps and kind is not None and word.key != FOLDER:
             yield from (f"{problem} ({word.origin})" for problem in word.complaints(kind))

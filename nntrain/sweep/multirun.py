@@ -25,9 +25,8 @@ from nntrain.folder import shown
 from nntrain.record.files import WriteError
 from nntrain.record.lock import locked
 from nntrain.record.run_folder import create_run_folder
-from nntrain.sweep.check import check_sweep
+from nntrain.sweep.check import FOLDER, check_sweep
 from nntrain.sweep.grow.section import sweep_line
-from nntrain.sweep.hydra_words import mistakes
 from nntrain.sweep.interrupted import Interrupted, deferring
 from nntrain.sweep.kept.manifest import Manifest, is_sweep, mend_manifest, new_manifest, other_versions, write_manifest
 from nntrain.sweep.kept.resume import read_sweep
@@ -39,7 +38,6 @@ from nntrain.sweep.told.board import Board
 from nntrain.sweep.told.report import report, resume_command
 from nntrain.sweep.workers.processes import Workers
 
-FOLDER = "run_dir"  # the word that says where the sweep goes; its jobs are the folders 0, 1, ... in there
 QUIET = (  # a job is a run of ours: its folder, log and working directory are none of Hydra's
     "hydra.sweep.subdir=${hydra.job.num}",
     "hydra.output_subdir=null",
@@ -50,12 +48,12 @@ QUIET = (  # a job is a run of ours: its folder, log and working directory are n
 
 
 def multirun(
-    words: Sequence[str], command: Sequence[str], stream: TextIO, workers: Workers
+    words: Sequence[str], command: Sequence[str], stream: TextIO, workers: Workers, began: float
 ) -> tuple[dict[str, Any], int]:
     """Run every combination; what `sweep.json` holds, and the exit status: 130 or 143 where a signal ended the sweep,
     1 where a job failed by a fault of ours, 2 where one failed by a mistake. One job's failure never stops the others.
 
-    workers: those that are started already.
+    workers: those that are started already. began: when the command did, on the clock of time.perf_counter.
     UserError where a word, a recipe or a value of any combination is wrong, before anything runs.
     """
     cwd = Path.cwd()
@@ -69,18 +67,18 @@ def multirun(
         write_manifest(folder, manifest)
         return folder
 
-    return _run(line, recipes, manifest, make_folder, command, stream, workers)
+    return _run(line, recipes, manifest, make_folder, command, stream, workers, began)
 
 
 def resume_sweep(
-    folder: Path, changes: Sequence[str], command: Sequence[str], stream: TextIO, workers: Workers
+    folder: Path, changes: Sequence[str], command: Sequence[str], stream: TextIO, workers: Workers, began: float
 ) -> tuple[dict[str, Any], int]:
     """Run what is missing, failed or interrupted of a sweep, towards the same total; see `multirun`.
 
     changes: words besides. UserError where they, or a recipe, ask for other jobs than those it was started with.
     """
     manifest, line, recipes = read_sweep(folder, changes)
-    return _run(line, recipes, manifest, lambda: folder, command, stream, workers)
+    return _run(line, recipes, manifest, lambda: folder, command, stream, workers, began)
 
 
 def _run(
@@ -91,6 +89,7 @@ def _run(
     command: Sequence[str],
     stream: TextIO,
     workers: Workers,
+    began: float,
 ) -> tuple[dict[str, Any], int]:
     fixed = {word.key for word in (line.recipes, *line.settings) if not word.sweeps}
     quiet = next((word.value for word in line.settings if word.key == "quiet"), recipes[0].values.get("quiet", False))
@@ -103,7 +102,7 @@ def _run(
             board.log.open(folder / "log.txt")
             return folder
 
-        board = exits.enter_context(Board(stream, quiet=bool(quiet)))
+        board = exits.enter_context(Board(stream, quiet=bool(quiet), began=began))
         sweep = Sweep(manifest, fixed, locked_folder, command, board, workers, exits)
         sweep.expected, sweep.devices = _expected(line), _devices(line, recipes)
         if manifest.jobs:
@@ -164,7 +163,7 @@ def _by_hydra(line: CommandLine, sweep: Sweep) -> None:
             register()
             hydra.multirun(None, sweep, [*words, *settings], with_log_configuration=False)
     except HydraException as error:
-        raise UserError(*(list(mistakes(line.hydra)) or [" ".join(str(error).split("\n")[:2])])) from None
+        raise UserError(" ".join(str(error).split("\n")[:2])) from None
 
 
 def _say_how_to_go_on(sweep: Sweep, status: int) -> None:
@@ -222,7 +221,7 @@ def _given_folder(line: CommandLine, cwd: Path) -> Path | None:
     except (OSError, ValueError) as error:
         raise _unmade(folder, error) from None
     if filled:
-        raise UserError(f"{FOLDER}: {folder} is not empty; choose another folder for the sweep")
+        raise UserError(f"{FOLDER}: {shown(folder)} is not empty; choose another folder for the sweep")
     return folder
 
 
@@ -235,4 +234,4 @@ def _made(folder: Path) -> Path:
 
 
 def _unmade(folder: Path, error: OSError | ValueError) -> UserError:
-    return UserError(f"{FOLDER}: cannot make {folder} ({getattr(error, 'strerror', error)})")
+    return UserError(f"{FOLDER}: cannot make {shown(folder)} ({getattr(error, 'strerror', error)})")

@@ -10,17 +10,15 @@ from rich.text import Text
 
 from nntrain.config.grow import GROW
 from nntrain.config.words import CommandLine
-from nntrain.errors import UserError
 from nntrain.record.layout import FAINT, Page, facts, grid, heading
 from nntrain.record.screen import show
 from nntrain.record.words import count, plural, wrapped
 from nntrain.sweep.check import check_sweep
 from nntrain.sweep.groups import Group, partition, plan_words
 from nntrain.sweep.grow.section import sweep_line
-from nntrain.sweep.hydra_words import mistakes
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
-from nntrain.sweep.plugins import DEFAULT_LAUNCHER, DEFAULT_SWEEPER, register
+from nntrain.sweep.plugins import DEFAULT_LAUNCHER, DEFAULT_SWEEPER
 from nntrain.sweep.search.prospect import of_growing, of_search
 from nntrain.sweep.search.section import OPTUNA
 from nntrain.sweep.search.space import MARK, read_space
@@ -39,9 +37,6 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
     cwd = Path.cwd()
     line = sweep_line(words, cwd)
     recipes = check_sweep(line, cwd)
-    register()
-    if wrong := list(mistakes(line.hydra)):
-        raise UserError(*wrong)
     sweeper, launcher = _chosen(line, SWEEPER, DEFAULT_SWEEPER), _chosen(line, LAUNCHER, DEFAULT_LAUNCHER)
     if sweeper != DEFAULT_SWEEPER:
         space = {word.key: word.text.partition("=")[2] for word in (line.recipes, *line.settings) if word.sweeps}

@@ -85,7 +85,17 @@ MISTAKES = {
     "search: {optimizer.lr: 0.1}": "optimizer.lr: 0.1 is not a search such as",
     "search: {optimizer.lr: '0.1'}": "optimizer.lr: '0.1' is a single value, no search; write a search such as",
     "search: {optimizer.lr: []}": "optimizer.lr: [] names no value (mine.yaml, line 1)",
-    'search: {optimizer.lr: "interval(0.1"}': "optimizer.lr: interval(0.1 cannot be read (",
+    'search: {optimizer.lr: "interval(0.1"}': "optimizer.lr: interval(0.1 cannot be read: '(' is not closed (mine",
+    'search: {optimizer.lr: "intervall(0.1, 1)"}': "optimizer.lr: intervall(0.1, 1) cannot be read: there is no "
+    "function 'intervall'; did you mean 'interval(LOW, HIGH)'? (functions: choice, range, interval, glob, shuffle, "
+    "sort, tag) (mine.yaml, line 1)",
+    'search: {optimizer.lr: "0.1,,0.2"}': "optimizer.lr: 0.1,,0.2 cannot be read: a value is missing after '0.1,' ",
+    'search: {optimizer.lr: "interval(0.1, 1e-4)"}': "optimizer.lr: interval(0.1, 1e-4): the first end must be below "
+    "the second (mine.yaml, line 1)",
+    'search: {seed: "range(4, 1)"}': "seed: range(4, 1) has no values: steps of 1 do not lead from 4 to 1 (mine.",
+    "search: {n_trails: 3, optimizer.lr: [0.1, 1]}": "search.n_trails: there is no such setting; did you mean "
+    "'search.n_trials'? What is searched stands in 'space' beside it (mine.yaml, line 1)",
+    "search: {run_dir: [a, b]}": "run_dir: is the folder of the whole sweep, and cannot be searched (mine.yaml, ",
     "search: {optimizer: {lr: [0.1, 0.2]}}": "optimizer: settings are written with a dot: optimizer.lr: ... (mine",
     "search: {sampler: tpee}": "search.sampler: unknown sampler 'tpee'; did you mean 'tpe'? (choices: auto, grid, tpe",
     "search: {sampler: {name: tpe, startup: 3}}": "search.sampler: unknown setting of sampler tpe 'startup'; did you "

@@ -42,7 +42,7 @@ def with_growth(line: CommandLine, cwd: Path) -> CommandLine:
     """The sweep that `grow` asks for. UserError with what is wrong, before anything runs."""
     if problems := [*line.problems, *_beside(line)]:
         raise UserError(*problems)
-    recipe = read_recipe(find_recipe(str(line.recipes.value), cwd))
+    recipe = read_recipe(find_recipe(str(line.recipes.value), cwd, line.recipes.origin))
     composed = compose_recipe(recipe, [word for word in line.settings if not word.sweeps], cwd)
     config = composed.config
     axis = _axis(composed)

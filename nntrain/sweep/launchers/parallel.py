@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 
-from nntrain.errors import UserError
 from nntrain.record.words import plural
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Config, Launcher, Plan, Units
@@ -29,9 +28,7 @@ class Parallel(Launcher):
         return len(self._settings())
 
     def prepare(self) -> None:
-        """The workers import torch while the jobs are composed. UserError where there can be none."""
-        if self._asked is not None and self._asked < 1:
-            raise UserError(f"hydra.launcher.workers={self._asked}: must be a whole number of at least 1, or null")
+        """The workers import torch while the jobs are composed."""
         self._start(self.sweep.expected)
 
     def dry_builds(self, configs: Sequence[Config]) -> Sequence[Sequence[str]]:

@@ -29,9 +29,6 @@ class Ray(Remote):
         self._init = dict(init or {})
 
     def prepare(self) -> None:
-        for name, value in (("cpus", self._cpus), ("gpus", self._gpus)):
-            if value < 0:
-                raise UserError(f"hydra.launcher.{name}={value}: must be a number of at least 0")
         require("ray", "ray")
         import ray
 

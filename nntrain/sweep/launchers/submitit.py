@@ -49,8 +49,6 @@ class Submitit(Remote):
     def prepare(self) -> None:
         if self._cluster not in CLUSTERS:
             raise UserError(f"hydra.launcher.cluster: {unknown('cluster', self._cluster, CLUSTERS)}")
-        if self._workers is not None and self._workers < 1:
-            raise UserError(f"hydra.launcher.workers={self._workers}: must be a whole number of at least 1, or null")
         require("submitit", "submitit")
         if self._cluster == "slurm" and shutil.which("srun") is None:
             raise UserError("hydra.launcher.cluster=slurm: there is no Slurm on this machine (srun is not found)")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nntrain.config.keys import Plan
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import Recipe, find_recipe, read_recipe
 from nntrain.config.schema.search import GRID, named
@@ -26,9 +27,10 @@ def with_search(line: CommandLine, cwd: Path) -> CommandLine:
     with a recipe itself is left to those who check it.
     """
     try:
-        searches = [read_search(read_recipe(find_recipe(str(name), cwd))) for name in line.recipes.values]
+        recipes = [read_recipe(find_recipe(str(name), cwd)) for name in line.recipes.values]
     except UserError:
         return line
+    searches = [read_search(recipe) for recipe in recipes]
     carried = [search for search in searches if search.origin is not None]
     if len(searches) > 1 and carried:
         said = "a sweep over recipes has one space for all; leave it out, or sweep one recipe at a time"
@@ -41,8 +43,10 @@ def with_search(line: CommandLine, cwd: Path) -> CommandLine:
     settings = {**search.settings, **{word.key.partition(".")[2]: (word.value, word.origin) for word in line.search}}
     problems = [*search.problems, *_conflicts(search, line), *_settings_on_the_line(line)]
     problems += setting_problems(settings) if not problems else []
-    if problems:
-        raise UserError(*dict.fromkeys(problems))
+    if problems:  # and all else that is known to be wrong by now
+        fixed = [word for word in line.settings if not word.sweeps]
+        keys = [problem for recipe in recipes for problem in Plan(recipe, fixed).problems]
+        raise UserError(*dict.fromkeys([*line.problems, *keys, *problems]))
     given = {word.key for word in line.settings if word.sweeps}  # a sweep on the command line replaces the recipe's
     settled = tuple(word for word in search.words if word.key not in given)
     swept = replace(line, settings=(*settled, *line.settings))

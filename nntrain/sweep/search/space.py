@@ -14,6 +14,10 @@ from nntrain.config.fields import Kind
 from nntrain.errors import UserError
 
 WIDE = 2.0  # orders of magnitude that a number spans, from where on it is better drawn over these
+NOTHING = (
+    "search: there is nothing to search; name settings and their values, as optimizer.lr=interval(0.001,0.1), "
+    "or in the recipe: search: {optimizer.lr: 'interval(0.001, 0.1)'}"
+)
 MARK = "++"  # lets Hydra carry words whose keys it has no config for
 
 
@@ -74,69 +78,40 @@ class Axis:
 def read_space(arguments: Iterable[str]) -> tuple[list[Axis | str], list[Axis]]:
     """The words of a sweep in their order, an axis in place of each that varies; and the axes alone.
 
-    UserError with all that is wrong with the axes.
+    UserError where there is none.
     """
     words: list[Axis | str] = []
-    problems: list[str] = []
     for override in OverridesParser.create().parse_overrides(list(arguments)):
         key = str(override.get_key_element())
-        if not override.is_sweep_override():
-            words.append(f"{key}={override.get_value_element_as_str()}")
-            continue
-        try:
+        if override.is_sweep_override():
             words.append(axis_of(key.removeprefix(MARK), override))
-        except UserError as error:
-            problems += error.problems
+        else:
+            words.append(f"{key}={override.get_value_element_as_str()}")
     axes = [word for word in words if isinstance(word, Axis)]
-    if not axes and not problems:
-        problems.append(
-            "search: there is nothing to search; name settings and their values, as optimizer.lr=interval(0.001,0.1), "
-            "or in the recipe: search: {optimizer.lr: 'interval(0.001, 0.1)'}"
-        )
-    if problems:
-        raise UserError(*problems)
+    if not axes:
+        raise UserError(NOTHING)
     return words, axes
 
 
 def axis_of(key: str, override: Override) -> Axis:
-    """The axis of a word that varies. UserError where its values are none to draw from."""
+    """The axis of a word that varies, and is known to be sound."""
     found = override.value()
-    said = override.input_line.partition("=")[2] if override.input_line else ""
     if isinstance(found, IntervalSweep):
-        return _interval(key, found, schema.field(key), f"{key}: {said}")
+        return _interval(key, found, schema.field(key))
     written = tuple(dict.fromkeys(override.sweep_string_iterator()))
-    if not isinstance(found, RangeSweep):
-        if "log" in getattr(found, "tags", ()):
-            raise UserError(f"{key}: {said} lists values, which have no scale; log goes with interval() and range()")
-        return Axis(key, choices=written)
-    return _range(key, found, written, f"{key}: {said}")
+    return _range(key, found, written) if isinstance(found, RangeSweep) else Axis(key, choices=written)
 
 
-def _interval(key: str, interval: IntervalSweep, kind: Kind | None, said: str) -> Axis:
-    low, high, log = float(interval.start or 0), float(interval.end or 0), "log" in interval.tags
-    _check_ends(low, high, log, said)
+def _interval(key: str, interval: IntervalSweep, kind: Kind | None) -> Axis:
+    low, high = float(interval.start or 0), float(interval.end or 0)
     whole = isinstance(interval.start, int) or _takes_whole_numbers(kind, low)
-    return Axis(key, low, high, 1 if whole else None, log, whole)
+    return Axis(key, low, high, 1 if whole else None, "log" in interval.tags, whole)
 
 
-def _range(key: str, found: RangeSweep, values: Sequence[str], said: str) -> Axis:
-    if not values:
-        raise UserError(f"{said} holds no value: it ends before its second number")
+def _range(key: str, found: RangeSweep, values: Sequence[str]) -> Axis:
     whole = all(isinstance(part, int) for part in (found.start, found.stop, found.step))
-    step, log = abs(found.step), "log" in found.tags
-    if log and (step != 1 or not whole):
-        raise UserError(f"{said}: what is drawn over orders of magnitude has no step; write tag(log, interval(...))")
     low, high = sorted((float(values[0]), float(values[-1])))
-    if log:
-        _check_ends(low, high, log, said)
-    return Axis(key, low, high, step, log, whole)
-
-
-def _check_ends(low: float, high: float, log: bool, said: str) -> None:
-    if not low < high:
-        raise UserError(f"{said}: the first end must be below the second")
-    if log and low <= 0:
-        raise UserError(f"{said}: what is drawn over orders of magnitude must begin above 0")
+    return Axis(key, low, high, abs(found.step), "log" in found.tags, whole)
 
 
 def _takes_whole_numbers(kind: Kind | None, low: float) -> bool:

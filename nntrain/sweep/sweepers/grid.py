@@ -14,7 +14,6 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
-from nntrain.errors import UserError
 from nntrain.sweep.kept.resume import MAY_CHANGE
 from nntrain.sweep.search.space import MARK
 
@@ -60,20 +59,12 @@ def _is_shuffled(word: str) -> bool:
 
 
 def combinations(words: Sequence[str]) -> list[list[str]]:
-    """The words of every job. UserError for a word that is no list of values."""
+    """The words of every job."""
     axes: list[list[str]] = []
-    problems: list[str] = []
     for word in OverridesParser.create().parse_overrides(list(words)):
         key = word.get_key_element()
-        if not word.is_sweep_override():
-            axes.append([f"{key}={word.get_value_element_as_str()}"])
-        elif word.is_discrete_sweep():
+        if word.is_sweep_override():
             axes.append([f"{key}={value}" for value in word.sweep_string_iterator()])
         else:
-            problems.append(
-                f"{str(word.input_line).lstrip('+')}: is drawn from, and a grid has listed values; leave out "
-                "hydra/sweeper=basic, or write choice(...) or range(...)"
-            )
-    if problems:
-        raise UserError(*problems)
+            axes.append([f"{key}={word.get_value_element_as_str()}"])
     return [list(job) for job in product(*axes)]

@@ -124,7 +124,7 @@ def test_mistakes_are_said_before_anything_runs(
     assert sweep("seed=1,2", "hydra.launcher.cpus=-1") == 2
     assert sweep("seed=1,2", "hydra.launcher.address='ray://nowhere:1'") == 2
     err = capsys.readouterr().err
-    assert "hydra.launcher.cpus=-1.0: must be a number of at least 0" in err
+    assert "hydra.launcher.cpus: -1 is not a number of at least 0 (command line: hydra.launcher.cpus=-1)" in err
     assert "hydra/launcher=ray: no cluster: none at ray://nowhere:1 (timed out)" in err
     assert not (cwd / "out").exists()
 

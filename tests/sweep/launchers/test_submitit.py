@@ -54,7 +54,7 @@ def test_in_a_process_of_its_own(cwd: Path) -> None:
 MISTAKES = {
     "hydra.launcher.cluster=slrum": "hydra.launcher.cluster: unknown cluster 'slrum'; did you mean 'slurm'?",
     "hydra.launcher.cluster=slurm": "there is no Slurm on this machine (srun is not found)",
-    "hydra.launcher.workers=0": "hydra.launcher.workers=0: must be a whole number of at least 1, or null",
+    "hydra.launcher.workers=0": "hydra.launcher.workers: 0 is not a whole number of at least 1 or null",
 }
 
 

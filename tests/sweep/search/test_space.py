@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from nntrain.errors import UserError
@@ -40,23 +42,10 @@ def test_a_word_is_an_axis(word: str) -> None:
     assert axis.choices == expected.choices
 
 
-MISTAKES = {
-    "optimizer.lr=interval(0.1,0.1)": "optimizer.lr: interval(0.1,0.1): the first end must be below the second",
-    "optimizer.lr=tag(log,interval(0,0.1))": "must begin above 0",
-    "model.width=tag(log,range(8,64,8))": "model.width: tag(log,range(8,64,8)): what is drawn over orders of magnitude "
-    "has no step; write tag(log, interval(...))",
-    "model.width=tag(log,choice(8,64))": "model.width: tag(log,choice(8,64)) lists values, which have no scale; log "
-    "goes with interval() and range()",
-    "model.width=range(8,8)": "model.width: range(8,8) holds no value: it ends before its second number",
-    "seed=3": "search: there is nothing to search; name settings and their values, as optimizer.lr=interval(0.001,0.1)",
-}
-
-
-@pytest.mark.parametrize("word", MISTAKES)
-def test_what_cannot_be_drawn_from(word: str) -> None:
-    with pytest.raises(UserError) as caught:
-        read_space([f"++{word}"])
-    assert MISTAKES[word] in caught.value.problems[0]
+def test_where_nothing_varies_there_is_nothing_to_draw_from() -> None:
+    said = "search: there is nothing to search; name settings and their values, as optimizer.lr=interval"
+    with pytest.raises(UserError, match=re.escape(said)):
+        read_space(["++seed=3"])
 
 
 def test_values_are_written_as_people_would() -> None:

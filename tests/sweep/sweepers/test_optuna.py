@@ -348,7 +348,7 @@ def test_a_sweeper_that_is_named_on_the_command_line_needs_something_to_search(
 ) -> None:
     Path("mine.yaml").write_text(RECIPE)
     assert search("hydra/sweeper=optuna", "seed=3") == 2
-    assert "nothing varies" in capsys.readouterr().err
+    assert "search: there is nothing to search" in capsys.readouterr().err
     assert search("hydra/sweeper=optuna", "optimizer.lr=interval(0.1,0.2)", "hydra.sweeper.sampler=tpee") == 2
     assert "search.sampler: unknown sampler 'tpee'; did you mean 'tpe'?" in capsys.readouterr().err
     assert search("hydra/sweeper=optuna", "optimizer.lr=0.1,0.2", "hydra.sweeper.sampler=grid") == 2
