@@ -5,9 +5,12 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Any, TextIO
 
 from nntrain.errors import UserError, nearest
@@ -53,6 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BUG
     finally:
         gc.set_threshold(*thresholds)
+        if argv is None:  # Python would answer Ctrl-C with a traceback of its own end
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def out_of_memory(error: Exception) -> bool:
@@ -123,11 +128,14 @@ def _unknown_flag(flag: str) -> str:
 
 
 def _fit(words: list[str], flags: set[str]) -> int:
+    began = perf_counter()
     command = ["nntrain", *sys.argv[1:]]
-    resuming = [word.partition("=")[2] for word in words if word.startswith("resume=")]
-    if resuming and "multirun" in flags:
-        raise UserError("resume: cannot go with -m: it goes on with a run or a sweep as it was started")
-    sweep = _sweep_to_resume(resuming)
+    from nntrain.resumed import WORD, is_sweep, resumed
+
+    folder = resumed(words)
+    if folder is not None and "multirun" in flags:
+        raise UserError("resume: cannot go with -m: it goes on with a run or a sweep as it was started; leave out -m")
+    sweep = folder.resolve() if folder is not None and is_sweep(folder) else None
     if "multirun" in flags or sweep is not None or _grows(words):
         from nntrain.signals import handling
         from nntrain.sweep.interrupted import interrupt
@@ -137,10 +145,10 @@ def _fit(words: list[str], flags: set[str]) -> int:
             from nntrain.sweep.multirun import multirun, resume_sweep
 
             if sweep is None:
-                swept, status = multirun(words, command, _people(flags), workers)
+                swept, status = multirun(words, command, _people(flags), workers, began)
             else:
-                changes = [word for word in words if not word.startswith("resume=")]
-                swept, status = resume_sweep(sweep, changes, command, _people(flags), workers)
+                changes = [word for word in words if not word.startswith(WORD)]
+                swept, status = resume_sweep(sweep, changes, command, _people(flags), workers, began)
         _answer(swept, flags)
         return status
     from nntrain.launch import launch
@@ -161,13 +169,6 @@ def _grows(words: list[str]) -> bool:
     return grows(read_words(words, Path.cwd()), Path.cwd())
 
 
-def _sweep_to_resume(given: list[str]) -> Path | None:
-    """The folder of `resume=`, where a sweep is in it."""
-    if not given or not (folder := Path(given[-1]).expanduser() / "jobs.jsonl").is_file():
-        return None
-    return folder.parent.resolve()
-
-
 def _eval(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.evaluate import evaluate_words
 
@@ -182,6 +183,10 @@ def _predict(words: list[str], flags: set[str]) -> int:
 
 
 def _check(words: list[str], flags: set[str]) -> int:
+    from nntrain.resumed import resumed
+
+    if (folder := resumed(words)) is not None:
+        raise UserError(_shown_instead(folder))
     if "multirun" in flags or _grows(words):
         from nntrain.sweep.preview import preview
 
@@ -189,6 +194,21 @@ def _check(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.check import check_words
 
     return _answer(check_words(words, _people(flags)), flags)
+
+
+def _shown_instead(folder: Path) -> str:
+    """What `check` cannot show of what is gone on with, and what does."""
+    from nntrain.folder import shown
+    from nntrain.resumed import find_run, is_sweep
+
+    if is_sweep(folder):
+        from nntrain.sweep.kept.manifest import read_manifest
+
+        what, settings = "sweep", shlex.join(["nntrain", "check", *read_manifest(folder).words, "-m"])
+    else:
+        what, settings = "run", f"nntrain check config={shlex.quote(shown(find_run(folder)))}"
+    goes_on = f"nntrain fit resume={shlex.quote(shown(folder))}"
+    return f"resume: check shows what is yet to be started; go on with the {what}: {goes_on}; what it does: {settings}"
 
 
 def _configs(words: list[str], flags: set[str]) -> int:

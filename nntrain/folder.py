@@ -11,7 +11,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError
 from nntrain.record.files import write_atomic, write_json
 from nntrain.record.run_folder import create_run_folder, environment
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RESUMABLE = ("epochs", "time_limit", "early_stopping.patience", "checkpoint.every_seconds", "quiet", "device")
 UNMARKED = {"ensemble": 1, "grow.name": "none"}  # as every run was before there was a choice
 CONFIG, ENVIRONMENT, RESULT = "config.yaml", "environment.json", "result.json"
+MANIFEST = "jobs.jsonl"  # of a sweep
+HELD = {"a sweep": MANIFEST, "a run": CONFIG}
 UNSAVED = "stopped, but the state could not be saved"  # and why
 
 
@@ -33,13 +35,13 @@ def shown(path: Path | str) -> str:
 
 
 def new_run_folder(config: Mapping[str, Any]) -> Path:
-    """`run_dir`, where given and not yet a run, or a fresh folder below `runs/`."""
+    """`run_dir`, where given and not yet a run or a sweep, or a fresh folder below `runs/`."""
     if config["run_dir"] is None:
         return create_run_folder(Path.cwd() / "runs", config["name"])
     folder = Path(config["run_dir"])
-    if (folder / CONFIG).exists():
+    if held := next((what for what, name in HELD.items() if (folder / name).exists()), None):
         raise UserError(
-            f"run_dir: {shown(folder)} already holds a run; choose another folder, or go on with: "
+            f"run_dir: {shown(folder)} already holds {held}; choose another folder, or go on with: "
             f"nntrain fit resume={quote(shown(folder))}"
         )
     try:
@@ -47,26 +49,6 @@ def new_run_folder(config: Mapping[str, Any]) -> Path:
     except OSError as error:
         raise UserError(f"run_dir: cannot make {shown(folder)} ({error.strerror})") from None
     return folder.resolve()
-
-
-def find_run(path: Path) -> Path:
-    """The run folder that `resume=` names. UserError where it is none, with the nearest that is."""
-    path = path.expanduser()
-    if not path.is_dir():
-        beside = [found.name for found in path.parent.iterdir() if found.is_dir()] if path.parent.is_dir() else []
-        guess = nearest(path.name, beside)
-        hint = f"; did you mean '{path.parent / guess}'?" if guess else ""
-        raise UserError(f"resume: there is no folder '{path}'{hint}")
-    if not (path / CONFIG).is_file():
-        inner = sorted(path.rglob(CONFIG), key=lambda found: found.stat().st_mtime)
-        hint = f"; did you mean '{inner[-1].parent}'?" if inner else ""
-        raise UserError(f"resume: {path} is not a run folder (it has no {CONFIG}){hint}")
-    name = path.resolve().name
-    parts = {"fold_": "one fold", "member_": "one member", "layer_": "one layer", "pretrain": "the pre-training"}
-    part = next((said for start, said in parts.items() if name.startswith(start)), None)
-    if part is not None and (path / ".." / CONFIG).is_file():
-        raise UserError(f"resume: {path} is {part} of a run; go on with all of it: nntrain fit resume={path.parent}")
-    return path.resolve()
 
 
 def write_setup(folder: Path, experiment: Experiment, command: Sequence[str]) -> None:

@@ -43,9 +43,9 @@ def launch(
     source: what to call the recipe in the commands that are proposed, where not as `config=` does.
     """
     from nntrain.config.compose import compose
+    from nntrain.resumed import WORD, find_run, resumed
 
-    resumed = [word.partition("=")[2] for word in words if word.startswith("resume=")]
-    if not resumed:
+    if (given := resumed(words)) is None:
         source, composed = _source(words) if source is None else source, compose(words)
         if (grown := composed.config["grow"]["name"]) != "none":
             raise UserError(
@@ -54,10 +54,10 @@ def launch(
             )
         notes = [SEARCHES] if composed.searches else []
         return train_composed(composed.config, command, source=source, stream=stream, quiet=quiet, notes=notes)
-    from nntrain.folder import CONFIG, find_run, shown
+    from nntrain.folder import CONFIG, shown
 
-    folder = find_run(Path(resumed[-1]))
-    saved, changes = folder / CONFIG, [word for word in words if not word.startswith("resume=")]
+    folder = find_run(given)
+    saved, changes = folder / CONFIG, [word for word in words if not word.startswith(WORD)]
     _check_changes(changes, shown(saved))
     config = compose([config_word(saved), *changes]).config
     notes = [] if (sweep := _sweep_of(folder)) is None else [_of_sweep(sweep)]
@@ -66,8 +66,10 @@ def launch(
 
 def _sweep_of(run: Path) -> Path | None:
     """The sweep that a run is a job of, by where it lies."""
+    from nntrain.resumed import is_sweep
+
     run = run.resolve()
-    return run.parent if run.name.isdecimal() and (run.parent / "jobs.jsonl").is_file() else None
+    return run.parent if run.name.isdecimal() and is_sweep(run.parent) else None
 
 
 def _of_sweep(sweep: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from nntrain.data.dataset import Dataset, PixelFeatures
 from nntrain.errors import UserError, nearest
-from nntrain.folder import RESULT, read_json, shown
+from nntrain.folder import MANIFEST, RESULT, read_json, shown
 from nntrain.models.backbone import Backbone
 from nntrain.models.columns import check_embeddings, columns_of
 from nntrain.models.inputs import PixelInput
@@ -24,7 +24,7 @@ from nntrain.training.checkpoint import BEST, load_model
 from nntrain.training.thaw import Stage, Thawing
 
 WHERE = "model.init_from"
-SWEEP, TABLE, MANIFEST = "sweep.json", "sweep.csv", "jobs.jsonl"  # in the folder of a sweep
+SWEEP, TABLE = "sweep.json", "sweep.csv"  # in the folder of a sweep
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import gc
 import json
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,8 +19,8 @@ import torch
 from nntrain import cli, help
 from nntrain.config import schema
 from nntrain.config.compose import compose
-from nntrain.config.words import read_words
 from nntrain.sweep.check import check_sweep
+from nntrain.sweep.grow.section import sweep_line
 
 
 @pytest.fixture(autouse=True)
@@ -182,7 +183,7 @@ def test_the_examples_of_the_help_work(example: str, cwd: Path, capsys: pytest.C
     elif verb in ("fit", "check") and not any(word.startswith("resume=") for word in words):
         if "-m" in words:
             words.remove("-m")
-            assert check_sweep(read_words(words, cwd), cwd)
+            assert check_sweep(sweep_line(words, cwd), cwd)
         else:
             compose([word for word in words if word != "show=augment"])  # which is none of the config's
 
@@ -279,7 +280,7 @@ def test_the_garbage_collector_is_left_as_it_was() -> None:
     assert gc.get_threshold() == before
 
 
-def test_the_command_does_not_end_with_a_search_for_garbage(
+def test_the_command_ends_without_a_search_for_garbage_and_without_ctrl_c(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     at_exit: list[object] = []
@@ -287,5 +288,10 @@ def test_the_command_does_not_end_with_a_search_for_garbage(
     assert cli.main(["--version"]) == cli.OK
     assert at_exit == []  # a caller's process is the caller's
     monkeypatch.setattr("sys.argv", ["nntrain", "--version"])
-    assert cli.main() == cli.OK
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        assert cli.main() == cli.OK
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # which would break the end, with a traceback
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert at_exit == [gc.freeze]

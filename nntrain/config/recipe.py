@@ -16,6 +16,7 @@ from yaml.reader import Reader
 from nntrain.config.options import config_dir, recipe_file, recipe_names
 from nntrain.config.origin import Origin
 from nntrain.errors import UserError, nearest
+from nntrain.folder import MANIFEST
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000  # of the tree with every alias written out: a real recipe has some dozens
@@ -59,7 +60,7 @@ def find_recipe(given: str, cwd: Path, origin: Origin | None = None) -> Path:
 
 def _not_found(given: str, path: Path, cwd: Path) -> str:
     if exists(path) and path.is_dir():
-        if (path / "jobs.jsonl").is_file():
+        if (path / MANIFEST).is_file():
             return f"'{given}' is a sweep, and each of its jobs a run; name one: config={Path(given) / '0'}"
         return f"'{given}' is a folder without a config.yaml; give a recipe's file, or a run's folder"
     if "/" in given or "\\" in given or given.endswith((".yaml", ".yml")):

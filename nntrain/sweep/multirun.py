@@ -25,10 +25,11 @@ from nntrain.folder import shown
 from nntrain.record.files import WriteError
 from nntrain.record.lock import locked
 from nntrain.record.run_folder import create_run_folder
+from nntrain.resumed import is_sweep
 from nntrain.sweep.check import FOLDER, check_sweep
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.interrupted import Interrupted, deferring
-from nntrain.sweep.kept.manifest import Manifest, is_sweep, mend_manifest, new_manifest, other_versions, write_manifest
+from nntrain.sweep.kept.manifest import Manifest, mend_manifest, new_manifest, other_versions, write_manifest
 from nntrain.sweep.kept.resume import read_sweep
 from nntrain.sweep.kept.same_data import check_data, mixed
 from nntrain.sweep.outcome import INTERRUPTED

@@ -19,7 +19,7 @@ from nntrain.data.bundled import BundledSource
 from nntrain.data.dataset import Dataset, PixelFeatures
 from nntrain.errors import UserError
 from nntrain.experiment import build_experiment
-from nntrain.folder import find_run
+from nntrain.resumed import find_run
 from nntrain.verbs.check import check_words
 from nntrain.verbs.evaluate import evaluate_words
 from nntrain.verbs.fit import fit

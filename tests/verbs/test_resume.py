@@ -9,7 +9,7 @@ import pytest
 from lab import STEPS_PER_EPOCH, Lab, outcome
 
 from nntrain.errors import UserError
-from nntrain.folder import find_run
+from nntrain.resumed import find_run
 from nntrain.launch import launch
 from nntrain.record.lock import locked
 

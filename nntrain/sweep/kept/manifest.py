@@ -18,10 +18,9 @@ from typing import Any
 
 from nntrain.config.recipe import Recipe
 from nntrain.errors import UserError
-from nntrain.folder import shown
+from nntrain.folder import MANIFEST, shown
 from nntrain.record.files import json_text, refused, write_atomic
 
-MANIFEST = "jobs.jsonl"
 VERSIONS = ("nntrain", "hydra-core", "torch")
 
 
@@ -80,11 +79,6 @@ def other_versions(manifest: Manifest) -> list[str]:
 
 def _lines(jobs: Mapping[int, Sequence[str]]) -> str:
     return "".join(json_text({"job": n, "words": list(words)}, indent=None) + "\n" for n, words in jobs.items())
-
-
-def is_sweep(folder: Path) -> bool:
-    """Whether a folder is that of a sweep."""
-    return (folder / MANIFEST).is_file()
 
 
 def read_manifest(folder: Path) -> Manifest:

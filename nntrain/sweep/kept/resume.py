@@ -6,14 +6,18 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from nntrain.config import schema
+from nntrain.config.grow import GROW
 from nntrain.config.recipe import Recipe
-from nntrain.config.words import CommandLine, is_hydra
-from nntrain.errors import UserError
-from nntrain.folder import shown
+from nntrain.config.words import CommandLine, is_hydra, read_words
+from nntrain.errors import UserError, nearest
+from nntrain.folder import MANIFEST, shown
 from nntrain.sweep.check import check_sweep
 from nntrain.sweep.grow.section import sweep_line
-from nntrain.sweep.kept.manifest import MANIFEST, Manifest, fingerprint, read_manifest
+from nntrain.sweep.kept.manifest import Manifest, fingerprint, read_manifest
+from nntrain.sweep.search.section import OPTUNA
 
+SWEEPER = "hydra/sweeper"
 MAY_CHANGE = (  # besides how it is launched
     *("quiet", "search.n_trials", "search.time_limit", "search.batch"),
     *("grow.patience", "grow.to"),
@@ -26,15 +30,11 @@ def read_sweep(folder: Path, changes: Sequence[str]) -> tuple[Manifest, CommandL
     UserError where a change, or a recipe that was edited, asks for other jobs.
     """
     manifest = read_manifest(folder)
-    again = shlex.join(["nntrain", "fit", *manifest.words, "-m"])
-    problems = [
-        f"{word}: a resumed sweep runs the jobs that it was started with; for others start a new one: {again}"
-        for word in changes
-        if not (_may_change(word) or word in manifest.words)
-    ]
+    again = _again(manifest)
+    cwd = Path(manifest.cwd)
+    problems = [problem for word in changes for problem in _problems(word, manifest, cwd)]
     if problems:
         raise UserError(*problems)
-    cwd = Path(manifest.cwd)
     line = sweep_line([*_kept(manifest.words, changes), *changes], cwd)
     recipes = check_sweep(line, cwd)
     for recipe in recipes:
@@ -50,9 +50,31 @@ def read_sweep(folder: Path, changes: Sequence[str]) -> tuple[Manifest, CommandL
     return manifest, line, recipes
 
 
-def _may_change(word: str) -> bool:
-    """How jobs are launched, and how long a search goes on; not who draws the jobs."""
-    return (is_hydra(word) and not word.startswith("hydra/sweeper=")) or word.partition("=")[0] in MAY_CHANGE
+def _problems(word: str, manifest: Manifest, cwd: Path) -> Sequence[str]:
+    """What is wrong with a word besides: that it asks for other jobs."""
+    key = word.partition("=")[0]
+    if word in manifest.words or (is_hydra(word) and key != SWEEPER):
+        return ()
+    if problems := read_words([word], cwd).problems:
+        return problems
+    may = _may_change(sweep_line(manifest.words, cwd))
+    if key in may:
+        return ()
+    guess = nearest(key, may) if schema.field(key) is None else None
+    hint = f"did you mean '{guess}'?" if guess else f"of its settings {', '.join(may)} and the launcher may change"
+    said = f"a resumed sweep runs the jobs that it was started with; {hint}; for others start a new one"
+    return (f"{word}: {said}: {_again(manifest)}",)
+
+
+def _may_change(line: CommandLine) -> tuple[str, ...]:
+    """How long a search or a growing goes on; not who draws the jobs."""
+    groups = {f"{SWEEPER}={OPTUNA}": "search.", f"{SWEEPER}={GROW}": "grow."}
+    starts = tuple(group for chosen, group in groups.items() if chosen in line.hydra)
+    return tuple(key for key in MAY_CHANGE if "." not in key or key.startswith(starts))
+
+
+def _again(manifest: Manifest) -> str:
+    return shlex.join(["nntrain", "fit", *manifest.words, "-m"])
 
 
 def _kept(words: Sequence[str], changes: Sequence[str]) -> list[str]:

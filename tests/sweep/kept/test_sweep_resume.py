@@ -182,8 +182,16 @@ def test_how_jobs_are_launched_may_change(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 MISTAKES = {
-    "optimizer.lr=0.5": "nntrain: optimizer.lr=0.5: a resumed sweep runs the jobs that it was started with; for others "
-    "start a new one: nntrain fit config=mine seed=1,2 hydra/launcher=basic -m",
+    "optimizer.lr=0.5": "nntrain: optimizer.lr=0.5: a resumed sweep runs the jobs that it was started with; of its "
+    "settings quiet and the launcher may change; for others start a new one: nntrain fit config=mine seed=1,2 "
+    "hydra/launcher=basic -m",
+    "search.n_trials=5": "nntrain: search.n_trials=5: a resumed sweep runs the jobs that it was started with; of its "
+    "settings quiet and the launcher may change",  # it is a grid
+    "quite=true": "nntrain: quite=true: a resumed sweep runs the jobs that it was started with; did you mean 'quiet'?",
+    "seed": "nntrain: 'seed' is not understood; settings are written key=value: seed=...",
+    "seed=1,,2": "nntrain: seed: 1,,2 cannot be read: a value is missing after '1,' (command line: seed=1,,2)",
+    "hydra/launcher=stackd": "nntrain: hydra/launcher: unknown launcher 'stackd'; did you mean 'stacked'?",
+    "resume=other": "nntrain: resume: one run or sweep is gone on with at a time; 2 are named (resume=other)",
     "seed=1,2,3": "nntrain: seed=1,2,3: a resumed sweep runs the jobs that it was started with",
     "run_dir=other": "nntrain: run_dir=other: a resumed sweep",
     "hydra/sweeper=optuna": "nntrain: hydra/sweeper=optuna: a resumed sweep",

@@ -1,0 +1,85 @@
+"""What `resume=` names: a run or a sweep, found again; where it is neither, the nearest that is. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
+
+from nntrain.errors import UserError, nearest
+from nntrain.folder import CONFIG, MANIFEST, shown
+
+WORD = "resume="
+PARTS = {"fold_": "one fold", "member_": "one member", "layer_": "one layer", "pretrain": "the pre-training"}
+
+
+def resumed(words: Sequence[str]) -> Path | None:
+    """The folder that is to be gone on with. UserError where two are, or an empty name."""
+    given = [word.removeprefix(WORD) for word in words if word.startswith(WORD)]
+    if len(given) > 1:
+        raise UserError(f"resume: one run or sweep is gone on with at a time; {len(given)} are named ({WORD}{given[1]})")
+    if given == [""]:
+        raise UserError("resume: names no folder; write resume=runs/...")
+    return Path(given[0]).expanduser() if given else None
+
+
+def is_sweep(folder: Path) -> bool:
+    return (folder / MANIFEST).is_file()
+
+
+def is_run(folder: Path) -> bool:
+    return (folder / CONFIG).is_file()
+
+
+def find_run(path: Path) -> Path:
+    """The folder of a run. UserError where it is none, with the nearest run or sweep."""
+    path = path.expanduser()
+    if not is_run(path):
+        raise UserError(f"resume: {_no_run(path)}")
+    part = next((said for start, said in PARTS.items() if path.resolve().name.startswith(start)), None)
+    if part is not None and is_run(path / ".."):
+        raise UserError(f"resume: {path} is {part} of a run; go on with all of it: nntrain fit resume={path.parent}")
+    return path.resolve()
+
+
+def _no_run(path: Path) -> str:
+    if not path.exists() and is_sweep(path.parent) and path.name.isdecimal():
+        sweep = shown(path.parent)
+        return f"the sweep in {sweep} has no job {path.name}; go on with all of it: nntrain fit resume={quote(sweep)}"
+    meant = _meant(path)
+    hint = "" if meant is None else f"; did you mean '{meant}'?"
+    if path.is_dir():
+        return f"{path} is not a run folder (it has no {CONFIG}){hint}"
+    return f"{path} is a file, and no run folder{hint}" if path.exists() else f"there is no folder '{path}'{hint}"
+
+
+def _meant(path: Path) -> Path | None:
+    """The whole run or sweep that is nearest: the latest inside a folder, the one that something is inside of, or one
+    with a similar name."""
+    if not path.exists():
+        near = _corrected(path) or (None if path.is_absolute() else _corrected(Path("runs") / path))
+        return None if near is None else _meant(near)
+    inside = [path, *path.rglob(CONFIG), *path.rglob(MANIFEST)] if path.is_dir() else [path]
+    for found in sorted(inside[1:], key=lambda found: found.stat().st_mtime)[-1:]:
+        return _whole(found.parent)
+    return next((_whole(around) for around in path.parents if is_run(around) or is_sweep(around)), None)
+
+
+def _whole(folder: Path) -> Path:
+    """The run that a folder is a part of, the sweep that it is a job of; else itself."""
+    while folder.name and (is_run(folder.parent) or is_sweep(folder.parent)):
+        folder = folder.parent
+    return folder
+
+
+def _corrected(path: Path) -> Path | None:
+    """The same with the nearest name in place of each folder that is not there; None where none is near."""
+    found = Path(path.anchor)
+    for part in path.parts[bool(path.anchor) :]:
+        name: str | None = part
+        if not (found / part).is_dir():
+            name = nearest(part, sorted(inner.name for inner in found.iterdir() if inner.is_dir()))
+        if name is None:
+            return None
+        found /= name
+    return found
