@@ -1,21 +1,39 @@
-"""Fixtures that several tests share."""
+"""Fixtures that several tests share, and what makes the processes of tests quick."""
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # of processes that tests start, too: read when torch is imported
-
 import pytest
-import torch
 from hypothesis import HealthCheck, settings
 
-settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy")  # how long an example takes depends on what else the machine does
-torch.set_num_threads(1)  # the networks of tests are tiny: a second thread costs more than it brings
+gc.disable()  # until all is imported: what stays is not searched for garbage again and again, which takes seconds
+os.environ["OMP_NUM_THREADS"] = "1"  # read when torch is imported; networks of tests are tiny: more threads cost time
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # of processes that tests start: they are many, and import the same
 for name in ("COLUMNS", "LINES", "FORCE_COLOR"):  # readline, which pytest imports, hands the first two to its workers
     os.environ.pop(name, None)
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # how long an example takes depends on what else the machine does
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """All tests are imported."""
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    """Libraries of torch would say at length that what they cannot see freed has leaked."""
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def still_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep in this process would end with all that was imported searched for garbage ever after."""
+    monkeypatch.setattr(gc, "unfreeze", lambda: None)
 
 
 @pytest.fixture(autouse=True)
