@@ -23,10 +23,17 @@ TOO_LARGE = "the memory does not hold what was asked for; lower the model's widt
 REPORT = "This is a fault of nntrain, not yours. Please report it with the traceback above and the command."
 
 
+def _end_quickly() -> None:
+    """Without a search of all that torch is for garbage; where triton is loaded (by torchvision's models) with one, as
+    it says at length what is not freed in the end."""
+    if "triton" not in sys.modules:
+        gc.freeze()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status (0 done, 1 our fault, 2 the user's to mend, 130 / 143 interrupted)."""
-    if argv is None:  # the process is the command: it does not end with a search of all that torch is for garbage
-        atexit.register(gc.freeze)
+    if argv is None:  # the process is the command
+        atexit.register(_end_quickly)
     words = list(sys.argv[1:] if argv is None else argv)
     thresholds = collect_seldom()
     try:

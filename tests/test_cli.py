@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -283,7 +284,7 @@ def test_the_garbage_collector_is_left_as_it_was() -> None:
 def test_the_command_ends_without_a_search_for_garbage_and_without_ctrl_c(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    at_exit: list[object] = []
+    at_exit: list[Callable[[], None]] = []
     monkeypatch.setattr("atexit.register", at_exit.append)
     assert cli.main(["--version"]) == cli.OK
     assert at_exit == []  # a caller's process is the caller's
@@ -294,4 +295,12 @@ def test_the_command_ends_without_a_search_for_garbage_and_without_ctrl_c(
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN  # which would break the end, with a traceback
     finally:
         signal.signal(signal.SIGINT, before)
-    assert at_exit == [gc.freeze]
+    (end,) = at_exit
+    frozen: list[bool] = []
+    monkeypatch.setattr("gc.freeze", lambda: frozen.append(True))
+    monkeypatch.delitem(sys.modules, "triton", raising=False)
+    end()
+    assert frozen == [True]
+    monkeypatch.setitem(sys.modules, "triton", ModuleType("triton"))  # which says what is not freed in the end
+    end()
+    assert frozen == [True]
