@@ -2,7 +2,7 @@
 
 A member whose setting is 0 or None is left exactly as it is. See `nntrain/objective/penalties.py` for the same alone.
 
-Legend: M members, P numbers in the flat vector of a member's parameters.
+Legend: M members, W numbers in a member's row: its parameters and a gap, which is zero (see `parameters.py`).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Limits:
 
     @torch.no_grad()
     def on_gradients(self, flat: Tensor, grads: Tensor) -> None:
-        """Add the penalties' gradients to `grads` and clip them, in place; both [M, P], zero in the layout's gaps."""
+        """Add the penalties' gradients to `grads` and clip them, in place. flat, grads: [M, W]."""
         weights = flat[:, : self.params.decayed]
         if self.l2 is not None:
             grads[:, : self.params.decayed].addcmul_(weights, self.l2)
@@ -53,7 +53,7 @@ class Limits:
 
     @torch.no_grad()
     def on_weights(self, flat: Tensor) -> None:
-        """Scale incoming weight vectors that are too long, in place: the rows of each member's weights in `flat`."""
+        """Scale weights that come into one unit and are too long, as a vector, in place. flat: [M, W]."""
         if self.max_norm is None:
             return
         for weight in self.params.split(flat)[: self.params.weights]:

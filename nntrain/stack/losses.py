@@ -16,7 +16,7 @@ from torch import Tensor
 from nntrain.objective.objective import Objective
 from nntrain.stack.batches import StackedBatch
 
-Run = tuple[int, int, Objective]  # neighbours first ... last + 1 that have the same
+Run = tuple[int, int, Objective]  # neighbours start ... stop - 1, whose objective is as this one
 
 
 class StackedObjective:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @dataclass(eq=False)
 class Member:
     """What `Trainer` takes. loop: at the start of an epoch, not inside one. judge: may end it after any epoch.
+    saved_at: when its state was saved last, or it began, on the clock of `perf_counter`.
 
     Afterwards `best` is the model, or `error` says why there is none: the rest is then as `Trainer` would have left it.
     """

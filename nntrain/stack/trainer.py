@@ -12,24 +12,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.stack.agree import by_kind
-from nntrain.stack.batches import Orders, Samples, entered, neighbours
-from nntrain.stack.evaluate import Evaluation
+from nntrain.stack.batches import Orders, Samples, entered
+from nntrain.stack.diagnose import look_at_gradients
 from nntrain.stack.member import Member
 from nntrain.stack.stack import Part, Stack
-from nntrain.stack.step import average_shares, gradients, train_step
-from nntrain.training.averaging import averaged_weights, refresh_norms
-from nntrain.training.batches import drawn_of, epoch_order, shuffled
-from nntrain.training.course import Best, Interrupted, Stop
-from nntrain.training.diagnose import SAMPLES, NonFiniteError, is_due, locate, size_problem
-from nntrain.training.state import Row
-from nntrain.training.trainer import PROBE
-
-Scores = list[dict[str, float]]  # one a member
+from nntrain.stack.step import average_shares, train_step
+from nntrain.stack.validation import Validation
+from nntrain.training.batches import epoch_order, shuffled
+from nntrain.training.course import Interrupted, Stop
+from nntrain.training.diagnose import NonFiniteError, locate
 
 
 class StackedTrainer:
@@ -48,19 +45,19 @@ class StackedTrainer:
         assert all(member.loop.position == 0 for member in members), "a member inside an epoch is trained alone"
         members = by_kind(members)
         networks = [member.program.network for member in members]
-        train = None if members[0].augment else entered(networks, [member.train for member in members])
-        val = entered(networks, [member.val for member in members]) if train is not None else None
-        few = [drawn_of(m.train, min(len(m.val), PROBE), m.course.seed) for m in members]
-        self.stack = Stack(members, val is not None)
+        splits = [*(member.train for member in members), *(member.val for member in members)]
+        taken = None if members[0].augment else entered(2 * networks, splits)
+        self.stack = Stack(members, entered=taken is not None)
         self.stop = stop
-        if train is None or val is None:
-            train, val = [member.train for member in members], [member.val for member in members]
+        train, val = (taken or splits)[: len(members)], (taken or splits)[len(members) :]
         self.samples = Samples(train)
-        self.val = Evaluation(val, [None] * len(members))
-        self.probe = Evaluation(train, few)
+        self.validation = Validation(self.stack, train, val)
+        # whether all are at the same step throughout, as they have the same number of samples
         self.in_step = len({(member.loop.step, len(member.train)) for member in members}) == 1
         self.orders: Orders
         self.losses: Tensor  # float32 [steps of the epoch, M]
+        self.begun: NDArray[np.int64]  # [M], each member's steps before the epoch
+        self.factors: NDArray[np.float64]  # [M], on the learning rates
         self.position = 0  # steps of the epoch that are done, of members that have so many
         self.spent = 0.0  # seconds of the epoch, of each member
         self.mark = perf_counter()
@@ -90,10 +87,8 @@ class StackedTrainer:
 
     def arrange(self) -> None:
         """Lay out the steps of an epoch."""
-        course = self.members[0].course
-        size = None if course.batch_size is None else course.batch_size * course.accumulate
         orders = [self.order(row) for row in range(len(self.members))]
-        self.orders = Orders(orders, size, self.samples.inputs.device)
+        self.orders = Orders(orders, self.members[0].course.step_size, self.samples.inputs.device)
         steps = [self.orders.steps(row) for row in range(len(self.members))]
         self.losses = torch.zeros(max(steps), len(self.members), device=self.samples.targets.device)
         self.begun = np.array([member.loop.step for member in self.members])
@@ -166,27 +161,16 @@ class StackedTrainer:
         for place in range(start, stop):
             self.settle(place)
         train_losses = self.train_losses(start, stop)
-        scores, better, seen = self.validate(start, stop)
-        self.look_at_gradients(start, stop)
+        scores, better, seen = self.validation(start, stop)
+        look_at_gradients(self.stack, self.samples, start, stop)
         self.tick()
         for i, member in enumerate(members):
             loop, course, sizes = member.loop, member.course, self.orders.sizes(start + i)[: member.loop.position]
             lr = course.rates(loop.step)[0] * loop.rate_factor
-            row: Row = {"epoch": loop.epoch, "step": loop.step, "lr": lr, "train_loss": train_losses[i]}
-            row |= {f"train_{name}": value for name, value in seen[i].items() if name != "loss"}
-            row |= {f"val_{name}": value for name, value in scores[i].items()}
-            row |= {"seconds": self.spent, "samples_per_second": sum(sizes) / self.spent}
-            value = scores[i][course.stopping.monitor]
-            loop.history.append(row)
-            loop.seconds += self.spent
+            row = loop.add_row(lr, train_losses[i], seen[i], scores[i], self.spent, sum(sizes))
             member.keeper.rows(loop.history)
             member.screen.epoch_end(row, better[i])
-            if course.watch is not None:
-                loop.plateau = course.watch(loop.plateau, value)
-            loop.epoch, loop.position, loop.epoch_seconds = loop.epoch + 1, 0, 0.0
-            loop.stop_reason = course.reason_to_stop(loop)
-            pruned = member.judge and member.judge(loop.epoch - 1, value)
-            loop.stop_reason = loop.stop_reason or pruned
+            course.next_epoch(loop, scores[i][course.stopping.monitor], member.judge)
             if loop.stop_reason is not None or perf_counter() - member.saved_at > course.every_seconds:
                 member.save(torch.zeros(0))
 
@@ -195,65 +179,6 @@ class StackedTrainer:
         rows, found = range(start, stop), self.losses[: self.position].double().cpu()
         sizes = [torch.tensor(self.orders.sizes(row)[: self.position], dtype=torch.float64) for row in rows]
         return [float(found[: len(n), row] @ n / n.sum()) for row, n in zip(rows, sizes, strict=True)]
-
-    def validate(self, start: int, stop: int) -> tuple[Scores, list[bool], Scores]:
-        """For each member: metrics of the validation split, by averaged weights where there are any; whether they are
-        the best; and the same metrics of as many training samples."""
-        members = self.members[start:stop]
-        averages = [averaged_weights(m.program, m.state, m.loop) for m in members]
-        own = None if all(a is None for a in averages) else self.stack.tensors["params"].clone()
-        for member, average in zip(members, averages, strict=True):
-            if average is not None:
-                member.state.params.flat.copy_(average)
-                refresh_norms(member.program, member.train.inputs)
-        scores = self.scores(self.val, start, stop)
-        better = [
-            m.course.stopping.observe(m.loop, s[m.course.stopping.monitor])
-            for m, s in zip(members, scores, strict=True)
-        ]
-        self.keep_best(start, scores, better)
-        seen = self.scores(self.probe, start, stop)
-        if own is not None:
-            self.stack.tensors["params"].copy_(own)
-        return scores, better, seen
-
-    def scores(self, evaluation: Evaluation, start: int, stop: int) -> Scores:
-        found: Scores = []
-        for first, last in neighbours([evaluation.count(row) for row in range(start, stop)]):
-            part = self.stack.part(start + first, start + last)
-            found += evaluation.scores(part, part.members[0].course.metrics)
-        return found
-
-    def keep_best(self, start: int, scores: Scores, better: Sequence[bool]) -> None:
-        """The weights of members from `start` on whose epoch was the best so far."""
-        kept = []
-        for row, won in enumerate(better, start):
-            member = self.members[row]
-            if won or not member.course.stopping.restore_best or member.loop.best_value is None:
-                kept.append(row)
-        for row, weights in zip(kept, self.stack.weights(kept), strict=True):
-            member = self.members[row]
-            member.best = Best(weights, member.loop.epoch, scores[row - start], saved=False)
-
-    def look_at_gradients(self, start: int, stop: int) -> None:
-        """Warn, after epochs 1, 2, 4, 8 and so on, where gradients vanish or explode."""
-        counts = [min(SAMPLES, len(member.train)) for member in self.members[start:stop]]
-        due = [is_due(member.loop.epoch) for member in self.members[start:stop]]
-        for first, last in neighbours(list(zip(counts, due, strict=True))):
-            if not due[first]:
-                continue
-            part = self.stack.part(start + first, start + last)
-            places = torch.tensor(self.samples.first[part.start : part.stop]).unsqueeze(1) + torch.arange(counts[first])
-            batch = self.samples.take(places.to(self.samples.inputs.device))
-            part.network.eval()
-            _, grads = gradients(part, [batch], [0] * len(part.members))
-            part.network.train()
-            weights = part.params.weights
-            sizes = torch.stack([g.flatten(1).square().mean(1).sqrt() for g in part.params.split(grads)[:weights]], 1)
-            norms = grads.norm(dim=1)
-            for member, theirs, norm in zip(part.members, sizes.tolist(), norms.tolist(), strict=True):
-                if problem := size_problem(part.params.names[:weights], theirs, norm):
-                    member.screen.warn(f"epoch {member.loop.epoch}: {problem}")
 
     def tick(self) -> None:
         now = perf_counter()
@@ -314,8 +239,7 @@ class StackedTrainer:
         rows = [row for row, member in enumerate(self.members) if member not in gone]
         self.stack.keep(rows)
         self.samples.keep(rows)
-        self.val.keep(rows)
-        self.probe.keep(rows)
+        self.validation.keep(rows)
         self.orders.keep(rows)
         self.losses, self.begun, self.factors = self.losses[:, rows], self.begun[rows], self.factors[rows]
         for member in gone:

@@ -127,8 +127,8 @@ def fastest(trainer: StackedTrainer) -> int:
     with untouched(trainer):
         trainer.arrange()
         if trainer.members[0].program.device.type == "cuda":
-            trainer.scores(trainer.val, 0, count)
-            trainer.scores(trainer.probe, 0, count)
+            for evaluation in (trainer.validation.val, trainer.validation.probe):
+                trainer.validation.scores(evaluation, 0, count)
     tries = min(STEPS, int(SHARE * steps_left(trainer) / 2) - 1)
     if tries < 1:
         return count

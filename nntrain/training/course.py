@@ -39,8 +39,22 @@ class Course:
     every_seconds: float = 30.0
     thawing: Thawing | None = None
 
+    @property
+    def step_size(self) -> int | None:
+        """Samples of a step, None: all."""
+        return None if self.batch_size is None else self.batch_size * self.accumulate
+
     def out_of_time(self, seconds: float) -> bool:
         return self.time_limit is not None and seconds > self.time_limit
+
+    def next_epoch(self, loop: LoopState, value: float, judge: Judge | None) -> None:
+        """Take `loop` from the end of an epoch, its row added, to before the next one; sets `stop_reason` where none
+        follows. value: of the monitored metric."""
+        if self.watch is not None:
+            loop.plateau = self.watch(loop.plateau, value)
+        pruned = judge and judge(loop.epoch, value)
+        loop.epoch, loop.position, loop.epoch_seconds = loop.epoch + 1, 0, 0.0
+        loop.stop_reason = self.reason_to_stop(loop) or pruned
 
     def reason_to_stop(self, loop: LoopState) -> str | None:
         """Why no epoch follows the finished ones of `loop`, or None where one does."""

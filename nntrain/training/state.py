@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +89,25 @@ class LoopState:
     epoch_seconds: float = 0.0
     stop_reason: str | None = None
     history: list[Row] = field(default_factory=list)
+
+    def add_row(
+        self,
+        lr: float,
+        train_loss: float,
+        seen: Mapping[str, float],
+        scores: Mapping[str, float],
+        seconds: float,
+        samples: int,
+    ) -> Row:
+        """Note what the epoch came to, whose steps are done. seen, scores: metrics of some training samples, and of the
+        validation split. seconds: that it took; samples: that it trained."""
+        row: Row = {"epoch": self.epoch, "step": self.step, "lr": lr, "train_loss": train_loss}
+        row |= {f"train_{name}": value for name, value in seen.items() if name != "loss"}
+        row |= {f"val_{name}": value for name, value in scores.items()}
+        row |= {"seconds": seconds, "samples_per_second": samples / seconds}
+        self.history.append(row)
+        self.seconds += seconds
+        return row
 
     @property
     def rate_factor(self) -> float:

@@ -17,7 +17,7 @@ from nntrain.training.batches import Indices, batches_of, epoch_order, some_of, 
 from nntrain.training.course import Best, Course, Interrupted, Judge, Keeper, Screen, Stop
 from nntrain.training.diagnose import SAMPLES, NonFiniteError, gradient_problem, is_due, locate
 from nntrain.training.evaluate import evaluate
-from nntrain.training.state import LoopState, Row, TrainState
+from nntrain.training.state import LoopState, TrainState
 from nntrain.training.step import Batch, Program, train_step
 from nntrain.training.thaw import Thawing, thaw
 
@@ -71,19 +71,11 @@ class Trainer:
         scores, better, seen = self.validate()
         self.look_at_gradients()
         seconds = perf_counter() - began
-        row: Row = {"epoch": loop.epoch, "step": loop.step, "lr": lr, "train_loss": train_loss}
-        row |= {f"train_{name}": value for name, value in seen.items() if name != "loss"}
-        row |= {f"val_{name}": value for name, value in scores.items()}
-        row |= {"seconds": seconds, "samples_per_second": sum(sizes) / seconds}
-        loop.history.append(row)
-        loop.seconds += seconds
+        row = loop.add_row(lr, train_loss, seen, scores, seconds, sum(sizes))
         self.keeper.rows(loop.history)
         self.screen.epoch_end(row, better)
-        if course.watch is not None:
-            loop.plateau = course.watch(loop.plateau, scores[course.stopping.monitor])
-        pruned = self.judge and self.judge(loop.epoch, scores[course.stopping.monitor])
-        loop.epoch, loop.position, loop.epoch_seconds, self.losses = loop.epoch + 1, 0, 0.0, []
-        loop.stop_reason = course.reason_to_stop(loop) or pruned
+        course.next_epoch(loop, scores[course.stopping.monitor], self.judge)
+        self.losses = []
         if loop.stop_reason is not None or perf_counter() - self.saved_at > course.every_seconds:
             self.save()
 
