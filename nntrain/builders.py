@@ -108,9 +108,8 @@ def _objective(config: Config, dataset: Dataset) -> Objective:
     loss: Loss = build("loss", LOSSES, config["loss"])
     weights = class_weight_tensor(loss.class_weights, dataset.task, dataset.train.targets)
     objective = Objective(dataset.task, loss, config["regularization"]["label_smoothing"], weights)
-    for split in (dataset.train, dataset.val, dataset.test):
-        if split is not None:
-            objective.check_targets(split.targets)
+    for split in dataset.splits.values():
+        objective.check_targets(split.targets)
     check_monitor(config, dataset.task)
     return objective
 

@@ -74,6 +74,11 @@ class Experiment:
         return self.dataset.task
 
     @property
+    def parameters(self) -> int:
+        """How many numbers the network is made of, whether they train or not."""
+        return sum(p.numel() for p in self.program.network.parameters())
+
+    @property
     def fixed_features(self) -> bool:
         """Whether what the head takes is the same for a sample in every epoch."""
         still = self.augment is None and not self.program.input_noise and self.course.thawing is None

@@ -12,8 +12,6 @@ from torch import Tensor
 from nntrain.augment.draws import Draws
 from nntrain.augment.moves import Canvas
 
-FILLS = ("black", "mean", "noise")
-
 
 @dataclass(frozen=True)
 class Erase:

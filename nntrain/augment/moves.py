@@ -14,8 +14,6 @@ from torch import Tensor
 from nntrain.augment.draws import Draws
 from nntrain.errors import UserError
 
-FILLS = ("black", "mean", "edge", "reflect")
-
 
 @dataclass(frozen=True)
 class Canvas:

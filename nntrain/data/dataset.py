@@ -114,6 +114,12 @@ class Dataset:
     notes: tuple[str, ...] = ()
     unlabelled: torch.Tensor | None = None
 
+    @property
+    def splits(self) -> dict[str, Split]:
+        """Those that there are, by name."""
+        found = {"train": self.train, "val": self.val}
+        return found if self.test is None else {**found, "test": self.test}
+
     def to(self, device: torch.device) -> Dataset:
         """The same with its splits on the device: runs that are given it share their tensors there."""
         test = None if self.test is None else self.test.to(device)

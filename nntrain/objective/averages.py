@@ -24,6 +24,17 @@ def ratio(a: Tensor, b: Tensor) -> Tensor:
     return torch.where(b > 0, a / torch.where(b > 0, b, 1.0), 0.0)
 
 
+def found_scores(hits: Tensor, predicted: Tensor, support: Tensor) -> dict[str, Tensor]:
+    """`precision`, `recall`, `f1` (0 where nothing was there to find) and `support` of each class or label, [K], by how
+    many samples were rightly found, predicted and there, [K] each."""
+    return {
+        "precision": ratio(hits, predicted),
+        "recall": ratio(hits, support),
+        "f1": ratio(2 * hits, predicted + support),
+        "support": support,
+    }
+
+
 def mean_over(values: Tensor, present: Tensor) -> Tensor:
     """Mean of the values that are present; nan where none is."""
     return torch.where(present, values, 0.0).sum() / present.sum()

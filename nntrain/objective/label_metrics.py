@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nntrain.objective import ranking
-from nntrain.objective.averages import ratio, real, weighted_mean
+from nntrain.objective.averages import found_scores, ratio, real, weighted_mean
 
 THRESHOLD = 0.5
 
@@ -25,14 +25,8 @@ def _counts(predictions: Tensor, targets: Tensor, weights: Tensor | None) -> tup
 
 
 def per_label(predictions: Tensor, targets: Tensor, weights: Tensor | None = None) -> dict[str, Tensor]:
-    """`precision`, `recall`, `f1` (0 where nothing was there to find) and `support` (samples) of each label, [K]."""
-    hits, predicted, support = _counts(predictions, targets, weights)
-    return {
-        "precision": ratio(hits, predicted),
-        "recall": ratio(hits, support),
-        "f1": ratio(2 * hits, predicted + support),
-        "support": support,
-    }
+    """See `found_scores`: of each label, [K]."""
+    return found_scores(*_counts(predictions, targets, weights))
 
 
 def f1_macro(predictions: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:

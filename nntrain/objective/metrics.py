@@ -18,7 +18,7 @@ from torch import Tensor
 
 from nntrain.errors import UserError, unknown
 from nntrain.objective import label_metrics, ranking
-from nntrain.objective.averages import mean_over, ratio, real, weighted_mean
+from nntrain.objective.averages import found_scores, mean_over, ratio, real, weighted_mean
 from nntrain.task import Task, TaskKind
 
 
@@ -31,16 +31,9 @@ def confusion(predictions: Tensor, targets: Tensor, classes: int, weights: Tenso
 
 
 def per_class(predictions: Tensor, targets: Tensor, classes: int, weights: Tensor | None = None) -> dict[str, Tensor]:
-    """`precision`, `recall`, `f1` (0 where nothing was there to find) and `support` (samples) of each class, each
-    [classes]."""
+    """See `found_scores`: of each class, [classes]."""
     table = confusion(predictions, targets, classes, weights).to(real(predictions))
-    hits, predicted, support = table.diagonal(), table.sum(0), table.sum(1)
-    return {
-        "precision": ratio(hits, predicted),
-        "recall": ratio(hits, support),
-        "f1": ratio(2 * hits, predicted + support),
-        "support": support,
-    }
+    return found_scores(table.diagonal(), table.sum(0), table.sum(1))
 
 
 def accuracy(predictions: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:

@@ -1,1 +1,1 @@
-"""What the commands do, a module per verb."""
+"""What the commands do: a module per verb, and what several of them share."""

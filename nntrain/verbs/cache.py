@@ -17,8 +17,6 @@ from nntrain.record.layout import Page, command, facts, grid, heading
 from nntrain.record.screen import show
 from nntrain.record.words import count, duration, plural, size
 
-HOUR, DAY = 3600.0, 86400.0
-
 
 def cache_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str, Any]:
     """words: nothing, or `clear` with or without the names of entries."""

@@ -44,8 +44,8 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
     first = _pretraining(build_pretraining(config, loaded, fold)) if pretrains(config) else None
     rows = layers_of(experiment)
     settings = list(_settings(composed))
-    parameters = sum(p.numel() for p in experiment.program.network.parameters())
-    memory, several = memory_of(experiment), _ensemble(config, experiment, parameters)
+    parameters = experiment.parameters
+    memory, several = memory_of(experiment), _ensemble(config, experiment)
     if several is not None and several["alone"] is None:
         memory |= {what: several["members"] * size for what, size in memory.items() if what != "data"}
     dataset = experiment.dataset
@@ -90,21 +90,21 @@ def layers_of(experiment: Experiment) -> list[dict[str, Any]]:
     return [dict(vars(row)) for row in layer_table(experiment.program.network, example)]
 
 
-def _ensemble(config: Mapping[str, Any], experiment: Experiment, parameters: int) -> dict[str, Any] | None:
+def _ensemble(config: Mapping[str, Any], experiment: Experiment) -> dict[str, Any] | None:
     """How many networks, their parameters in all, and why they train one after another (`alone`), or None where they
     are one program; None for a single network."""
     members = config.get("ensemble", 1)
     if members == 1:
         return None
     check_link(experiment.program.objective)
-    return {"members": members, "parameters": members * parameters, "alone": trained_alone(config)}
+    return {"members": members, "parameters": members * experiment.parameters, "alone": trained_alone(config)}
 
 
 def _pretraining(experiment: Experiment) -> dict[str, Any]:
     """What is trained first, JSON-able."""
     objective, course, dataset = experiment.program.objective, experiment.course, experiment.dataset
     assert isinstance(objective, Reconstruction)
-    batch = "all samples" if course.batch_size is None else f"batch {course.batch_size * course.accumulate}"
+    batch = "all samples" if course.step_size is None else f"batch {course.step_size}"
     layerwise = ", layer by layer and then as a whole" if objective.corruption.layerwise else ""
     rate = f"lr {experiment.program.optimizer.lr:g}"
     return {
@@ -114,7 +114,7 @@ def _pretraining(experiment: Experiment) -> dict[str, Any]:
             ("training", f"{rate}, {batch}, up to {plural(course.epochs, 'epoch')}{layerwise}"),
         ],
         "layers": layers_of(experiment),
-        "parameters": sum(p.numel() for p in experiment.program.network.parameters()),
+        "parameters": experiment.parameters,
         "memory": memory_of(experiment),
     }
 
@@ -163,12 +163,11 @@ def _settings(composed: Composed) -> Iterator[tuple[str, Any, str, str]]:
 def memory_of(experiment: Experiment) -> dict[str, int]:
     """Bytes by what they are for: data and state as they lie on the device, gradients and outputs as estimated."""
     dataset, state = experiment.dataset, experiment.state
-    splits = [split for split in (dataset.train, dataset.val, dataset.test) if split is not None]
     size = len(dataset.train) if experiment.course.batch_size is None else experiment.course.batch_size
     outputs = layer_table(experiment.program.network, dataset.train.inputs[:1])
     per_sample = sum(4 * torch.Size(row.output).numel() for row in outputs)
     return {
-        "data": sum(split.targets.nbytes + (0 if split.streamed else split.inputs.nbytes) for split in splits),
+        "data": sum(s.targets.nbytes + (0 if s.streamed else s.inputs.nbytes) for s in dataset.splits.values()),
         "parameters": state.params.flat.nbytes,
         "gradients": state.params.flat.nbytes,
         "optimizer state": sum(t.nbytes for t in state.optimizer.tensors.values()),

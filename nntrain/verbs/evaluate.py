@@ -147,10 +147,9 @@ def _own_split(
         notes.append("the data has changed since the model was trained; its splits are not those of then")
     if name is None:
         name = "val" if dataset.test is None else "test"
-    split = {"train": dataset.train, "val": dataset.val, "test": dataset.test}[name]
-    if split is None:
+    if name not in dataset.splits:
         raise UserError("eval: this data has no test split (splits: train, val)")
-    return name, split, dataset.train
+    return name, dataset.splits[name], dataset.train
 
 
 def _lines(result: Mapping[str, Any], notes: list[str], page: Page) -> list[Text]:

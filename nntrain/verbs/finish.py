@@ -51,7 +51,7 @@ def finish(
     monitor = experiment.course.stopping.monitor
     if loop.best_epoch == 0:
         console.warn(f"val_{monitor} was never a number; the weights of the last epoch are kept")
-    splits = {"train": dataset.train, "val": dataset.val} | ({} if dataset.test is None else {"test": dataset.test})
+    splits = dataset.splits
     names, last = metric_names(dataset.task), "val" if dataset.test is None else "test"
     if isinstance(objective, Reconstruction):
         totals = {name: totals_of(program, objective, split.inputs) for name, split in splits.items()}
@@ -96,7 +96,7 @@ def result_of(
         "best_epoch": loop.best_epoch or None,
         "best_value": loop.best_value,
         **{name: scores.get(name) for name in ("train", "val", "test")},
-        "parameters": sum(p.numel() for p in experiment.program.network.parameters()),
+        "parameters": experiment.parameters,
         "epochs_run": len(loop.history),
         "seconds": loop.seconds,
         "stop_reason": loop.stop_reason,

@@ -15,24 +15,21 @@ from nntrain.config.stackable import alone_because
 from nntrain.experiment import build_experiment
 from nntrain.folder import (
     RESULT,
-    beginning_of,
     new_run_folder,
     shown,
     write_config,
-    write_setup,
 )
 from nntrain.objective.metrics import METRICS
 from nntrain.record.files import write_json
 from nntrain.record.layout import Page, facts, grid, heading
 from nntrain.record.lock import locked
 from nntrain.record.words import number
-from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted
 from nntrain.verbs.pretrain import finished, fit_parts, has_parts
 from nntrain.verbs.run import Run, Session
 from nntrain.verbs.side_by_side import train_side_by_side
 from nntrain.verbs.stacked import Entry
-from nntrain.verbs.training import resume_training, train
+from nntrain.verbs.training import begun_with, train_in
 
 Config = Mapping[str, Any]
 Result = dict[str, Any]
@@ -98,11 +95,6 @@ class _Whole:
         part.mkdir(exist_ok=True)
         return part
 
-    def resumed(self, i: int) -> dict[str, Any] | None:
-        """Of a fold that goes on, what it noted of the weights it began with."""
-        part = None if self.folder is None else self.folder / f"{FOLD}{i}"
-        return None if part is None or not (part / LAST).is_file() else beginning_of(part)
-
 
 def _side_by_side(wanted: Mapping[int, Config], whole: _Whole) -> dict[int, Result]:
     """Folds trained as one program; the screen shows their mean. One that fails does not stop the others."""
@@ -122,14 +114,11 @@ def _one(config: Config, fold: int, whole: _Whole) -> Run:
     """One fold, from its first step, or from where it was."""
     if has_parts(config):
         return fit_parts(config, partial(whole.part, fold), whole.session, fold)
-    resumed = whole.resumed(fold)
+    resumed = None if whole.folder is None else begun_with(whole.folder / f"{FOLD}{fold}")
     experiment = build_experiment(config, fold=fold, resumed=resumed)
     part = whole.part(fold)
     with locked(part):
-        if resumed is not None:
-            return resume_training(experiment, part, whole.session)
-        write_setup(part, experiment, whole.session.command)
-        return train(experiment, part, whole.session)
+        return train_in(experiment, part, whole.session)
 
 
 def combine(results: Sequence[Mapping[str, Any]], folder: Path) -> Result:

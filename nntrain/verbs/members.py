@@ -11,6 +11,7 @@ from nntrain.verbs.training import Training
 
 
 def member_of(training: Training) -> Member:
+    """The same objects, so that the training stands where its member does."""
     alone = training.alone
     return Member(
         alone.program,
@@ -48,7 +49,7 @@ def groups(trainings: Mapping[int, Training]) -> list[dict[int, Training]]:
 
 
 def leave(training: Training, member: Member) -> Run:
-    """The result of a member that has left its stack."""
+    """The result of a member that has left its stack. Raises NonFiniteError where that is why."""
     if member.error is not None:
         raise training.not_finite(member.error)
     return training.finish(member.best)

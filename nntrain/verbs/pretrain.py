@@ -14,15 +14,15 @@ from nntrain.data.dataset import Dataset
 from nntrain.data.unlabelled import without_labels
 from nntrain.errors import UserError
 from nntrain.experiment import Experiment, build_experiment
-from nntrain.folder import CONFIG, RESULT, beginning_of, read_json, write_setup
+from nntrain.folder import CONFIG, RESULT, read_json, write_setup
 from nntrain.models.autoencoder import encoder_layers
 from nntrain.models.transfer import SETTINGS
 from nntrain.record.files import write_json
 from nntrain.record.lock import locked
-from nntrain.training.checkpoint import BEST, LAST, load_model
+from nntrain.training.checkpoint import BEST, load_model
 from nntrain.training.course import Interrupted
 from nntrain.verbs.run import Run, Session
-from nntrain.verbs.training import check_unchanged, resume_training, train
+from nntrain.verbs.training import begun_with, check_unchanged, train_in
 
 Config = Mapping[str, Any]
 PRETRAIN, LAYER = "pretrain", "layer_"
@@ -179,18 +179,12 @@ class _Parts:
         if part and (done := finished(folder)):
             self.seconds += done["seconds"]
             return Run(folder, [], done)
-        goes_on = (folder / LAST).is_file()
-        resumed = beginning_of(folder) if goes_on else None
-        experiment = build_experiment(config, self.fold, dataset=dataset, resumed=resumed, **begins)
+        experiment = build_experiment(config, self.fold, dataset=dataset, resumed=begun_with(folder), **begins)
         experiment.part, experiment.config = part, known_as or config
         if (limit := experiment.course.time_limit) is not None:
             experiment.course = replace(experiment.course, time_limit=max(limit - self.seconds, 0.0))
         folder.mkdir(parents=True, exist_ok=True)
-        if goes_on:
-            run = resume_training(experiment, folder, self.session)
-        else:
-            write_setup(folder, experiment, self.session.command)
-            run = train(experiment, folder, self.session)
+        run = train_in(experiment, folder, self.session)
         self.seconds += run.result["seconds"]
         return run
 

@@ -17,7 +17,7 @@ from nntrain.builders import data_key, load_data
 from nntrain.checks import find_device
 from nntrain.data.dataset import Dataset
 from nntrain.experiment import Experiment, build_experiment
-from nntrain.folder import beginning_of, write_setup
+from nntrain.folder import write_setup
 from nntrain.record.files import WriteError, later, refused, together
 from nntrain.record.lock import locked
 from nntrain.stack.agree import why_not
@@ -25,13 +25,12 @@ from nntrain.stack.member import Member
 from nntrain.stack.sizes import cut
 from nntrain.stack.trial import Known, is_out_of_memory, kept_by_step, room, train
 from nntrain.training.arithmetic import arithmetic
-from nntrain.training.checkpoint import LAST
 from nntrain.training.course import Interrupted, Stop
 from nntrain.training.state import LoopState
 from nntrain.verbs.keeper import MemberKeeper
 from nntrain.verbs.members import groups, leave, member_of
 from nntrain.verbs.run import Run, Session
-from nntrain.verbs.training import Training, go_on, prepare
+from nntrain.verbs.training import Training, begun_with, go_on, goes_on, prepare
 
 Config = Mapping[str, Any]
 Ended = Callable[[int, Run | Exception], None]
@@ -67,11 +66,13 @@ def fit_stacked(entries: Sequence[Entry], stop: Stop, ended: Ended) -> None:
 
 @dataclass
 class _Stacking:
+    """The entries on their way; each is known by its place among them. told: of which it was told how they ended."""
+
     entries: Sequence[Entry]
     stop: Stop
     ended: Ended
     datasets: dict[str, Dataset] = field(default_factory=dict)
-    known: Known = field(default_factory=dict)  # the sizes that were fastest
+    known: Known = field(default_factory=dict)
     told: set[int] = field(default_factory=set)
     again: list[list[int]] = field(default_factory=list)  # to be trained together, after a stack that broke
 
@@ -140,7 +141,7 @@ class _Stacking:
         return built
 
     def build(self, entry: Entry, held: ExitStack) -> Experiment:
-        resumed = beginning_of(entry.folder) if goes_on(entry) else None
+        resumed = begun_with(entry.folder)
         experiment = build_experiment(entry.config, entry.fold, dataset=self.dataset(entry), resumed=resumed)
         experiment.part = entry.part
         try:
@@ -148,12 +149,12 @@ class _Stacking:
         except OSError as error:
             raise refused(entry.folder, error) from error
         held.enter_context(locked(entry.folder))
-        if not goes_on(entry):
+        if resumed is None:
             write_setup(entry.folder, experiment, entry.session.command)
         return experiment
 
     def begin(self, entry: Entry, experiment: Experiment) -> Training | Run:
-        if goes_on(entry):
+        if goes_on(entry.folder):
             return go_on(experiment, entry.folder, entry.session, MemberKeeper)
         return prepare(experiment, entry.folder, LoopState(), [], entry.session, MemberKeeper)
 
@@ -265,8 +266,3 @@ def free_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def goes_on(entry: Entry) -> bool:
-    """Whether its folder has a state."""
-    return (entry.folder / LAST).is_file()

@@ -21,17 +21,19 @@ from nntrain.folder import (
     ENVIRONMENT,
     RESULT,
     UNSAVED,
+    beginning_of,
     config_fingerprint,
     read_json,
     shown,
     whole_of,
     write_config,
+    write_setup,
 )
 from nntrain.objective.reconstruction import Reconstruction
 from nntrain.record.files import WriteError, write_json
 from nntrain.record.layers import beginning_table
 from nntrain.record.words import duration, plural, size
-from nntrain.training.checkpoint import BEST, load_state
+from nntrain.training.checkpoint import BEST, LAST, load_state
 from nntrain.training.course import Best, Interrupted
 from nntrain.training.diagnose import NonFiniteError
 from nntrain.training.features import SHARE, feature_bytes, free_bytes, with_features
@@ -114,6 +116,24 @@ class Training:
 def train(experiment: Experiment, folder: Path, session: Session) -> Run:
     """From the first step to the result: see `Training.run`."""
     return prepare(experiment, folder, LoopState(), [], session).run()
+
+
+def goes_on(folder: Path) -> bool:
+    """Whether the training in this folder, if there is one, has a state to go on from."""
+    return (folder / LAST).is_file()
+
+
+def begun_with(folder: Path) -> dict[str, Any] | None:
+    """What the training in this folder noted of the weights it began with; None where it does not go on."""
+    return beginning_of(folder) if goes_on(folder) else None
+
+
+def train_in(experiment: Experiment, folder: Path, session: Session) -> Run:
+    """To the result, from the first step, or from where the training in this folder was."""
+    if goes_on(folder):
+        return resume_training(experiment, folder, session)
+    write_setup(folder, experiment, session.command)
+    return train(experiment, folder, session)
 
 
 def check_unchanged(experiment: Experiment, folder: Path, session: Session) -> None:
@@ -206,7 +226,7 @@ def cache_features(experiment: Experiment, folder: Path) -> str:
     do not fit in memory are computed in every step, as otherwise. A run that goes on does as it did, whatever the
     memory is now: the two ways round differently."""
     program, dataset, device = experiment.program, experiment.dataset, experiment.device
-    splits = {"train": dataset.train, "val": dataset.val} | ({} if dataset.test is None else {"test": dataset.test})
+    splits = dataset.splits
     count, began = sum(map(len, splits.values())), perf_counter()
     about = read_json(folder / ENVIRONMENT)
     needed = feature_bytes(program, count, dataset.train.inputs)
@@ -225,7 +245,6 @@ def cache_features(experiment: Experiment, folder: Path) -> str:
 def header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, Any]:
     """What is said before the first step."""
     config, dataset, course, task = experiment.config, experiment.dataset, experiment.course, experiment.task
-    splits = {"train": dataset.train, "val": dataset.val, "test": dataset.test}
     objective = experiment.program.objective
     if isinstance(objective, Reconstruction):
         kind = objective.corruption.described(objective.layout)
@@ -234,17 +253,17 @@ def header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, A
     else:
         kind = plural(len(task.classes), "label") if task.is_multilabel else f"{len(task.classes)} classes"
     optimizer, lr, schedule = config["optimizer"]["name"], experiment.program.optimizer.lr, config["schedule"]["name"]
-    batch = "all samples" if course.batch_size is None else f"batch {course.batch_size * course.accumulate}"
+    batch = "all samples" if course.step_size is None else f"batch {course.step_size}"
     steps = "" if schedule == "constant" else f", {schedule} schedule"
     augment = config["augment"]["name"]
     changed = "" if augment == "none" else f", augmented ({augment})"
     return {
         "name": config["name"],
         "data": config["data"].get("dataset") or config["data"].get("path") or config["data"]["name"],
-        "rows": {name: len(split) for name, split in splits.items() if split is not None},
+        "rows": {name: len(split) for name, split in dataset.splits.items()},
         "task": f"{task.kind}, {kind}",
         "model": _model_words(experiment),
-        "parameters": sum(p.numel() for p in experiment.program.network.parameters()),
+        "parameters": experiment.parameters,
         "training": f"{optimizer}, lr {lr:g}, {batch}{steps}{changed}, up to {plural(course.epochs, 'epoch')}",
         "device": str(experiment.device),
         "folder": shown(folder),
