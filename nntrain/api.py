@@ -93,6 +93,6 @@ def load(path: str | Path, *, device: str = "auto", trust: bool = False) -> Pred
     network from a class of one's own that the file names. Raises UserError where the file is missing, damaged or
     foreign.
     """
-    from nntrain.predictor import load as open_model
+    from nntrain.opening import load as open_model
 
     return open_model(path, device=device, trust=trust)

@@ -24,6 +24,12 @@ USED = ("data", "augment", "model", "loss", "objective")  # the sections that a 
 SCALARS = ("precision", "deterministic", "seed")
 
 
+def damaged(path: Path, what: str, error: Exception) -> UserError:
+    """For a file from which something could not be built, which failed by this error."""
+    said = f"what it says of its {what} cannot be used ({type(error).__name__}: {error})"
+    return UserError(f"checkpoint: {path} is damaged: {said}")
+
+
 def refuse_own_code(path: Path, config: Mapping[str, Any], groups: Sequence[str], *, trust: bool) -> None:
     """UserError where a model file names a class that is none of ours: to look it up is to run somebody's code."""
     tables: dict[str, Mapping[str, Any]] = {"model": MODELS, "loss": LOSSES, "data": SOURCES}

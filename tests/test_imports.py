@@ -26,6 +26,7 @@ TOP = {
     "help",
     "completion",
     "config",
+    "opening",
     "predictor",
     "model_checks",
     "model_file",
@@ -47,7 +48,8 @@ ALLOWED: dict[str, set[str]] = {
     "source_weights": {"data", "models", "training", "folder"} | LEAVES,
     "model_file": BUILD,
     "model_checks": {"components", "config", "data", "models", "objective"} | LEAVES,  # held against the schema
-    "predictor": {"model_checks", "model_file", "folder"} | BUILD,
+    "predictor": {"model_checks"} | BUILD,
+    "opening": {"predictor", "model_checks", "model_file"} | BUILD,
     "verbs": TOP - {"sweep"},
     "sweep": TOP,
     "launch": TOP,

@@ -32,7 +32,7 @@ from nntrain.folder import (
     write_setup,
 )
 from nntrain.objective.objective import Objective
-from nntrain.predictor import build_predictor
+from nntrain.opening import build_predictor
 from nntrain.record.files import WriteError, write_json
 from nntrain.record.layout import Page, facts, grid, heading
 from nntrain.record.lock import locked
@@ -41,7 +41,7 @@ from nntrain.record.result import next_commands as next_lines
 from nntrain.record.side_by_side import mean_row
 from nntrain.record.words import duration, number, plural
 from nntrain.seeding import derive
-from nntrain.training.checkpoint import BEST, ENSEMBLE, LAST, load_model, save_model
+from nntrain.training.checkpoint import BEST, ENSEMBLE, load_model, save_model
 from nntrain.training.course import Interrupted
 from nntrain.training.diagnose import NonFiniteError
 from nntrain.verbs.finish import draw_predictions, next_commands
@@ -50,7 +50,7 @@ from nntrain.verbs.pretrain import build_pretraining, finished, fit_parts, has_p
 from nntrain.verbs.run import SPLITS, Run, Session
 from nntrain.verbs.side_by_side import named, train_side_by_side
 from nntrain.verbs.stacked import Entry
-from nntrain.verbs.training import check_unchanged, resume_training, train
+from nntrain.verbs.training import begun_with, check_unchanged, train_in
 
 Config = Mapping[str, Any]
 Result = dict[str, Any]
@@ -128,7 +128,7 @@ def _side_by_side(
         f"member {i + 1}": Entry(own, folder / f"{MEMBER}{i}", session, dataset=dataset, part=True)
         for i, own in wanted.items()
     }
-    parameters = len(wanted) * sum(p.numel() for p in whole.program.network.parameters())
+    parameters = len(wanted) * whole.parameters
     runs = train_side_by_side(entries, whole, folder, session, parameters)
     return {i: run.result for i, run in zip(wanted, runs, strict=True)}
 
@@ -163,14 +163,10 @@ def _one(config: Config, dataset: Dataset, part: Path, session: Session) -> Run:
 
     if has_parts(config):
         return fit_parts(config, begun, session)
-    goes_on = (part / LAST).is_file()
-    experiment = build_experiment(config, dataset=dataset, resumed=beginning_of(part) if goes_on else None)
+    experiment = build_experiment(config, dataset=dataset, resumed=begun_with(part))
     experiment.part = True
     with locked(begun()):
-        if goes_on:
-            return resume_training(experiment, part, session)
-        write_setup(part, experiment, session.command)
-        return train(experiment, part, session)
+        return train_in(experiment, part, session)
 
 
 def _finish(whole: Experiment, folder: Path, results: Sequence[Result], session: Session) -> Run:
@@ -184,7 +180,7 @@ def _finish(whole: Experiment, folder: Path, results: Sequence[Result], session:
     model = build_predictor(folder / BEST, weights, about, whole.device)
     data, objective = whole.dataset, whole.program.objective
     assert isinstance(objective, Objective)
-    splits = {"train": data.train, "val": data.val} | ({} if data.test is None else {"test": data.test})
+    splits = data.splits
     found = {name: model.mean_prediction(split.inputs) for name, split in splits.items()}
     scores = {name: model.scores(found[name], split) for name, split in splits.items()}
     stacked = {name: torch.stack([own[name] for own in weights]) for name in weights[0]}

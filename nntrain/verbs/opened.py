@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from nntrain.errors import UserError, unknown
-from nntrain.predictor import Predictor, load
+from nntrain.opening import load
+from nntrain.predictor import Predictor
 
 SETTINGS = ("checkpoint", "device", "trust", "tta")  # that both verbs take
 MOST_VIEWS = 1000

@@ -21,7 +21,8 @@ from safetensors import safe_open
 
 from nntrain.cli import main
 from nntrain.errors import UserError
-from nntrain.predictor import Predictor, load
+from nntrain.opening import load
+from nntrain.predictor import Predictor
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.checkpoint import ENSEMBLE, load_model, save_model
 from nntrain.training.diagnose import NonFiniteError

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from nntrain.errors import UserError
-from nntrain.predictor import load
+from nntrain.opening import load
 from nntrain.training.checkpoint import load_model, save_model
 from nntrain.verbs.evaluate import evaluate_words
 

@@ -15,7 +15,7 @@ from sklearn import metrics as sk
 from nntrain.config.compose import compose
 from nntrain.errors import UserError
 from nntrain.experiment import build_experiment
-from nntrain.predictor import load
+from nntrain.opening import load
 from nntrain.record.console import RunConsole
 from nntrain.training.course import Stop
 from nntrain.verbs.check import check_words

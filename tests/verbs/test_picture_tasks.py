@@ -14,7 +14,7 @@ from PIL import Image
 
 from nntrain.config.compose import compose
 from nntrain.experiment import build_experiment
-from nntrain.predictor import load
+from nntrain.opening import load
 from nntrain.verbs.evaluate import evaluate_words
 from nntrain.verbs.predict import predict_words
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from nntrain.cli import main
 from nntrain.errors import UserError
-from nntrain.predictor import load
+from nntrain.opening import load
 from nntrain.verbs.predict import predict_words
 from nntrain.verbs.run import Run
 
