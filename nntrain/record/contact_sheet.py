@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntrain.record.canvas import DPI, GREY
-from nntrain.record.plots import _figure, _save
+from nntrain.record.plots import new_figure, save_figure
 from nntrain.record.words import clean, shorten
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def contact_sheet(
     tall, wide = cells[0][0].shape[:2]
     step_x, step_y = max(wide, 7 * LETTERS) + GAP, tall + lines * LINE + GAP
     width, height = GAP + len(heads) * step_x, HEAD + len(cells) * step_y
-    figure = _figure(width / DPI, height / DPI)
+    figure = new_figure(width / DPI, height / DPI)
     points = 72 / DPI  # of a pixel
     figure.text(GAP / width, 1 - 8 / height, title, fontsize=16 * points, va="top", parse_math=False)
     for column, head in enumerate(heads):
@@ -50,7 +50,7 @@ def contact_sheet(
             text = "\n".join(shorten(clean(line), LETTERS) for line in captions[i][j].split("\n"))
             y = 1 - (top + tall + 3) / height
             figure.text(left / width, y, text, fontsize=12 * points, va="top", linespacing=1.1, parse_math=False)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _cell(picture: Pixels) -> Pixels:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-def _figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
+    """Of this size in inches, drawn without a display."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -38,7 +39,8 @@ def _figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _save(figure: Figure, path: Path) -> Figure:
+def save_figure(figure: Figure, path: Path) -> Figure:
+    """Write it as PNG, whole or not at all. Raises WriteError when the disk refuses."""
     png = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box for such a character says enough
@@ -47,7 +49,7 @@ def _save(figure: Figure, path: Path) -> Figure:
     return figure
 
 
-def _axes(figure: Figure, inches: tuple[float, float, float, float], x: str, y: str, title: str) -> Axes:
+def new_axes(figure: Figure, inches: tuple[float, float, float, float], x: str, y: str, title: str) -> Axes:
     """Axes at (left, bottom, width, height) in inches, labelled, with a faint grid and no box."""
     width, height = figure.get_size_inches()
     left, bottom, across, up = inches
@@ -62,7 +64,7 @@ def _axes(figure: Figure, inches: tuple[float, float, float, float], x: str, y: 
     return axes
 
 
-def _plain_numbers(axis: Axis, *, log: bool = False) -> None:
+def plain_numbers(axis: Axis, *, log: bool = False) -> None:
     """`250k` and `0.0005` at the ticks; otherwise large and small values get an exponent far from where one looks."""
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
@@ -87,9 +89,9 @@ def label_scores(
     font = 9.0 if k <= 20 else 7.5
     left = max(len(name) for name in names) * font * 0.58 / 72 + 0.35
     up = max(1.0, 0.34 * k) if k <= 20 else 0.24 * k
-    figure = _figure(left + 6.4, up + 1.05)
+    figure = new_figure(left + 6.4, up + 1.05)
     some = f"the {most} most frequent of {len(labels)} {title}" if k < len(labels) else title
-    axes = _axes(figure, (left, 0.6, 4.8, up), "share", "", f"{some} (samples that have it)")
+    axes = new_axes(figure, (left, 0.6, 4.8, up), "share", "", f"{some} (samples that have it)")
     axes.grid(False, axis="y")
     rows = np.arange(k)
     for name, shift, colour in (("precision", -0.2, BLUE), ("recall", 0.2, ORANGE)):
@@ -99,4 +101,4 @@ def label_scores(
     axes.set_xlim(0, 1)
     axes.tick_params(axis="y", length=0)
     axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return _save(figure, path)
+    return save_figure(figure, path)

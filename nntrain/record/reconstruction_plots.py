@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nntrain.record.canvas import BLUE, ORANGE
-from nntrain.record.plots import _axes, _figure, _save
+from nntrain.record.plots import new_axes, new_figure, save_figure
 from nntrain.record.run_plots import short
 from nntrain.record.words import clean
 
@@ -30,7 +30,7 @@ def reconstructions(rows: Mapping[str, NDArray[Any]], path: Path, title: str = "
     side = 0.72  # inches of a picture's longer side
     across, up = side * min(1.0, width / height), side * min(1.0, height / width)
     left, gap = 1.25, 0.05
-    figure = _figure(left + count * (across + gap) + 0.1, len(rows) * (up + gap) + 0.45)
+    figure = new_figure(left + count * (across + gap) + 0.1, len(rows) * (up + gap) + 0.45)
     whole_width, whole_height = figure.get_size_inches()
     for r, (label, pictures) in enumerate(rows.items()):
         bottom = (len(rows) - 1 - r) * (up + gap) + 0.08
@@ -42,7 +42,7 @@ def reconstructions(rows: Mapping[str, NDArray[Any]], path: Path, title: str = "
             shown = picture[0] if len(picture) == 1 else np.moveaxis(picture[:3], 0, 2)
             axes.imshow(shown, cmap="gray", vmin=0, vmax=255, aspect="auto", interpolation="nearest")
     figure.text(0.1 / whole_width, 1 - 0.24 / whole_height, title, fontsize=11)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def column_errors(
@@ -56,9 +56,9 @@ def column_errors(
     shown: Sequence[tuple[str, float, str]] = bars[:MOST_COLUMNS]
     left = max((len(short(name)) for name, *_ in shown), default=5) * 0.075 + 0.4
     up = max(0.9, 0.24 * len(shown))
-    figure = _figure(left + 5.4, up + 1.15)
+    figure = new_figure(left + 5.4, up + 1.15)
     more = f", the worst {len(shown)} of {len(bars)} columns" if len(bars) > len(shown) else ""
-    axes = _axes(figure, (left, 0.6, 4.8, up), "root mean squared error, share wrong", "", f"{title}{more}")
+    axes = new_axes(figure, (left, 0.6, 4.8, up), "root mean squared error, share wrong", "", f"{title}{more}")
     axes.grid(False, axis="y")
     axes.barh(range(len(shown)), [value for _, value, _ in shown], 0.65, color=[colour for *_, colour in shown])
     axes.set_yticks(range(len(shown)), [short(name) for name, *_ in shown], fontsize=8.5, parse_math=False)
@@ -72,4 +72,4 @@ def column_errors(
         if any(own == colour for *_, own in shown):
             axes.barh([0], [0], color=colour, label=said)
     axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=8, loc="lower right")
-    return _save(figure, path)
+    return save_figure(figure, path)

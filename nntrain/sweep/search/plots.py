@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nntrain.record.canvas import BLUE, GREEN, GREY, LIGHT, ORANGE
-from nntrain.record.plots import _axes, _figure, _plain_numbers, _save
-from nntrain.record.run_plots import short as _short
+from nntrain.record.plots import new_axes, new_figure, plain_numbers, save_figure
+from nntrain.record.run_plots import short
 from nntrain.record.words import clean
 from nntrain.sweep.search.space import Axis
 
@@ -61,8 +61,8 @@ def importances(study: Study) -> dict[str, float]:
 
 def history(trials: Sequence[FrozenTrial], metric: str, lower: bool, path: Path) -> Figure:
     """The metric of each trial as they were drawn, and the best so far; a pruned one by what it had at its end."""
-    figure = _figure(7.2, 4.2)
-    axes = _axes(figure, (0.95, 0.6, 5.9, 3.15), "trial", f"validation {_said(metric)}", "history of the search")
+    figure = new_figure(7.2, 4.2)
+    axes = new_axes(figure, (0.95, 0.6, 5.9, 3.15), "trial", f"validation {_said(metric)}", "history of the search")
     _dots(axes, [(i, trial) for i, trial in enumerate(trials)])
     done = [(i, trial.values[0]) for i, trial in enumerate(trials) if trial.state.name == "COMPLETE"]
     if done:
@@ -76,7 +76,7 @@ def history(trials: Sequence[FrozenTrial], metric: str, lower: bool, path: Path)
         at_the_bottom: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         axes.plot(failed, [0] * len(failed), linestyle="none", marker="x", color=GREY, label="failed", **at_the_bottom)
     _finish(axes, lower)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lower: bool, path: Path) -> Figure:
@@ -85,13 +85,13 @@ def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lo
 
     across = min(ACROSS, len(space))
     rows = -(-len(space) // across)
-    figure = _figure(3.5 * across + 0.5, 3.3 * rows + 0.1)
+    figure = new_figure(3.5 * across + 0.5, 3.3 * rows + 0.1)
     done = [trial for trial in trials if trial.state.name == "COMPLETE"]
     best = min(done, key=lambda trial: trial.values[0] * (1 if lower else -1)) if done else None
     for i, axis in enumerate(space):
         left, bottom = 0.9 + 3.5 * (i % across), 0.65 + 3.3 * (rows - 1 - i // across)
         label = f"validation {_said(metric)}" if i % across == 0 else ""
-        axes = _axes(figure, (left, bottom, 2.6, 2.3), _short(clean(axis.key)), label, "")
+        axes = new_axes(figure, (left, bottom, 2.6, 2.3), short(clean(axis.key)), label, "")
         places = {choice: place for place, choice in enumerate(axis.choices)}
         at = {
             trial.number: places.get(value, value)
@@ -104,7 +104,7 @@ def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lo
             axes.plot([at[best.number]], [best.values[0]], color=GREEN, zorder=5, **star)
         if axis.choices:
             axes.set_xticks(
-                range(len(axis.choices)), [_short(clean(choice)) for choice in axis.choices], parse_math=False
+                range(len(axis.choices)), [short(clean(choice)) for choice in axis.choices], parse_math=False
             )
         elif axis.log:
             axes.set_xscale("log")
@@ -112,20 +112,20 @@ def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lo
         elif axis.whole:
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         if not axis.choices:
-            _plain_numbers(axes.xaxis, log=axis.log)
+            plain_numbers(axes.xaxis, log=axis.log)
         if beyond := _focus(axes, lower):
             axes.set_title(f"{beyond} beyond the edge", fontsize=9, color=GREY)
-        _plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
-    return _save(figure, path)
+        plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
+    return save_figure(figure, path)
 
 
 def importance(shares: Mapping[str, float], metric: str, path: Path) -> Figure:
     """A bar for each setting, the one that matters most on top."""
-    names = [_short(clean(key)) for key in shares]
+    names = [short(clean(key)) for key in shares]
     left, up = max(len(name) for name in names) * 10 * 0.58 / 72 + 0.35, max(1.0, 0.36 * len(names))
-    figure = _figure(left + 4.6, up + 1.05)
+    figure = new_figure(left + 4.6, up + 1.05)
     title = f"what the validation {_said(metric)} depends on"
-    axes = _axes(figure, (left, 0.6, 4.0, up), "share of its variation", "", title)
+    axes = new_axes(figure, (left, 0.6, 4.0, up), "share of its variation", "", title)
     axes.grid(False, axis="y")
     rows = np.arange(len(names))
     axes.barh(rows, list(shares.values()), 0.6, color=BLUE)
@@ -133,14 +133,14 @@ def importance(shares: Mapping[str, float], metric: str, path: Path) -> Figure:
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(0, 1)
     axes.tick_params(axis="y", length=0)
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def pareto(trials: Sequence[FrozenTrial], best: set[int], metrics: Sequence[str], path: Path) -> Figure:
     """Both metrics of every trial. best: numbers of those that no other trial beats in both."""
-    figure = _figure(6.2, 4.4)
+    figure = new_figure(6.2, 4.4)
     labels = [_said(metric) for metric in metrics]
-    axes = _axes(figure, (0.95, 0.6, 4.9, 3.35), labels[1], labels[0], "what can be had for what")
+    axes = new_axes(figure, (0.95, 0.6, 4.9, 3.35), labels[1], labels[0], "what can be had for what")
     done = [trial for trial in trials if trial.state.name == "COMPLETE"]
     rest = [trial for trial in done if trial.number not in best]
     front = sorted((trial for trial in done if trial.number in best), key=lambda trial: trial.values[1])
@@ -149,10 +149,10 @@ def pareto(trials: Sequence[FrozenTrial], best: set[int], metrics: Sequence[str]
     axes.plot(*points, color=GREEN, linewidth=1.2, marker="o", markersize=6, label="best trade-offs")
     if metrics[1] == "parameters" and max(points[0], default=1) > 10 * min(points[0], default=1):
         axes.set_xscale("log")
-    _plain_numbers(axes.xaxis, log=axes.get_xscale() == "log")
-    _plain_numbers(axes.yaxis)
+    plain_numbers(axes.xaxis, log=axes.get_xscale() == "log")
+    plain_numbers(axes.yaxis)
     axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9, loc="best")
-    return _save(figure, path)
+    return save_figure(figure, path)
 
 
 def _said(metric: str) -> str:
@@ -198,6 +198,6 @@ def _finish(axes: Axes, lower: bool) -> None:
 
     _focus(axes, lower)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
-    _plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
+    plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
     if axes.get_lines():
         axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9, loc="best")
