@@ -17,7 +17,9 @@ def resumed(words: Sequence[str]) -> Path | None:
     """The folder that is to be gone on with. UserError where two are, or an empty name."""
     given = [word.removeprefix(WORD) for word in words if word.startswith(WORD)]
     if len(given) > 1:
-        raise UserError(f"resume: one run or sweep is gone on with at a time; {len(given)} are named ({WORD}{given[1]})")
+        raise UserError(
+            f"resume: one run or sweep is gone on with at a time; {len(given)} are named ({WORD}{given[1]})"
+        )
     if given == [""]:
         raise UserError("resume: names no folder; write resume=runs/...")
     return Path(given[0]).expanduser() if given else None

@@ -63,7 +63,7 @@ def test_one_folder_is_gone_on_with_at_a_time() -> None:
 
 
 INSTEAD = {
-    "runs/mine": "go on with the sweep: nntrain fit resume=runs/mine; what it does: nntrain check config=iris seed=1,2 -m",
+    "runs/mine": "the sweep: nntrain fit resume=runs/mine; what it does: nntrain check config=iris seed=1,2 -m",
     "runs/mine/1": "go on with the run: nntrain fit resume=runs/mine/1; what it does: nntrain check config=runs/mine/1",
     "runs/mien": "resume: there is no folder 'runs/mien'; did you mean 'runs/mine'?",
 }
@@ -91,5 +91,5 @@ def test_a_run_is_not_mixed_into_the_folder_of_a_sweep(capsys: pytest.CaptureFix
 
 def test_a_sweep_is_no_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "config=runs/mine"]) == 2
-    said = "config: 'runs/mine' is a sweep, and each of its jobs a run; name one: config=runs/mine/0 (command line: config="
+    said = "config: 'runs/mine' is a sweep, and each of its jobs a run; name one: config=runs/mine/0 (command "
     assert said in capsys.readouterr().err

@@ -14,6 +14,7 @@ from hydra.errors import HydraException
 
 from nntrain.config.fields import Boolean, Integer, Kind, ListOf, Number, Text, optional
 from nntrain.config.grammar import unreadable
+from nntrain.config.grow import GROW
 from nntrain.config.origin import Origin
 from nntrain.config.search import setting_problems
 from nntrain.errors import nearest, unknown
@@ -65,7 +66,7 @@ def _choice_problem(part: str, name: str) -> str | None:
         return f"a sweep has one {part}; give one name ({', '.join(names)})"
     if (ours := NAMES_ELSEWHERE.get(name)) in names:
         return f"unknown {part} '{name}'; here it is called '{ours}'"
-    return unknown(part, name, names)
+    return unknown(part, name, [name for name in names if name != GROW])  # which grow=... chooses
 
 
 def _names(group: str) -> list[str]:
