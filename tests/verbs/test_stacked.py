@@ -23,8 +23,9 @@ from nntrain.record.console import RunConsole
 from nntrain.record.lock import locked
 from nntrain.stack import trainer as stack_trainer
 from nntrain.stack import trial
+from nntrain.training.checkpoint import save_model
 from nntrain.training.course import Interrupted, Judge, Stop
-from nntrain.verbs import finish, stacked
+from nntrain.verbs import finish, keeper, stacked
 from nntrain.verbs.run import Run, Session
 from nntrain.verbs.stacked import Entry, fit_stacked
 
@@ -128,6 +129,20 @@ def test_data_that_is_the_same_is_read_once(lab: Lab, monkeypatch: pytest.Monkey
     results(train(lab, [["seed=0"], ["seed=1"], ["loss=focal"], ["data.split_seed=1"]]))
     assert len(read) == 2
     assert moved == [torch.device("cpu")] * 2  # and not once more for each that is trained
+
+
+def test_the_best_model_is_written_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not as it ends its training, to be written over as it ends its run."""
+    written: list[str] = []
+
+    def counted(path: Path, *rest: Any) -> None:
+        written.append(path.parent.name)
+        save_model(path, *rest)
+
+    for module in (finish, keeper):
+        monkeypatch.setattr(module, "save_model", counted)
+    results(train(lab, [["seed=0"], ["seed=1"]]))
+    assert sorted(written) == ["0", "1"]
 
 
 def test_mistakes_and_numbers_that_are_not_finite_are_the_own_ones(lab: Lab) -> None:
