@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in the hands of one function for a while."""
+"""Ctrl-C, SIGTERM and a terminal that closes, in the hands of one function for a while."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+ENDING = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])  # Windows has none
+
 
 @contextmanager
 def handling(
     caught: Callable[[int, FrameType | None], None], ignored_after: Callable[[], bool] = lambda: False
 ) -> Iterator[None]:
-    """`caught` takes both, as a handler of `signal.signal`; then they are handled as before.
+    """`caught` takes each, as a handler of `signal.signal`; then they are handled as before.
 
     ignored_after: asked at the end, whether they are ignored from then on. One that is ignored (Ctrl-C, in a script's
-    background job) is not meant for us and stays so, as does one set outside Python. In a thread other than the main
-    one, where Python installs no handlers, nothing changes.
+    background job; SIGHUP, under nohup) is not meant for us and stays so, as does one set outside Python. In a thread
+    other than the main one, where Python installs no handlers, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    old = {n: handler for n in numbers if (handler := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
+    old = {n: handler for n in ENDING if (handler := signal.getsignal(n)) not in (signal.SIG_IGN, None)}
     for number in old:
         signal.signal(number, caught)
     try:

@@ -9,6 +9,7 @@ import pytest
 
 from nntrain import launch
 from nntrain.launch import catching_signals, config_word
+from nntrain.signals import ENDING
 
 
 def test_the_first_signal_asks_the_second_insists(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,9 +29,21 @@ def test_one_that_comes_at_once_asks_for_the_same() -> None:
         assert stop.signal == signal.SIGTERM
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="terminals do not say here that they close")
+def test_a_terminal_that_closes_asks_for_the_same() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # pytest may run under nohup
+    try:
+        with catching_signals() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert stop.signal == signal.SIGHUP
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_worker_that_was_told_to_stop_is_not_hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launch, "SAME_ASK", -1.0)
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in ENDING}
     try:
         with catching_signals(again=False) as stop:
             for _ in range(3):
@@ -38,8 +51,8 @@ def test_a_worker_that_was_told_to_stop_is_not_hurried(monkeypatch: pytest.Monke
             assert stop.signal == signal.SIGTERM
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_IGN  # until it has said how its job ended
     finally:
-        signal.signal(signal.SIGTERM, before)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_handlers_are_put_back() -> None:

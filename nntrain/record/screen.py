@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -19,12 +20,30 @@ REFRESHES = 5  # of a display, per second, in rich's own thread
 
 
 class PeopleConsole(Console):
-    """A console that falls silent where its reader has gone (`| head`): the work goes on."""
+    """A console that falls silent where its reader has gone (`| head`, a window that was closed): the work goes on."""
+
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError as error:
+            if error.errno != errno.EIO:  # a terminal that was closed
+                raise
+            self.on_broken_pipe()
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        if self.file is sys.stdout or self.file is sys.stderr:  # or flushing it at the end would fail again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        for stream in (sys.stdout, sys.stderr):
+            if self.file is stream or (self.file in (sys.stdout, sys.stderr) and _closed(stream)):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or flushing it at the end would fail again
+
+
+def _closed(stream: TextIO) -> bool:
+    """Whether nobody can read it any more, as of a terminal that was closed."""
+    try:
+        os.write(stream.fileno(), b"")
+    except OSError:
+        return True
+    return False
 
 
 def open_screen(stream: TextIO | None = None, width: int | None = None) -> tuple[Console, Page]:

@@ -79,7 +79,8 @@ class Tally:
         self.running.pop(number, None)
         self._at_best.pop(number, None)
         asked = self.pace.epochs.get(number, 1)
-        self.pace.end(number, None if outcome.status else int(result.get("epochs_run") or asked), now)
+        if not outcome.interrupted:  # it will go on some time
+            self.pace.end(number, None if outcome.status else int(result.get("epochs_run") or asked), now)
         if not again and number in self.jobs and has_model(outcome):
             leader = Leader(float(result["best_value"]), self.jobs[number], outcome.pruned)
             _lead(self._first, str(result["monitor"]), leader)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nntrain.cores import cores
+from nntrain.sweep.interrupted import deferring
 from nntrain.sweep.workers.devices import gpus
 from nntrain.sweep.workers.processes import Setting, Workers, start_server
 
@@ -59,7 +60,8 @@ def early_workers(words: Sequence[str]) -> Iterator[Workers]:
     try:
         yield workers
     finally:
-        workers.close()
+        with deferring():  # what there was to do is done
+            workers.close()
 
 
 def _prepare() -> None:

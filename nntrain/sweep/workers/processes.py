@@ -25,13 +25,14 @@ from typing import Any, Protocol
 
 from nntrain.cores import SHARING
 from nntrain.launch import SAME_ASK
-from nntrain.signals import handling
+from nntrain.signals import ENDING, handling
 from nntrain.sweep.interrupted import Interrupted
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
 SERVERS = {**dict.fromkeys(THREADS, "1"), "PYTHONSAFEPATH": "1"}  # the server's: what lies around here is not imported
 SERVED = sys.platform == "linux"  # elsewhere libraries of the system break in a process that was forked
-ENDING = (signal.SIGINT, signal.SIGTERM)
+PARENT = "NNTRAIN_SWEEP"  # the number of the server's parent, in its environment
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 GRACE = 30.0  # seconds that a worker has to save the state of its run
 IDLE_GRACE = 1.0  # and to end where it has nothing to save
 
@@ -76,6 +77,7 @@ class Workers:
         self._wanted: list[Setting] = []
         self._workers: list[_Worker] = []
         self._signal: int | None = None
+        self._starting = False
 
     @property
     def signalled(self) -> int | None:
@@ -131,9 +133,12 @@ class Workers:
         self._workers.clear()
 
     def _start(self) -> None:
-        """Those that are wanted. Waits for the server, which takes a second where it has only just been started."""
+        """Those that are wanted. Waits for the server, which takes a second where it has only just been started; a
+        signal does not."""
+        self._starting = True
         while self._wanted and self._signal is None:
             self._workers.append(self._started(self._wanted.pop(0)))
+        self._starting = False
 
     def _hand_out(self, waiting: deque[Any], lost: Callable[[Any, int], Sequence[Any]]) -> bool:
         """Give units to those that have nothing to do; whether there is something to wait for."""
@@ -200,6 +205,8 @@ class Workers:
             nonlocal asked
             if self._signal is None:
                 self._signal, asked = number, time.monotonic()
+                if self._starting:  # none has anything to save
+                    raise Interrupted(128 + number)
                 for worker in self._workers:
                     worker.process.terminate()
             elif time.monotonic() - asked > SAME_ASK:
@@ -217,7 +224,8 @@ def start_server(module: str) -> None:
     """
     if SERVED:
         given = dict(os.environ)
-        os.environ.update(SERVERS)
+        served = {**SERVERS, PARENT: str(os.getpid())}
+        os.environ.update(served)
         resource_tracker.ensure_running()  # else it is started with the server, and lifts the mask
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # the server's too, until it is there to ignore them
         try:
@@ -225,9 +233,19 @@ def start_server(module: str) -> None:
             _served()
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-            for name in SERVERS:
+            for name in served:
                 os.environ.pop(name)
-            os.environ.update({name: given[name] for name in SERVERS if name in given})
+            os.environ.update({name: given[name] for name in served if name in given})
+
+
+def end_with_parent() -> None:
+    """On Linux the system ends this process as soon as its parent has ended, whatever it does just then; or else who
+    reads what the parent has said would wait for it, which holds the same pipe."""
+    import ctypes  # takes a moment, and the parent needs none
+
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):  # it has ended already
+        os._exit(0)
 
 
 def _served() -> bool:
@@ -253,7 +271,8 @@ def _no_main() -> Iterator[None]:
 
 def _serve(pipe: Connection, environment: Mapping[str, str], train: Train, prepare: Callable[[], None]) -> None:
     """What a worker does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C reaches all: the parent passes it on
+    for number in ENDING:  # a terminal's reach all: the parent passes them on
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if SERVED:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)

@@ -6,8 +6,10 @@ It has one thread, computes nothing, and ends with the sweep: a terminal's signa
 import signal
 
 from nntrain.garbage import collect_seldom
-from nntrain.sweep.workers.processes import ENDING
+from nntrain.signals import ENDING
+from nntrain.sweep.workers.processes import end_with_parent
 
+end_with_parent()
 for number in ENDING:
     signal.signal(number, signal.SIG_IGN)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # those that came before are forgotten

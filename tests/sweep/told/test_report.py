@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -48,6 +49,13 @@ def test_a_sweep_is_opened_like_a_run(cwd: Path, capsys: pytest.CaptureFixture[s
     whole = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert main(["eval", f"out/{best}", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["metrics"] == whole["metrics"]
+
+
+def test_the_time_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    fake_training(monkeypatch)
+    monkeypatch.setattr("nntrain.cli.perf_counter", lambda: perf_counter() - 180)
+    assert sweep("seed=1,2") == 0
+    assert "2 jobs, 0 failed, in 3 min 0" in capsys.readouterr().out
 
 
 def test_a_disk_that_refuses_the_pictures_does_not_fail_the_sweep(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from nntrain.sweep.workers import crew, devices, processes
 from nntrain.sweep.workers.crew import early_workers, settings
-from nntrain.sweep.workers.processes import Setting
+from nntrain.sweep.workers.processes import Setting, Workers
 
 
 @pytest.fixture(autouse=True)
@@ -91,8 +92,55 @@ def test_the_environment_is_as_it_was_once_the_server_runs(
     monkeypatch.setattr(processes, "ensure_running", lambda: seen.update(os.environ))
     before = dict(os.environ)
     processes.start_server("this")
-    assert seen == before | processes.SERVERS
+    assert seen == before | processes.SERVERS | {processes.PARENT: str(os.getpid())}
     assert dict(os.environ) == before
+
+
+SLOW = """
+import pathlib, time
+from nntrain.sweep.workers.processes import end_with_parent
+end_with_parent()
+pathlib.Path("begun").touch()
+time.sleep(60)
+"""
+SHORT = """
+import pathlib, time
+from nntrain.sweep.workers.processes import start_server
+start_server("slow")
+while not pathlib.Path("begun").exists():
+    time.sleep(0.01)
+print("the end")
+"""
+
+
+@pytest.mark.skipif(not processes.SERVED, reason="workers are not forked here")
+def test_who_reads_what_a_sweep_says_does_not_wait_for_the_server(tmp_path: Path) -> None:
+    """It imports for a second or more, and what it has open it keeps until it ends."""
+    (tmp_path / "slow.py").write_text(SLOW)
+    found = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    ran = subprocess.run([sys.executable, "-c", SHORT], cwd=tmp_path, env=found, capture_output=True, timeout=30)
+    assert (ran.returncode, ran.stdout) == (0, b"the end\n")
+
+
+@pytest.mark.skipif(not processes.SERVED, reason="workers are not forked here")
+def test_a_server_whose_parent_has_ended_before_it_began_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "from nntrain.sweep.workers.processes import end_with_parent; end_with_parent(); print('goes on')"
+    for parent, said in ((os.getpid(), b"goes on\n"), (os.getppid(), b"")):
+        monkeypatch.setenv(processes.PARENT, str(parent))
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == said
+
+
+def test_a_signal_while_the_workers_end_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[Workers] = []
+
+    def close(workers: Workers) -> None:
+        signal.raise_signal(signal.SIGINT)
+        closed.append(workers)
+
+    monkeypatch.setattr(Workers, "close", close)
+    with early_workers(["hydra/launcher=basic"]) as workers:
+        assert closed == []
+    assert closed == [workers]
 
 
 @pytest.mark.parametrize(

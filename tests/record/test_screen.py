@@ -1,0 +1,34 @@
+"""Streams for people to read, and what happens where nobody can read them any more."""
+
+from __future__ import annotations
+
+import errno
+import io
+
+import pytest
+from rich.text import Text
+
+from nntrain.record.screen import show
+
+
+class Closed(io.StringIO):
+    """A terminal whose window was closed, or a disk that is full."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number, self.tried = number, 0
+
+    def write(self, text: str) -> int:
+        self.tried += 1
+        raise OSError(self.number, "refused")
+
+
+def test_the_work_goes_on_where_a_window_was_closed() -> None:
+    stream = Closed(errno.EIO)
+    show(lambda page: [Text("one"), Text("two")], stream)
+    assert stream.tried == 1  # it is silent from then on
+
+
+def test_any_other_refusal_is_said() -> None:
+    with pytest.raises(OSError, match="refused"):
+        show(lambda page: [Text("one")], Closed(errno.ENOSPC))
