@@ -42,9 +42,14 @@ class _Plain:
         return None if self.allows(value) else f"{shown(value)} is not {self.words}"
 
 
+def _number(value: float) -> str:
+    """Large whole numbers digit by digit."""
+    return f"{value:,}" if value >= 1_000_000 else f"{value:g}"
+
+
 def _bounds(low: float | None, high: float | None, above: float | None, below: float | None) -> str:
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}"
+        return f" from {_number(low)} to {_number(high)}"
     parts = [
         f"of at least {low:g}" if low is not None else "",
         f"of at most {high:g}" if high is not None else "",

@@ -1,12 +1,14 @@
-"""What is wrong with a value that Hydra's grammar cannot read, and with a sweep in it that holds no values, or too
-many."""
+"""Values in Hydra's grammar: how they are written, what is wrong with those that it cannot read, and with a sweep that
+holds no values, or too many."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from hydra.core.override_parser.types import IntervalSweep, RangeSweep, Sweep
+from hydra.core.override_parser.types import IntervalSweep, Quote, QuotedString, RangeSweep, Sweep
 from hydra.errors import HydraException
 
 from nntrain.errors import nearest, unknown
@@ -31,9 +33,24 @@ NAMES_ELSEWHERE = {  # what other tools call them
 }
 TAGS = ("log",)
 MOST = 100_000  # values of a setting, and jobs of a grid: composing as many takes minutes
+PLAIN = re.compile(r"[\w./+-]+")  # texts that the grammar takes as they are
 QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 GAP = re.compile(r"(?:^|(?<=[,(\[{:]))\s*(?=,)|(?<=,)\s*(?=$|[)\]}])")  # where a value should be
 PAIRS = {")": "(", "]": "[", "}": "{"}
+
+
+def written(value: Any) -> str:
+    """A value as the grammar reads it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool | int | float):
+        return str(value).lower() if isinstance(value, bool) else repr(value)
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{written(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ",".join(map(written, value)) + "]"
+    text = str(value)
+    return text if PLAIN.fullmatch(text) else QuotedString(text, Quote.single).with_quotes()
 
 
 def unreadable(raw: str, error: HydraException) -> str:

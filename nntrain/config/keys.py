@@ -168,7 +168,7 @@ def _name_problem(group: str, name: Any) -> str | None:
     if not isinstance(name, str):
         said = f"{group}: must be the name of a choice ({', '.join(options)}); it is {_form(name)}"
         several = isinstance(name, list) and all(entry in options for entry in name)
-        return f"{said}; several are swept over by {group}={','.join(name)} -m" if several else said
+        return f"{said}; a sweep is written {group}={','.join(name)} -m" if several else said
     if name in options or is_own(group, name):
         return None
     if (ours := NAMES_ELSEWHERE.get(name.lower())) in options:

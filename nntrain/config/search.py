@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hydra.core.override_parser.types import Quote, QuotedString
-
 from nntrain.config import schema
 from nntrain.config.fields import shown
+from nntrain.config.grammar import written
 from nntrain.config.options import option_file
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import Recipe
 from nntrain.config.schema.search import ONLY_HERE, Values
 from nntrain.config.words import SEARCH, Word, read_word
 from nntrain.errors import UserError, nearest, unknown
-
-PLAIN = re.compile(r"[\w./+-]+")  # texts that Hydra's grammar takes as they are
 
 
 @dataclass(frozen=True)
@@ -83,20 +79,6 @@ def defaults() -> dict[str, Any]:
 
     found: dict[str, Any] = yaml.safe_load(option_file(SEARCH, "default").read_text(encoding="utf-8"))
     return found
-
-
-def written(value: Any) -> str:
-    """A value of a recipe as a command line has it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool | int | float):
-        return str(value).lower() if isinstance(value, bool) else repr(value)
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"{key}:{written(entry)}" for key, entry in value.items()) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ",".join(map(written, value)) + "]"
-    text = str(value)
-    return text if PLAIN.fullmatch(text) else QuotedString(text, Quote.single).with_quotes()
 
 
 def _space(space: Mapping[Any, Any], prefix: str, recipe: Recipe) -> tuple[tuple[Word, ...], tuple[str, ...]]:

@@ -7,16 +7,15 @@ from typing import Any
 
 from nntrain.components import is_own
 from nntrain.config import schema
-from nntrain.config.fields import Kind
+from nntrain.config.hints import hint
 from nntrain.config.origin import Origin
-from nntrain.config.search import written
 
 
 def value_problems(config: Mapping[str, Any], origins: Mapping[str, Origin]) -> Iterator[str]:
     """A line for each mistake: where in the config, what came, what is allowed, and where it was said."""
     for key, kind in schema.fields("top").items():
         if key in config and (said := kind.complaint(config[key])):
-            yield f"{key}: {said}{_swept(key, kind, config[key], origins[key])} ({origins[key]})"
+            yield f"{key}: {said}{hint(key, kind, config[key], origins[key])} ({origins[key]})"
     for key, said in schema.conflicts("top")(config):
         yield f"{key}: {said} ({origins[key]})"
     for group in schema.GROUPS:
@@ -37,8 +36,8 @@ def _section_problems(
     wrong = {key: said for key in section if key in fields and (said := fields[key].complaint(section[key]))}
     fewer = schema.narrowed(group, section)
     for key, said in wrong.items():
-        hint = _swept(f"{group}.{key}", fields[key], section[key], origins[f"{group}.{key}"])
-        yield key, ((fewer[key].complaint(section[key]) or said) if key in fewer else said) + hint
+        meant = hint(f"{group}.{key}", fields[key], section[key], origins[f"{group}.{key}"])
+        yield key, ((fewer[key].complaint(section[key]) or said) if key in fewer else said) + meant
     complete = len(section) == sum(path.startswith(f"{group}.") for path in origins)
     if complete and not wrong:  # the checks of values beside each other count on each being there and sound
         kinds = {key: origins[f"{group}.{key}"].kind for key in section}
@@ -47,13 +46,3 @@ def _section_problems(
         yield from schema.given_conflicts(group, recipe, {})
         yield from schema.given_conflicts(group, words, recipe)
         yield from schema.conflicts(group)(section)
-
-
-def _swept(path: str, kind: Kind, value: Any, origin: Origin) -> str:
-    """How several values are swept over, where a list of them stands for one."""
-    if not isinstance(value, list) or len(value) < 2 or any(map(kind.complaint, value)):
-        return ""
-    values = ",".join(map(written, value))
-    if origin.kind == "recipe":
-        return f"; values to sweep over stand in the recipe's search: {{{path}: [{values}]}}"
-    return f"; values to sweep over stand without brackets: {path}={values} -m"

@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from nntrain.config import schema
 from nntrain.config.fields import Kind, is_path, shown
 from nntrain.config.grammar import gap, sweep_problem, unreadable
+from nntrain.config.hints import hint
 from nntrain.config.options import option_names, recipe_names
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import exists
@@ -62,7 +63,11 @@ class Word:
         """What is wrong with its values, or with the ends between which they are drawn, for a setting of that kind."""
         if kind is None:
             return []
-        return [f"{self.key}: {said}" for value in self.examples if (said := kind.complaint(value))]
+        return [
+            f"{self.key}: {said}{hint(self.key, kind, value, self.origin)}"
+            for value in self.examples
+            if (said := kind.complaint(value))
+        ]
 
     def each(self) -> Iterator[Word]:
         """A word for every value."""
@@ -182,7 +187,7 @@ def _takes_text(key: str) -> bool:
 
 def _listed(value: Any) -> str:
     plain = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
-    return f"; several are swept over without brackets: {RECIPE}={','.join(value)} -m" if plain else ""
+    return f"; a sweep is written {RECIPE}={','.join(value)} -m" if plain else ""
 
 
 def _ends(interval: IntervalSweep) -> tuple[float, ...]:

@@ -44,7 +44,7 @@ WORDS = {
     "optimizer=": "optimizer: unknown optimizer '' (choices: ",
     "optimizer=null": "optimizer: must be the name of a choice (adadelta, ",
     "optimizer=[sgd]": "; it is a list",
-    "optimizer=[sgd,adam]": "; it is a list; several are swept over by optimizer=sgd,adam -m (command line",
+    "optimizer=[sgd,adam]": "; it is a list; a sweep is written optimizer=sgd,adam -m (command line",
     "data=iris": "data: unknown data 'iris'; it is a data set: write data=bundled data.dataset=iris",
     "n_trials=3": "n_trials: there is no such section or setting; did you mean 'search.n_trials'?",
     "optimizer={name:sgd}": "; it is a mapping",
@@ -53,9 +53,14 @@ WORDS = {
     # type and range
     "optimizer.lr=fast": "optimizer.lr: 'fast' is not a number above 0",
     "optimizer.lr=nan": "optimizer.lr: nan is not a number above 0",
-    "optimizer.lr=[0.1,0.2]": "optimizer.lr: [0.1, 0.2] is not a number above 0; values to sweep over stand without "
-    "brackets: optimizer.lr=0.1,0.2 -m (command line: optimizer.lr=[0.1,0.2])",
-    "seed=[1,2]": "; values to sweep over stand without brackets: seed=1,2 -m",
+    "optimizer.lr=[0.1,0.2]": "optimizer.lr: [0.1, 0.2] is not a number above 0; a list in brackets is one value: a "
+    "sweep is written optimizer.lr=0.1,0.2 -m (command line: optimizer.lr=[0.1,0.2])",
+    "seed=[1,2]": "seed: [1, 2] is not a whole number from 0 to 9,223,372,036,854,775,807; a list in brackets is one "
+    "value: a sweep is written seed=1,2 -m",
+    "seed=1-4": "; a sweep is written seed=range(1,5) -m (command line: seed=1-4)",
+    "optimizer.lr=1..4": "; a sweep is written optimizer.lr=range(1,5) -m (command line: optimizer.lr=1..4)",
+    "model.widths=4": "; a list of one is written [4] (command line: model.widths=4)",
+    "model.widths=[[4],[4,4]]": "a list in brackets is one value: a sweep is written model.widths=[4],[4,4] -m (comm",
     "optimizer.lr=true": "optimizer.lr: true is not a number above 0",
     "model.dropout=1.5": "model.dropout: 1.5 is not a number of at least 0 and below 1 or a list of values",
     "model.depth=-1": "model.depth: -1 is not a whole number of at least 0",
@@ -104,8 +109,8 @@ WORDS = {
     "hydra.launcher._target_=os.system": "'_target_' is refused",
     # recipes
     "config=digts": "config: there is no recipe 'digts'; did you mean 'digits'? (recipes: ",
-    "config=[iris,wine]": "config: must be the name of a recipe, or a file; it is ['iris', 'wine']; several are swept "
-    "over without brackets: config=iris,wine -m (command line: config=[iris,wine])",
+    "config=[iris,wine]": "config: must be the name of a recipe, or a file; it is ['iris', 'wine']; a sweep is "
+    "written config=iris,wine -m (command line: config=[iris,wine])",
     "config=null": "config: must be the name of a recipe, or a file; it is null",
     "config=no/such.yaml": "config: there is no file 'no/such.yaml'",
     "config=.": "config: '.' is a folder without a config.yaml",
@@ -168,8 +173,8 @@ RECIPES = {
     "optimizer: {lr: '${nope}'}": "optimizer.lr: Interpolation key 'nope' not found (mine.yaml, line 1)",
     "optimizer: {lr: !!set {a, b}}": "optimizer.lr: Value 'set' is not a supported primitive type (mine.yaml, line 1)",
     "optimizer: {lr: !!binary aGVsbG8=}": "optimizer.lr: b'hello' is not a number above 0",
-    "optimizer: {lr: [0.1, 0.2]}": "optimizer.lr: [0.1, 0.2] is not a number above 0; values to sweep over stand in "
-    "the recipe's search: {optimizer.lr: [0.1,0.2]} (mine.yaml, line 1)",
+    "optimizer: {lr: [0.1, 0.2]}": "optimizer.lr: [0.1, 0.2] is not a number above 0; a list in brackets is "
+    "one value: what a sweep tries stands in the recipe's search: {optimizer.lr: '0.1,0.2'} (mine.yaml, line 1)",
     "model: {dropout: [0.1, 2]}": "model.dropout: entry 1: 2 is not a number of at least 0 and below 1",
     "regularization: {l2: -1}": "regularization.l2: -1 is not a number of at least 0",
     # the file

@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 from nntrain.config.compose import Composed
+from nntrain.config.grammar import written
 from nntrain.config.recipe import read_recipe
-from nntrain.config.search import Search, defaults, read_search, written
+from nntrain.config.search import Search, defaults, read_search
 from nntrain.config.words import read_word
 
 Mistakes = Callable[..., list[str]]

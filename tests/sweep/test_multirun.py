@@ -183,7 +183,7 @@ MISTAKES = {
     "seed=1": ["-m: nothing varies; give a setting several values (optimizer.lr=0.01,0.001, seed=range(3)"],
     "seed=range(3,3)": ["seed: range(3,3) has no values: it ends where it begins"],
     "optimizer.lr=0.1,,0.2": ["optimizer.lr: 0.1,,0.2 cannot be read: a value is missing after '0.1,' (command line"],
-    "optimizer.lr=[0.1,0.2]": ["; values to sweep over stand without brackets: optimizer.lr=0.1,0.2 -m (command line"],
+    "optimizer.lr=[0.1,0.2]": ["; a list in brackets is one value: a sweep is written optimizer.lr=0.1,0.2 -m (comm"],
     "run_dir=a,b": [
         "run_dir: is the folder of the whole sweep, and cannot be swept; name one; a comma in its name needs quotes: "
         "run_dir=\"'a,b'\" (command line: run_dir=a,b)"

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.config.compose import Composed, compose_recipe
+from nntrain.config.grammar import written
 from nntrain.config.grow import GROW, NONE, grows
 from nntrain.config.recipe import find_recipe, read_recipe
-from nntrain.config.search import written
 from nntrain.config.variants import Composer
 from nntrain.config.words import CommandLine, Word, read_word, read_words
 from nntrain.errors import UserError

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nntrain.config.grammar import written
 from nntrain.config.keys import Plan
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import Recipe, find_recipe, read_recipe
 from nntrain.config.schema.search import GRID, named
-from nntrain.config.search import Search, read_search, setting_problems, written
+from nntrain.config.search import Search, read_search, setting_problems
 from nntrain.config.words import SEARCH, CommandLine, Word
 from nntrain.errors import UserError
 
