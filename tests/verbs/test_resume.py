@@ -9,9 +9,9 @@ import pytest
 from lab import STEPS_PER_EPOCH, Lab, outcome
 
 from nntrain.errors import UserError
-from nntrain.resumed import find_run
 from nntrain.launch import launch
 from nntrain.record.lock import locked
+from nntrain.resumed import find_run
 
 CASES = {
     "sgd": ["optimizer=sgd", "optimizer.momentum=0.9", "optimizer.nesterov=true", "optimizer.lr=0.05"],
