@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -47,19 +49,41 @@ def few_digits(folder: Path) -> None:
             (folder / f"{split}-{what}-idx{kind}-ubyte.gz").write_bytes(gzip.compress(header + body, 1))
 
 
-def test_step_time_runs_the_real_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Run a benchmark in this process, where all is imported."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # as --threads 1 does
+    loaded = set(sys.modules)
+
+    def run(script: str, *words: str) -> None:
+        monkeypatch.setattr(sys, "argv", [str(BENCHMARKS / f"{script}.py"), *words])
+        runpy.run_path(sys.argv[0], run_name="__main__")
+
+    yield run
+    for name in set(sys.modules) - loaded:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == BENCHMARKS:
+            del sys.modules[name]
+
+
+def test_step_time_runs_the_real_trainer(
+    here: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     few_digits(tmp_path)
     monkeypatch.setenv("NNTRAIN_MNIST", str(tmp_path))
     words = ["--rounds", "1", "--samples", "256", "--threads", "1", "--only", "nntrain", "indexing, fused"]
-    run("step_time", *words, "--results", str(tmp_path), cwd=tmp_path)
+    here("step_time", *words, "--results", str(tmp_path))
     kept = json.loads((tmp_path / "step_time_threads_1.json").read_text(encoding="utf-8"))
     assert {row["contestant"] for row in kept["rows"]} == {"nntrain", "by hand: indexing, fused Adam"}
     assert all(row["us per step"] > 0 for row in kept["rows"])
 
 
-def test_image_steps_run_the_real_trainer_with_and_without_augmentation(tmp_path: Path) -> None:
+def test_image_steps_run_the_real_trainer_with_and_without_augmentation(
+    here: Callable[..., None], tmp_path: Path
+) -> None:
     words = ["--rounds", "1", "--samples", "16", "--batch", "8", "--depth", "8", "--threads", "1", "--only", "the same"]
-    run("image_steps", *words, "--precisions", "fp32", "--results", str(tmp_path), cwd=tmp_path)
+    here("image_steps", *words, "--precisions", "fp32", "--results", str(tmp_path))
     kept = json.loads((tmp_path / "image_steps_threads_1.json").read_text(encoding="utf-8"))
     names = ["nntrain", "nntrain, augment=cifar", "by hand: the same network, channels-last"]
     assert [row["contestant"] for row in kept["rows"]] == names
