@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from nntrain.record.canvas import LIGHT, WHITE, Box, Canvas, points, text_width
+from nntrain.record.canvas import LIGHT, WHITE, Box, Canvas
+from nntrain.record.stamps import points, text_width
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 TICK, PAD, LABEL_PAD, TITLE_PAD, DESCENT = 3.5, 3.5, 4.0, 6.0, 2.5  # points
@@ -173,6 +174,13 @@ class Axes:
         self.canvas.line(*places, colour, width, self.box)
         if dots:
             self.canvas.dots(*places, colour, dots, self.everywhere)
+
+    def bars(self, x: ArrayLike, low: ArrayLike, high: ArrayLike, colour: str, width: float = 1.2) -> None:
+        """An upright line at each place, from low to high."""
+        for at, *ends in zip(self.at(x, low)[0], self.at(x, low)[1], self.at(x, high)[1], strict=True):
+            bar = np.array([at, at]), np.array(ends)
+            self.curves.append(bar)
+            self.canvas.line(*bar, colour, width, self.box)
 
     def star(self, x: float, y: float, colour: str, size: float) -> None:
         self.canvas.dots(*self.at([x], [y]), colour, size, self.everywhere, star=True)

@@ -1,46 +1,31 @@
 """Lines, dots and words drawn straight onto pixels, for pictures of which a sweep draws hundreds.
 
 Lines are those of matplotlib's renderer and words are set in its font; its figures, which take many times as long to
-lay out and to draw, are left out. A word that was drawn once is kept as a stamp, for the next picture that has it, and
-a number, which mostly is a new one, is put together from the stamps of its digits.
+lay out and to draw, are left out.
 
 Places are in pixels, from the left and from the bottom; sizes of words and lines in points.
 """
 
 from __future__ import annotations
 
-import re
 import struct
-import warnings
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nntrain.record.files import write_atomic
+from nntrain.record.stamps import DPI, MARGIN, Pixels, ascent, new_renderer, points, stamped
 
-if TYPE_CHECKING:
-    from matplotlib.font_manager import FontProperties
-
-DPI = 110
 BLUE, ORANGE, GREEN, GREY, LIGHT = "#0072B2", "#D55E00", "#007A5A", "#555555", "#DDDDDD"
 BLACK, WHITE = "#000000", "#FFFFFF"
-MARGIN = 3  # pixels around a stamp, for what juts out
-NUMBERS = re.compile(r"[0-9]|[^0-9]+")  # digits, and what is between them
 COMPRESSION = 1  # of PNG: these pictures are mostly white; more takes longer than to draw one
 Box = tuple[float, float, float, float]  # left, bottom, right, top
-Pixels = NDArray[np.uint8]
-
-
-def points(size: float) -> float:
-    """In pixels."""
-    return size * DPI / 72
 
 
 @dataclass(frozen=True)
@@ -51,17 +36,6 @@ class Word:
     box: Box
 
 
-@dataclass(frozen=True)
-class Stamp:
-    """alpha: uint8 [height, width], the first row on top. base: the row of the baseline. width: of the text itself,
-    which begins at column MARGIN. ink: first and last row that is not empty."""
-
-    alpha: Pixels
-    base: int
-    width: float
-    ink: tuple[int, int]
-
-
 class Canvas:
     """A white picture of so many inches. words: all that was written on it.
 
@@ -70,7 +44,7 @@ class Canvas:
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = int(width * DPI), int(height * DPI)
-        self.renderer = _renderer(self.width, self.height)
+        self.renderer = new_renderer(self.width, self.height)
         self.pixels: Pixels = np.asarray(self.renderer.buffer_rgba())
         self.pixels[:] = 255
         self.packed = self.pixels.view(np.uint32)[:, :, 0]
@@ -223,56 +197,6 @@ def packed(colours: ArrayLike) -> NDArray[np.uint32]:
     return pixels.view(np.uint32)[..., 0]
 
 
-def _renderer(width: int, height: int) -> Any:
-    """matplotlib's, which has no types."""
-    from matplotlib.backends.backend_agg import RendererAgg
-
-    return RendererAgg(width, height, DPI)  # type: ignore[no-untyped-call]
-
-
-@cache
-def _font(size: float) -> FontProperties:
-    from matplotlib.font_manager import FontProperties
-
-    return FontProperties(size=size)
-
-
-@lru_cache(maxsize=4096)
-def stamped(text: str, size: float) -> Stamp:
-    """The text in the renderer's font; a box for a character that it lacks.
-
-    The font's digits are all of one whole width and keep their distance from every letter, so that text with numbers
-    in it may be put together; not that of other scripts, whose order on the line may be another.
-    """
-    parts = [_drawn(part, size) for part in NUMBERS.findall(text)] if text.isascii() else []
-    if len(parts) < 2:
-        return _drawn(text, size)
-    starts = [0, *accumulate(round(part.width) for part in parts)]
-    alpha = np.zeros((max(len(part.alpha) for part in parts), starts[-1] + 2 * MARGIN), np.uint8)
-    for start, part in zip(starts, parts, strict=False):
-        place = alpha[: len(part.alpha), start : start + part.alpha.shape[1]]
-        np.maximum(place, part.alpha, out=place)
-    return _stamp(alpha, parts[0].base, sum(part.width for part in parts))
-
-
-@lru_cache(maxsize=4096)
-def _drawn(text: str, size: float) -> Stamp:
-    """By the renderer, which takes a millisecond or two."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        width, height, _ = _measurer().get_text_width_height_descent(text, _font(size), False)
-        up, down = int(np.ceil(ascent(size))) + MARGIN, int(np.ceil(points(size))) // 2 + MARGIN
-        renderer = _renderer(int(np.ceil(width)) + 2 * MARGIN, max(up, int(np.ceil(height))) + down)
-        renderer.draw_text(renderer.new_gc(), MARGIN, up, text, _font(size), 0)
-    return _stamp(np.asarray(renderer.buffer_rgba())[:, :, 3].copy(), up, float(width))
-
-
-def _stamp(alpha: Pixels, base: int, width: float) -> Stamp:
-    rows = np.flatnonzero(alpha.any(axis=1))
-    ink = (int(rows[0]), int(rows[-1])) if len(rows) else (base - 1, base - 1)
-    return Stamp(alpha, base, width, ink)
-
-
 @lru_cache(maxsize=1024)
 def _inked(text: str, size: float, colour: str, turned: bool) -> Pixels:
     """A stamp in a colour, as `Canvas._blend` takes it."""
@@ -285,22 +209,6 @@ def _tinted(alpha: NDArray[Any], colour: str) -> Pixels:
     picture = np.empty((*alpha.shape, 4), np.uint8)
     picture[:, :, :3], picture[:, :, 3] = rgb(colour), alpha[::-1]
     return picture
-
-
-@cache
-def ascent(size: float) -> float:
-    """Pixels from the baseline to the top of the tallest letters."""
-    _, height, descent = _measurer().get_text_width_height_descent("lp", _font(size), False)
-    return float(height - descent)
-
-
-def text_width(text: str, size: float) -> float:
-    return stamped(text, size).width
-
-
-@cache
-def _measurer() -> Any:
-    return _renderer(1, 1)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

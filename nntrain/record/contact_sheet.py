@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nntrain.record.canvas import DPI, GREY
+from nntrain.record.canvas import GREY
 from nntrain.record.plots import new_figure, save_figure
+from nntrain.record.stamps import DPI
 from nntrain.record.words import clean, shorten
 
 if TYPE_CHECKING:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nntrain.record.axes import tick
-from nntrain.record.canvas import BLUE, DPI, LIGHT, ORANGE
+from nntrain.record.canvas import BLUE, LIGHT, ORANGE
 from nntrain.record.files import write_atomic
 from nntrain.record.run_plots import short
+from nntrain.record.stamps import DPI
 from nntrain.record.words import clean, count
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from nntrain.record.axes import DESCENT, LABEL_PAD, NORMAL, SPREAD, Axes, Entry, Scale, fitted, linear
-from nntrain.record.canvas import BLACK, BLUE, GREEN, ORANGE, Box, Canvas, packed, points, text_width
+from nntrain.record.canvas import BLACK, BLUE, GREEN, ORANGE, Box, Canvas, packed
 from nntrain.record.sparkline import logarithmic
+from nntrain.record.stamps import points, text_width
 from nntrain.record.words import clean, count, number, plural, shorten
 
 FEW_POINTS = 40  # up to here, every epoch gets a dot

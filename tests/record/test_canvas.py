@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nntrain.record import canvas as drawing
-from nntrain.record.canvas import BLACK, BLUE, WHITE, Canvas, rgb, stamped
+from nntrain.record import stamps as drawing
+from nntrain.record.canvas import BLACK, BLUE, WHITE, Canvas, rgb
+from nntrain.record.stamps import stamped
 
 
 @pytest.mark.parametrize("size", [5.5, 8.0, 9.0, 9.7, 10.0, 11.0])

@@ -27,12 +27,14 @@ def growth_curves(growth: Growth, path: Path) -> Canvas | None:
     if growth.best is None:
         return None
     values = [value for step in steps for part in PARTS for value in getattr(step, part).values()]
+    log = logarithmic(values)  # whose axis would have to go down very far for a bar
+    values += [end for step in steps for part in PARTS for end in _bar(step, part)[log:]]
     metric, title = growth.monitor.removeprefix("val_").replace("_", " "), axis.title
     said = f"{metric} against {title}"
     if growth.seeds > 1:
         said += f", mean and standard deviation of {growth.seeds} seeds"
     canvas = Canvas(7.2, 4.2)
-    x, y = _sizes(steps, log=not axis.by), fitted(values, log=logarithmic(values))
+    x, y = _sizes(steps, log=not axis.by), fitted(values, log=log)
     axes = Axes(canvas, (0.95, 0.6, 5.9, 3.15), x, y, (title, metric), said)
     entries = []
     if growth.overfits is not None:
@@ -66,12 +68,17 @@ def _shade(axes: Axes, start: float) -> None:
 
 def _curve(axes: Axes, steps: Sequence[Step], part: Part, colour: str) -> None:
     x = np.array([step.value for step in steps])
-    means = np.array([step.mean(part) for step in steps])
-    spread = np.array([step.spread(part) or 0.0 for step in steps])
-    axes.curve(x, means, colour, dots=DOT)
-    low = np.maximum(means - spread, axes.y.low)  # a logarithmic axis has no place for what lies below zero
-    for at, *ends in zip(axes.at(x, means)[0], axes.at(x, low)[1], axes.at(x, means + spread)[1], strict=True):
-        axes.canvas.line([at, at], ends, colour, 1.2, axes.box)
+    axes.curve(x, [step.mean(part) for step in steps], colour, dots=DOT)
+    low, high = np.array([_bar(step, part) for step in steps]).T
+    axes.bars(x, np.maximum(low, axes.y.low), high, colour)  # a logarithmic axis has no place for what is below zero
     runs: list[tuple[float, float]] = [(step.value, one) for step in steps for one in getattr(step, part).values()]
     every: NDArray[np.float64] = np.array(runs)
-    axes.canvas.dots(*axes.at(every[:, 0], every[:, 1]), colour, SMALL_DOT, axes.everywhere, alpha=0.5)
+    dots = axes.at(every[:, 0], every[:, 1])
+    axes.curves += [(dots[0][i : i + 1], dots[1][i : i + 1]) for i in range(len(every))]
+    axes.canvas.dots(*dots, colour, SMALL_DOT, axes.everywhere, alpha=0.5)
+
+
+def _bar(step: Step, part: Part) -> tuple[float, float]:
+    """A standard deviation below the mean, and above it."""
+    mean, spread = step.mean(part), step.spread(part) or 0.0
+    return mean - spread, mean + spread

@@ -103,8 +103,8 @@ class Grow(Sweeper):
             return f"{plural(self.patience, 'step')} without a better mean on validation"
         if len(steps) < values:
             return ""
-        still = ", and validation still improved: larger ones may do better"
-        return "all sizes were tried" + (still if best == len(steps) - 1 else "")
+        still = ", and validation still improved" * (best == len(steps) - 1)
+        return f"all sizes were tried{still}; larger ones: grow.to=..., or more grow.steps"
 
     def _tell(self, steps: Sequence[Step], best: int | None, seeds: int, ended: str) -> None:
         self.sweeping.growth = Growth(self.axis, tuple(steps), best, seeds, self._monitor(), self._lower(), ended)

@@ -23,13 +23,14 @@ from nntrain.config.stackable import alone_because
 from nntrain.config.variants import Composer
 from nntrain.errors import UserError
 from nntrain.record.files import WriteError
-from nntrain.record.words import number, plural
+from nntrain.record.words import plural
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.examples import MONITOR, examples, monitoring
 from nntrain.sweep.search.prospect import batch
 from nntrain.sweep.search.space import MARK, Axis, notes, read_space, size
 from nntrain.sweep.search.study import JOB, NAME, Goal, Study
 from nntrain.sweep.told.ranking import lower_is_better
+from nntrain.sweep.told.words import figure
 from nntrain.sweep.workers.curve import curve_of
 
 if TYPE_CHECKING:
@@ -290,7 +291,8 @@ def _front(study: Study) -> str:
     first: dict[tuple[float, ...], int] = {}  # a job that is the same as another stands for that one
     for trial in sorted(study.optuna.best_trials, key=lambda trial: (trial.values[1], trial.number)):
         first.setdefault(tuple(trial.values), trial.user_attrs[JOB])
-    return "; ".join(f"#{job} {' and '.join(map(number, values))}" for values, job in first.items())
+    said = {job: map(figure, values, study.goal.metrics) for values, job in first.items()}
+    return "; ".join(f"#{job} {' and '.join(values)}" for job, values in said.items())
 
 
 def _all_failed(count: int, error: str) -> str:

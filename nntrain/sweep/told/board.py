@@ -12,11 +12,12 @@ from rich.text import Text
 from nntrain.record.layout import FAINT, WARNING, Page
 from nntrain.record.screen import stacked_lines
 from nntrain.record.speaker import Speaker
-from nntrain.record.words import clean, count, duration, number, wrapped
+from nntrain.record.words import clean, count, duration, wrapped
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.told.table import leader_words, live_table, metric_words
+from nntrain.sweep.told.table import leader_words, live_table
 from nntrain.sweep.told.tally import Tally
+from nntrain.sweep.told.words import figure, metric_words
 
 FEW = 50  # jobs: up to here each gets a line where there is no terminal
 EVERY = 2.0  # seconds between lines of a larger sweep
@@ -125,7 +126,7 @@ class Board(Speaker):
         parts += [f"{count(len(tally.running))} running"] if tally.running else []
         parts += [f"{count(len(tally.failed))} failed"] if tally.failed else []
         for monitor, leader in tally.best().items():
-            parts.append(f"best {metric_words(monitor)} {number(leader.value)} ({leader_words(leader)})")
+            parts.append(f"best {metric_words(monitor)} {figure(leader.value, monitor)} ({leader_words(leader)})")
         left = tally.seconds_left(now)
         parts += [f"{duration(left)} left"] if left is not None else []
         self._said_at = now
@@ -139,7 +140,8 @@ def ending(outcome: Outcome) -> Text:
     if outcome.status:
         return Text.assemble(("failed", WARNING), f": {clean(outcome.error or f'exit status {outcome.status}')}")
     result: Mapping[str, Any] = outcome.result
-    said = f"{metric_words(str(result.get('monitor', 'val_loss')))} {number(result.get('best_value'))}"
+    monitor = str(result.get("monitor", "val_loss"))
+    said = f"{metric_words(monitor)} {figure(result.get('best_value'), monitor)}"
     took = result.get("seconds")
     return Text(said + ("  pruned" if outcome.pruned else "") + ("" if took is None else f"  {duration(took)}"))
 

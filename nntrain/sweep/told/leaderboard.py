@@ -17,6 +17,7 @@ from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.told.files import status_word
 from nntrain.sweep.told.ranking import Contest, Row, contests, has_model, short_names
 from nntrain.sweep.told.significance import LEVEL
+from nntrain.sweep.told.words import figure, metric_words
 
 SHOWN = 20  # rows of a table on the screen; sweep.csv has them all
 FAILED, REASON = 8, 2  # reasons for failing that are shown, and lines of each after its first
@@ -130,24 +131,19 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
     return {
         "rank": ("", "r", [str(place) for place in range(1, len(rows) + 1)]),
         "runs": column("runs", "r", runs),
-        "value": column(contest.monitor.replace("_", " "), "l", spread),
+        "value": column(metric_words(contest.monitor), "l", spread),
         "mark": column("", "l", lambda row: _mark(row, contest, page) + (_dagger(page) if row.pruned else "")),
         "second": column(_second(contest), "r", lambda row: figure(abs(row.second), "".join(contest.metrics[1:]))),
         "epoch": column("best epoch", "r", epoch),
         "time": column("time", "r", lambda row: duration(row.over("seconds") or 0.0)),
-        "test": column(f"test {tested.replace('_', ' ')}", "r", test),
+        "test": column(f"test {metric_words(tested)}", "r", test),
         "folder": column("folder", "l", lambda row: numbers_text([job.number for job in row.jobs])),
     }
 
 
-def figure(value: float, metric: str) -> str:
-    """A metric's value; of parameters nobody has a part."""
-    return f"{value:,.0f}" if metric == "parameters" else number(value)
-
-
 def _second(contest: Contest) -> str:
     metric = contest.metrics[-1] if contest.metrics else ""
-    return metric if metric in COSTS else f"val {metric}".replace("_", " ")
+    return metric if metric in COSTS else metric_words(f"val_{metric}")
 
 
 def _test_metric(contest: Contest, metric: str) -> str:

@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntrain.record.axes import LARGE, NORMAL, SMALL, Axes, Entry, Scale, linear
-from nntrain.record.canvas import BLUE, GREEN, GREY, ORANGE, WHITE, Canvas, points, text_width
+from nntrain.record.canvas import BLUE, GREEN, GREY, ORANGE, WHITE, Box, Canvas
 from nntrain.record.run_folder import safe_name
+from nntrain.record.stamps import points, text_width
 from nntrain.record.words import clean, number, plural
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.told.ranking import SEEDS, Contest, counting, short_names
+from nntrain.sweep.told.ranking import SEEDS, Contest, short_names
 from nntrain.sweep.told.scale import Setting, round_ticks
+from nntrain.sweep.told.words import figure, metric_words
 
 MOST_PANELS = 9  # settings, of more those with the widest effect
 MOST_AXES = 12
@@ -27,6 +29,7 @@ ACROSS = 3  # panels beside each other
 MOST_CURVES = 400
 FAR = 8.0  # quartile ranges from the others
 STAR = 14.0
+KEY = 0.3  # inches above the panels
 DOT = 6.0
 BLUES = (0xD4, 0xE4, 0xF2), (0x1C, 0x5F, 0xA8)  # of the worst job, and of the best
 GREYS = (0xDE, 0xDE, 0xDE), (0x8C, 0x8C, 0x8C)
@@ -56,16 +59,18 @@ def _varied(pairs: Sequence[tuple[Job, Outcome]]) -> list[str]:
 
 def metric_by_setting(contest: Contest, settings: Sequence[Setting], path: Path) -> Canvas:
     """A panel per setting: a dot per job, the mean of each value where jobs share it, the best job starred. Pruned jobs
-    are in no mean where others ran to their end."""
-    y, label = _metric(contest), contest.monitor.replace("_", " ")
+    are daggers, as in the leaderboard, and in no mean where others ran to their end."""
+    y, label = _metric(contest), metric_words(contest.monitor)
     shown = list(settings)
     if len(shown) > MOST_PANELS:
         shown = sorted(shown, key=lambda setting: -_effect(setting, y))[:MOST_PANELS]
     columns, rows = min(ACROSS, len(shown)), [shown[i : i + ACROSS] for i in range(0, len(shown), ACROSS)]
     across, up, above = 3.0, 2.5, 0.45
     below = [0.4 + max(_turned(setting, across) for setting in row) for row in rows]
-    canvas = Canvas(0.95 + columns * across + (columns - 1) * 0.75 + 0.25, len(rows) * (up + above) + sum(below))
-    scale, whole = _value_scale(y, contest), _whole(contest)
+    height = len(rows) * (up + above) + sum(below)
+    canvas = Canvas(0.95 + columns * across + (columns - 1) * 0.75 + 0.25, height + KEY)
+    scale, pruned = _value_scale(y, contest), np.array([outcome.pruned for _, outcome in contest.ranked])
+    means = False
     for i, row in enumerate(rows):
         bottom = sum(below[i:]) + (len(rows) - 1 - i) * (up + above)
         for j, setting in enumerate(row):
@@ -74,28 +79,54 @@ def metric_by_setting(contest: Contest, settings: Sequence[Setting], path: Path)
                 x = Scale(x.low, x.high, dict.fromkeys(x.ticks, ""), x.log)
             place, labels = (0.95 + j * (across + 0.75), bottom, across, up), ("", "" if j else label)
             axes = Axes(canvas, place, x, scale, labels, setting.title)
-            _dots(axes, setting, y, whole)
+            means |= _dots(axes, setting, y, pruned)
             if turned:
                 _upright_names(axes, setting)
+    _key(canvas, points(72 * height), means=means, pruned=bool(pruned.any()))
     return canvas.save(path)
 
 
-def _dots(axes: Axes, setting: Setting, y: NDArray[np.float64], whole: NDArray[np.bool_]) -> None:
-    """whole: which jobs are in the means, [jobs]."""
+def _key(canvas: Canvas, bottom: float, *, means: bool, pruned: bool) -> None:
+    """What the marks say, in one line above the panels."""
+    left, middle, everywhere = points(72 * 0.95), bottom + points(72 * KEY / 2), _everywhere(canvas)
+    entries = [("a job", True), ("the best", True), ("mean", means), ("pruned", pruned)]
+    for said in (said for said, shown in entries if shown):
+        if said == "mean":
+            canvas.line([left - points(7), left + points(7)], [middle, middle], ORANGE, 2.0, everywhere)
+        elif said == "pruned":
+            _dagger(canvas, left, middle)
+        else:
+            star = said == "the best"
+            canvas.dots([left], [middle], GREEN if star else BLUE, STAR if star else DOT, everywhere, star=star)
+        left = canvas.write(left + points(12), middle, said, SMALL, up="centre")[2] + points(24)
+
+
+def _dagger(canvas: Canvas, x: float, y: float) -> None:
+    canvas.write(x, y, "†", LARGE, GREY, across="centre", up="centre")
+
+
+def _dots(axes: Axes, setting: Setting, y: NDArray[np.float64], pruned: NDArray[np.bool_]) -> bool:
+    """Whether there are means. pruned: [jobs]."""
     x, many = setting.places, len(y) > 100
     if setting.names:  # beside each other, not over each other
         x = x + 0.22 * np.random.default_rng(0).uniform(-1, 1, len(x)) * (len(x) > len(setting.names))
     size, alpha = (3.0, 0.35) if many else (5.0, 0.6)
-    axes.canvas.dots(*axes.at(x, y), BLUE, size, axes.everywhere, alpha=alpha)
+    axes.canvas.dots(*axes.at(x[~pruned], y[~pruned]), BLUE, size, axes.everywhere, alpha=alpha)
+    for at, value in zip(*axes.at(x[pruned], y[pruned]), strict=True):
+        if axes.box[1] <= value <= axes.box[3]:
+            _dagger(axes.canvas, at, value)
+    whole = ~pruned if not pruned.all() else pruned
     places, ended = setting.places[whole], y[whole]
     distinct = np.unique(places)
-    if len(distinct) < len(places) and len(distinct) <= 50:
+    averaged = len(distinct) < len(places) and len(distinct) <= 50
+    if averaged:
         means = np.array([float(ended[places == value].mean()) for value in distinct])
         if not setting.names:
             axes.curve(distinct, means, ORANGE, 1.2)
         for at, mean in zip(*axes.at(distinct, means), strict=True):
             axes.canvas.line([at - points(7), at + points(7)], [mean, mean], ORANGE, 2.0, axes.everywhere)
     axes.star(float(x[0]), float(y[0]), GREEN, STAR)
+    return averaged
 
 
 def _room(across: float) -> float:
@@ -126,7 +157,7 @@ def _effect(setting: Setting, y: NDArray[np.float64]) -> float:
 def parallel_coordinates(contest: Contest, settings: Sequence[Setting], path: Path) -> Canvas:
     """A line per job through its settings to its metric, the darker the better; the best on top."""
     y = _metric(contest)
-    metric = Setting(contest.monitor.replace("_", " "), y, log=_limits(y, contest)[2])
+    metric = Setting(metric_words(contest.monitor), y, log=_limits(y, contest)[2])
     shown = [*settings[:MOST_AXES], metric]
     width, height = max(4.5, 1.5 * (len(shown) - 1)), 3.3
     canvas = Canvas(width + 2.0, height + 1.0)
@@ -136,7 +167,7 @@ def parallel_coordinates(contest: Contest, settings: Sequence[Setting], path: Pa
     wobble = np.random.default_rng(0).uniform(-0.012, 0.012, shares.shape) * (len(y) > 8)
     wobble[:, -1] = 0
     places = bottom + points(72 * height) * (0.03 + 0.94 * (shares + wobble))
-    everywhere = (0.0, 0.0, float(canvas.width), float(canvas.height))
+    everywhere = _everywhere(canvas)
     thin = 1.4 if len(y) <= 30 else 0.8
     for i in range(len(y) - 1, 0, -1):
         canvas.line(x, places[i], _shade(BLUES, (1 - i / (len(y) - 1)) ** 2), thin, everywhere)
@@ -146,9 +177,13 @@ def parallel_coordinates(contest: Contest, settings: Sequence[Setting], path: Pa
     for at, setting in zip(x, shown, strict=True):
         canvas.upright(float(at), bottom, top, GREY)
         _ticks_beside(canvas, setting, float(at), (bottom, top), last=setting is metric)
-    said = f"{plural(len(y), 'job')}; best: {number(float(y[0]))}"
+    said = f"{plural(len(y), 'job')}; best: {figure(float(y[0]), contest.monitor)}"
     canvas.write(left, top + points(40), said, LARGE)
     return canvas.save(path)
+
+
+def _everywhere(canvas: Canvas) -> Box:
+    return 0.0, 0.0, float(canvas.width), float(canvas.height)
 
 
 def _shade(shades: tuple[tuple[int, ...], tuple[int, ...]], share: float) -> str:
@@ -177,7 +212,7 @@ def learning_curves(contest: Contest, path: Path) -> Canvas:
         pairs = [pairs[i] for i in np.unique(np.linspace(0, len(pairs) - 1, MOST_CURVES).astype(int))]
     curves = [_curve(job.folder / "metrics.csv", contest.monitor) for job, _ in pairs]
     drawn = [curve for curve in curves if len(curve)]
-    label = contest.monitor.replace("_", " ")
+    label = metric_words(contest.monitor)
     title = f"{label} of {plural(len(contest.ranked), 'job')}"
     if len(pairs) < len(contest.ranked):
         title += f" ({len(pairs)} drawn)"
@@ -238,12 +273,6 @@ def _limits(values: NDArray[np.float64], contest: Contest) -> tuple[float, float
     pad = 0.06 * (high - low) or 0.05 * abs(high) or 0.5
     low, high = low - pad, high + pad
     return (float(np.exp(low)), float(np.exp(high)), True) if log else (low, high, False)
-
-
-def _whole(contest: Contest) -> NDArray[np.bool_]:
-    """Which jobs of a contest ran to their end, or all where none did, in the order of `_metric`, [jobs]."""
-    counted = counting({job.number: outcome for job, outcome in contest.ranked})
-    return np.array([job.number in counted for job, _ in contest.ranked])
 
 
 def _metric(contest: Contest) -> NDArray[np.float64]:

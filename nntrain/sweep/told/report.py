@@ -19,9 +19,10 @@ from nntrain.sweep.kept.best import drop_best, link_best
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.sweep import Sweep
 from nntrain.sweep.told.files import write_csv
-from nntrain.sweep.told.leaderboard import TABLES, figure, leaderboard
+from nntrain.sweep.told.leaderboard import TABLES, leaderboard
 from nntrain.sweep.told.pictures import Pictures, draw_pictures
 from nntrain.sweep.told.ranking import contests
+from nntrain.sweep.told.words import figure, metric_words
 
 
 def report(sweep: Sweep, *, stopped: bool = False) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def _closing(
     named = [
         (
             "best",
-            f"#{job.number} {job.said}: {contest.monitor.replace('_', ' ')} "
+            f"#{job.number} {job.said}: {metric_words(contest.monitor)} "
             + figure(outcome.result["best_value"], contest.monitor)
             + (f", the best by {contest.metrics[0]}, the first of the two" if len(contest.metrics) > 1 else ""),
         )

@@ -8,6 +8,7 @@ from nntrain.record.layout import FAINT, GOOD, LABEL, WARNING, Page
 from nntrain.record.screen import bar
 from nntrain.record.words import clean, count, duration, number
 from nntrain.sweep.told.tally import Leader, Tally
+from nntrain.sweep.told.words import figure, metric_words
 
 BAR, SMALL_BAR, TINY_BAR = 32, 16, 8
 LAST_FAILED = 3  # with their reasons
@@ -21,11 +22,6 @@ def live_table(tally: Tally, page: Page, height: int, seconds: float, now: float
     lines += [*_best_lines(tally, page), *_failed_lines(tally, page)]
     room = height - len(lines) - 3
     return lines + _running_lines(tally, page, max(0, min(room, height // 2)))
-
-
-def metric_words(monitor: str) -> str:
-    """`val loss`."""
-    return monitor.replace("_", " ")
 
 
 def leader_words(leader: Leader) -> str:
@@ -54,7 +50,7 @@ def _counts_line(tally: Tally) -> Text:
 def _best_lines(tally: Tally, page: Page) -> list[Text]:
     lines: list[Text] = []
     for monitor, leader in tally.best().items():
-        said = f"{metric_words(monitor)} {number(leader.value)}"
+        said = f"{metric_words(monitor)} {figure(leader.value, monitor)}"
         told = page.cut(leader_words(leader), page.width - LABELS - 2 - len(said))
         lines.append(Text.assemble((_label("best", lines), LABEL), (said, GOOD), "  ", told))
     return lines

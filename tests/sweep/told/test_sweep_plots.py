@@ -86,6 +86,20 @@ def test_means_are_of_the_jobs_that_ran_to_their_end(tmp_path: Path, monkeypatch
     assert drawn == [0.5] * 4 + [1.0] * 2 + [0.5] * 3  # dots of all jobs, the means, the star
 
 
+def test_pruned_jobs_are_marked_as_in_the_leaderboard(tmp_path: Path) -> None:
+    jobs = jobs_of({"optimizer": ["adam", "sgd"], "optimizer.lr": RATES}, tmp_path)
+    outcomes = ended(jobs, loss_of)
+    for number in (0, 4, 7):
+        outcomes[number].pruned = True
+    (contest,) = contests(jobs, outcomes)
+    canvas = plots.metric_by_setting(contest, settings_of(contest), tmp_path / "x.png")
+    assert canvas.texts.count("†") == 2 * 3 + 1  # in each panel, and in the key
+    assert {"a job", "the best", "mean", "pruned"} <= set(canvas.texts)
+    outcomes = ended(jobs, loss_of)
+    canvas = plots.metric_by_setting(contests(jobs, outcomes)[0], settings_of(contest), tmp_path / "x.png")
+    assert not {"†", "pruned"} & set(canvas.texts)
+
+
 def test_of_very_many_settings_those_with_the_widest_effect_are_drawn(tmp_path: Path) -> None:
     jobs = jobs_of({"optimizer.lr": RATES} | {f"section.key_{i}": ["a", "b"] for i in range(9)}, tmp_path)
     chosen = jobs[::7]

@@ -1,0 +1,15 @@
+"""Metrics and their values as people read them."""
+
+from __future__ import annotations
+
+from nntrain.record.words import number
+
+
+def metric_words(monitor: str) -> str:
+    """`val loss`."""
+    return monitor.replace("_", " ")
+
+
+def figure(value: float | None, metric: str) -> str:
+    """A metric's value; of parameters nobody has a part."""
+    return f"{value:,.0f}" if metric == "parameters" and value is not None else number(value)
