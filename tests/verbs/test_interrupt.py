@@ -10,14 +10,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import Lab, outcome
 
+from nntrain.cli import main
+from nntrain.training import trainer
 from nntrain.verbs.run import Run
 
 COMMAND = [sys.executable, "-c", "import sys; from nntrain.cli import main; sys.exit(main())"]
-WORDS = ["config=tiny.yaml", "run_dir=run", "epochs=400", "early_stopping=none", "model.dropout=0.2", "device=cpu"]
+SETTINGS = ["early_stopping=none", "model.dropout=0.2", "device=cpu"]
+WORDS = ["config=tiny.yaml", "run_dir=run", "epochs=100000", *SETTINGS]  # more than there is time for
 
 
 def listening() -> None:
@@ -46,6 +50,13 @@ def signalled(folder: Path, words: list[str], number: int) -> subprocess.Complet
     return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
+def goes_on(lab: Lab, run: Path) -> None:
+    """It ends some epochs later as one that was never ended."""
+    rows = len((run / "metrics.csv").read_text().splitlines())
+    more = f"epochs={rows + 3}"
+    assert outcome(lab.resume(run, more)) == outcome(lab.fit(*SETTINGS, more))
+
+
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_asked_to_end_it_saves_and_says_how_to_go_on(lab: Lab, number: int, status: int) -> None:
     ended = signalled(lab.folder, ["fit", *WORDS, "checkpoint.every_seconds=1000"], number)
@@ -53,24 +64,29 @@ def test_asked_to_end_it_saves_and_says_how_to_go_on(lab: Lab, number: int, stat
     assert ended.stderr == "nntrain: stopped, the state is saved; go on with: nntrain fit resume=run\n"
     command = ended.stderr.rpartition("go on with: ")[2]
     assert not (lab.folder / "run" / "result.json").exists()
-    resumed = lab.resume(lab.folder / shlex.split(command)[-1].removeprefix("resume="))
-    whole = lab.fit(*WORDS[2:])
-    assert outcome(resumed) == outcome(whole)
+    goes_on(lab, lab.folder / shlex.split(command)[-1].removeprefix("resume="))
 
 
 def test_killed_it_goes_on_from_the_last_epoch_on_disk(lab: Lab) -> None:
-    words = [*WORDS, "epochs=80", "checkpoint.every_seconds=0"]
-    ended = signalled(lab.folder, ["fit", *words], signal.SIGKILL)
+    ended = signalled(lab.folder, ["fit", *WORDS, "checkpoint.every_seconds=0"], signal.SIGKILL)
     assert ended.returncode == -signal.SIGKILL
-    resumed = lab.resume(lab.folder / "run")
-    assert outcome(resumed) == outcome(lab.fit(*WORDS[2:], "epochs=80"))
+    goes_on(lab, lab.folder / "run")
 
 
-def test_without_a_state_it_does_not_say_that_there_is_one(lab: Lab) -> None:
-    ended = signalled(lab.folder, ["fit", *WORDS, "checkpoint.resumable=false", "--json"], signal.SIGINT)
-    assert ended.returncode == 130
-    assert json.loads(ended.stdout)["run_dir"] == str(lab.folder / "run")
-    assert "checkpoint.resumable=false, so there is no state to go on from in run" in ended.stderr
+def test_without_a_state_it_does_not_say_that_there_is_one(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = trainer.train_step
+
+    def interrupted(*given: Any) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        return step(*given)
+
+    monkeypatch.setattr(trainer, "train_step", interrupted)
+    assert main(["fit", *WORDS, "checkpoint.resumable=false", "--json"]) == 130
+    out, err = capsys.readouterr()
+    assert json.loads(out)["run_dir"] == str(lab.folder / "run")
+    assert "checkpoint.resumable=false, so there is no state to go on from in run" in err
 
 
 def test_the_verb_in_its_own_process(lab: Lab) -> None:
