@@ -197,7 +197,9 @@ def _unknown_top(key: str) -> str:
     first, dot, rest = key.partition(".")
     allowed = [*schema.GROUPS, *schema.fields("top"), schema.SEARCH, "config", "resume"]
     owners = [group for group in (*schema.GROUPS, schema.SEARCH) if first in schema.fields(group)]
-    if first in schema.GROUPS:
+    if first in ("config", "resume"):
+        hint = f"; it is a word of the command line: {first}=..."
+    elif first in schema.GROUPS:
         hint = f"; in a recipe it is written {first}: {{{rest}: ...}}"
     elif owners:
         within = f"={{{rest}:...}}" if dot else ""  # a setting has no parts where it is null

@@ -13,7 +13,7 @@ from nntrain.config.options import option_file
 from nntrain.config.origin import Origin
 from nntrain.config.recipe import Recipe
 from nntrain.config.schema.search import ONLY_HERE, Values
-from nntrain.config.words import SEARCH, Word, read_word
+from nntrain.config.words import RECIPE, SEARCH, Word, read_word
 from nntrain.errors import UserError, nearest, unknown
 
 
@@ -86,13 +86,18 @@ def _space(space: Mapping[Any, Any], prefix: str, recipe: Recipe) -> tuple[tuple
     problems: list[str] = []
     if not space and prefix == SEARCH:
         problems.append(f"{SEARCH}: is empty; name what is to be searched ({recipe.origin(SEARCH)})")
+    cut = False  # whether YAML ended a value at its comma, and took what follows for further keys
     for key, value in space.items():
+        if cut and value is None:
+            continue
+        cut = isinstance(value, str) and value.count("(") > value.count(")")
+        hint = "; within braces a value with a comma needs quotes" if cut else ""
         origin = recipe.origin(f"{prefix}.{key}")
         try:
             words.append(_word(str(key), value, recipe, origin))
         except UserError as error:
             problems += [
-                f"{problem.rpartition(' (command line: ')[0] or problem} ({origin})" for problem in error.problems
+                f"{problem.rpartition(' (command line: ')[0] or problem}{hint} ({origin})" for problem in error.problems
             ]
     return tuple(words), tuple(problems)
 
@@ -101,17 +106,21 @@ def _word(key: str, value: Any, recipe: Recipe, origin: Origin) -> Word:
     """UserError where it holds a single value, cannot be read, or cannot be searched."""
     if key == "run_dir":
         raise UserError(f"{key}: is the folder of the whole sweep, and cannot be searched")
+    if key == RECIPE:
+        raise UserError(f"{key}: recipes are swept over on the command line: {key}=iris,wine -m")
     if (guess := nearest(key, ONLY_HERE)) and schema.field(key) is None and key not in schema.GROUPS:
         raise UserError(
             f"{SEARCH}.{key}: there is no such setting; did you mean '{SEARCH}.{guess}'? What is searched stands in "
             f"'space' beside it"
         )
+    if isinstance(value, Mapping) and schema.field(key) is not None:
+        raise UserError(f"{key}: must be {Values.words}; it is {shown(dict(value))}")
     if isinstance(value, Mapping):
         inner = next(iter(value), "...")
         raise UserError(f"{key}: settings are written with a dot: {key}.{inner}: ...")
     if said := Values().complaint(value):
         raise UserError(f"{key}: {said}")
-    raw = value if isinstance(value, str) else ",".join(map(written, value))
+    raw = value.strip() if isinstance(value, str) else ",".join(map(written, value))
     if isinstance(value, list) and len(value) == 1:
         raw = f"choice({raw})"
     if isinstance(value, list) and not value:

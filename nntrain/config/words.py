@@ -179,7 +179,7 @@ def _sweep(text: str, key: str, raw: str, parsed: Override) -> Word:
 
 
 def _takes_text(key: str) -> bool:
-    if key in (RECIPE, *schema.GROUPS):
+    if key in (RECIPE, SEARCH, *schema.GROUPS):
         return False
     kind = schema.field(key)
     return kind is None or kind.complaint("a (b)") is None

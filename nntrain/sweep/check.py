@@ -11,6 +11,7 @@ from pathlib import Path
 from nntrain.config import schema
 from nntrain.config.compose import compose_recipe
 from nntrain.config.grammar import MOST
+from nntrain.config.grow import GROW
 from nntrain.config.keys import Plan
 from nntrain.config.recipe import Recipe, find_recipe, read_recipe
 from nntrain.config.words import CommandLine
@@ -27,7 +28,7 @@ QUOTES = "'\""
 def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
     """The recipes of a sweep. UserError with every mistake in a recipe, in a key under any combination of choices, and
     in any value by itself; values that only clash with each other are left to their job."""
-    problems = [*line.problems, *mistakes(line.hydra), *_folder_problems(line)]
+    problems = [*line.problems, *mistakes(line.hydra), *_single_problems(line)]
     recipes: list[Recipe] = []
     for name in line.recipes.values:
         try:
@@ -83,9 +84,11 @@ def _no_grid(line: CommandLine) -> Iterator[str]:
         )
 
 
-def _folder_problems(line: CommandLine) -> Iterator[str]:
-    """The folder of the sweep, in which all its jobs lie, is one."""
+def _single_problems(line: CommandLine) -> Iterator[str]:
+    """Of what a sweep has one: its folder, in which all its jobs lie, and what is grown."""
     for word in line.settings:
+        if word.sweeps and word.key.partition(".")[0] == GROW:
+            yield f"{word.key}: is a sweep by itself, and cannot be swept; give one value, without -m ({word.origin})"
         if word.key != FOLDER:
             continue
         raw = word.text.partition("=")[2]

@@ -164,6 +164,8 @@ def _by_hydra(line: CommandLine, sweep: Sweep) -> None:
             register()
             hydra.multirun(None, sweep, [*words, *settings], with_log_configuration=False)
     except HydraException as error:
+        if isinstance(error.__cause__, UserError):  # of a sweeper or launcher of ours, as Hydra made it
+            raise error.__cause__ from None
         raise UserError(" ".join(str(error).split("\n")[:2])) from None
 
 

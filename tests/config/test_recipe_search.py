@@ -86,7 +86,13 @@ MISTAKES = {
     "search: {optimizer.lr: 0.1}": "optimizer.lr: 0.1 is not a search such as",
     "search: {optimizer.lr: '0.1'}": "optimizer.lr: '0.1' is a single value, no search; write a search such as",
     "search: {optimizer.lr: []}": "optimizer.lr: [] names no value (mine.yaml, line 1)",
-    'search: {optimizer.lr: "interval(0.1"}': "optimizer.lr: interval(0.1 cannot be read: '(' is not closed (mine",
+    'search: {optimizer.lr: "interval(0.1"}': "optimizer.lr: interval(0.1 cannot be read: '(' is not closed; within ",
+    "search: {optimizer.lr: choice(0.1,0.2,0.3)}": "optimizer.lr: choice(0.1 cannot be read: '(' is not closed; within "
+    "braces a value with a comma needs quotes (mine.yaml, line 1)",
+    "search: {config: [iris, wine]}": "config: recipes are swept over on the command line: config=iris,wine -m (mine",
+    "search: {optimizer.lr: {low: 0.1, high: 1}}": 'optimizer.lr: must be a search such as "interval(0.001, 0.1)", '
+    "\"range(1, 6)\", or a list of values; it is {'low': 0.1, 'high': 1} (mine.yaml, line 1)",
+    "config: iris": "config: there is no such section or setting; it is a word of the command line: config=... (mine",
     'search: {optimizer.lr: "intervall(0.1, 1)"}': "optimizer.lr: intervall(0.1, 1) cannot be read: there is no "
     "function 'intervall'; did you mean 'interval(LOW, HIGH)'? (functions: choice, range, interval, glob, shuffle, "
     "sort, tag) (mine.yaml, line 1)",

@@ -184,6 +184,23 @@ MISTAKES = {
     "seed=range(3,3)": ["seed: range(3,3) has no values: it ends where it begins"],
     "optimizer.lr=0.1,,0.2": ["optimizer.lr: 0.1,,0.2 cannot be read: a value is missing after '0.1,' (command line"],
     "optimizer.lr=[0.1,0.2]": ["; a list in brackets is one value: a sweep is written optimizer.lr=0.1,0.2 -m (comm"],
+    "grow=none,depth": [
+        "grow: is a sweep by itself, and cannot be swept; give one value, without -m (command line: gr"
+    ],
+    "search.optimizer.lr=interval(0.1,1)": [
+        "search.optimizer.lr: on the command line write the setting itself: optimizer.lr=interval(...) (command line: "
+    ],
+    "search.space.optimizer.lr=interval(0.1,1)": [
+        "write the setting itself: optimizer.lr=interval(...) (command line: "
+    ],
+    "search.n_trials=interval(1,3) seed=1,2": ["search.n_trials: a sweep has one search; give one value (command line"],
+    "optimizer.lr=0.1,1 search.sampler=grid hydra/sweeper=optuna": [
+        "search.sampler: a grid is tried by hydra/sweeper=basic, the default; leave out hydra/sweeper=optuna (command "
+    ],
+    "search={space:{optimizer.lr:intervall(0,1)}}": [
+        "there is no function 'intervall'; did you mean 'interval(LOW, HIGH)'? (functions: choice, ",
+        "tag) (command line: search={space:{optimizer.lr:intervall(0,1)}})",
+    ],
     "run_dir=a,b": [
         "run_dir: is the folder of the whole sweep, and cannot be swept; name one; a comma in its name needs quotes: "
         "run_dir=\"'a,b'\" (command line: run_dir=a,b)"

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from nntrain.config import schema
 from nntrain.config.grammar import written
 from nntrain.config.keys import Plan
 from nntrain.config.origin import Origin
@@ -41,15 +42,16 @@ def with_search(line: CommandLine, cwd: Path) -> CommandLine:
     if given_whole is not None:  # the section as one word takes the place of the recipe's settings, key by key
         search = _over(search, _section(given_whole, cwd))
         line = replace(line, search=tuple(word for word in line.search if word is not given_whole))
-    settings = {**search.settings, **{word.key.partition(".")[2]: (word.value, word.origin) for word in line.search}}
+    given = {word.key.partition(".")[2]: (word.value, word.origin) for word in line.search if not word.sweeps}
+    settings = {**search.settings, **given}
     problems = [*search.problems, *_conflicts(search, line), *_settings_on_the_line(line)]
     problems += setting_problems(settings) if not problems else []
     if problems:  # and all else that is known to be wrong by now
         fixed = [word for word in line.settings if not word.sweeps]
         keys = [problem for recipe in recipes for problem in Plan(recipe, fixed).problems]
         raise UserError(*dict.fromkeys([*line.problems, *keys, *problems]))
-    given = {word.key for word in line.settings if word.sweeps}  # a sweep on the command line replaces the recipe's
-    settled = tuple(word for word in search.words if word.key not in given)
+    swept_over = {word.key for word in line.settings if word.sweeps}  # instead of the recipe's own sweep of it
+    settled = tuple(word for word in search.words if word.key not in swept_over)
     swept = replace(line, settings=(*settled, *line.settings))
     if search.origin is not None and not any(word.sweeps for word in (swept.recipes, *swept.settings)):
         raise UserError(
@@ -91,7 +93,7 @@ def _settings_on_the_line(line: CommandLine) -> Iterator[str]:
         if not key:
             said = "must be a mapping such as search={n_trials: 20, space: {optimizer.lr: 'interval(0.001, 0.1)'}}"
             yield f"{word.key}: {said}, or write its settings one by one: search.n_trials=20 ({word.origin})"
-        elif key == "space" or key.startswith("space."):
+        elif key.partition(".")[0] in ("space", *schema.GROUPS):
             name = key.removeprefix("space").strip(".") or "optimizer.lr"
             yield f"{word.key}: on the command line write the setting itself: {name}=interval(...) ({word.origin})"
         elif word.sweeps:
@@ -101,7 +103,7 @@ def _settings_on_the_line(line: CommandLine) -> Iterator[str]:
 def _hydra_words(line: CommandLine, settings: Settings) -> list[str]:
     """What chooses the sweeper and sets it up. One that is chosen on the command line stays."""
     chosen = next((word.partition("=")[2] for word in line.hydra if word.startswith(SWEEPER)), None)
-    if chosen is None and _is_grid(line, settings):
+    if _is_grid(line, settings) and chosen is None:
         return []
     words = [] if chosen is not None else [f"{SWEEPER}{OPTUNA}"]
     if chosen in (None, OPTUNA):
@@ -116,6 +118,9 @@ def _is_grid(line: CommandLine, settings: Settings) -> bool:
     """
     drawn: list[Word] = [word for word in line.settings if word.ends]
     sampler = named(settings["sampler"][0])[0] if "sampler" in settings else "auto"
+    if sampler == GRID and f"{SWEEPER}{OPTUNA}" in line.hydra:
+        said = f"a grid is tried by {SWEEPER}basic, the default; leave out {SWEEPER}{OPTUNA}"
+        raise UserError(f"{SEARCH}.sampler: {said} ({settings['sampler'][1]})")
     if sampler == GRID and drawn:
         said = f"{drawn[0].key} is an interval ({drawn[0].origin}); list its values, or take another sampler"
         raise UserError(f"{SEARCH}.sampler: a grid has listed values, and {said} ({settings['sampler'][1]})")
