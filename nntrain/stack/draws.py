@@ -50,14 +50,21 @@ class Draws:
 
 class HashedDraws(Draws):
     """The same for devices on which a call per member would take too long: each number is a hash of the member's seed,
-    of how many draws its step made before, and of its place (see `augment/draws.py`)."""
+    of how many draws its step made before, and of its place (see `augment/draws.py`). Nothing waits for the device."""
+
+    def __init__(self, rows: Rows, device: torch.device) -> None:
+        super().__init__(0, rows)
+        self.device = device
+        self._wanted: dict[tuple[float, ...], Tensor] = {}  # probabilities, on the device
 
     def seed(self, seeds: Sequence[int]) -> None:
-        self.keys = torch.tensor(seeds, dtype=torch.int64).unsqueeze(1)
+        self.keys = torch.tensor(seeds, dtype=torch.int64).unsqueeze(1).to(self.device, non_blocking=True)
         self.calls = 0
 
     def keeps(self, x: Tensor, probabilities: Sequence[float]) -> Tensor:
-        wanted = torch.tensor(probabilities, device=x.device)
+        wanted = self._wanted.get(tuple(probabilities))
+        if wanted is None:
+            wanted = self._wanted[tuple(probabilities)] = torch.tensor(probabilities, device=self.device)
         return (self._units(x) < over_rows(wanted, x).float()).to(x.dtype)
 
     def normal(self, x: Tensor, sizes: Sequence[float]) -> Tensor:
@@ -69,12 +76,12 @@ class HashedDraws(Draws):
         """float32 in [0, 1), like x."""
         self.calls += 1
         places = torch.arange(1, x[0].numel() + 1, device=x.device).mul_(GOLDEN)
-        keys = mix64(mix64(self.keys.to(x.device, copy=True)) + self.calls)
+        keys = mix64(mix64(self.keys.clone()) + self.calls)
         return (mix64(keys + places) >> 40).bitwise_and_((1 << 24) - 1).to(torch.float32).mul_(2.0**-24).view(x.shape)
 
 
 def draws_for(members: int, rows: Rows, device: torch.device) -> Draws:
-    return Draws(members, rows) if device.type == "cpu" else HashedDraws(members, rows)
+    return Draws(members, rows) if device.type == "cpu" else HashedDraws(rows, device)
 
 
 class Dropout:

@@ -81,7 +81,7 @@ def train_step(
             part.tensors["skipped"].add_(found_inf)
         part.limits.on_weights(flat)
         if shares is not None:
-            weights = torch.from_numpy(shares.astype(np.float32)).to(flat.device)
+            weights = torch.from_numpy(shares.astype(np.float32)).to(flat.device, non_blocking=True)
             part.tensors["average"].lerp_(flat, weights.unsqueeze(1))
         for tensor, rows in kept:
             tensor[bad] = rows

@@ -252,7 +252,7 @@ def test_where_the_device_is_asked_once_an_epoch() -> None:
 @pytest.mark.parametrize("settings", [{"model.dropout": 0.3}, {"regularization.input_noise": 0.5}], ids=str)
 def test_draws_by_hash_are_each_members_own(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of devices on which a call per member takes too long."""
-    monkeypatch.setattr("nntrain.stack.stack.draws_for", lambda members, rows, device: HashedDraws(members, rows))
+    monkeypatch.setattr("nntrain.stack.stack.draws_for", lambda members, rows, device: HashedDraws(rows, device))
     none: Settings = {"model.dropout": 0.0, "regularization.input_noise": 0.0}
     first, second, plain = stacked(none | settings, none | settings | {"seed": 1}, none)
     (again,) = stacked(none | settings | {"seed": 1})
@@ -263,7 +263,7 @@ def test_draws_by_hash_are_each_members_own(settings: Settings, monkeypatch: pyt
 
 
 def test_hashed_draws_are_distributed_as_they_should_be() -> None:
-    draws = HashedDraws(2, Rows(5000))
+    draws = HashedDraws(Rows(5000), torch.device("cpu"))
     draws.seed([1, 2])
     x = torch.zeros(2, 5000, 4)
     kept, noise = draws.keeps(x, [0.25, 1.0]), draws.normal(x, [1.0, 1.0])
