@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nntrain.augment.draws import GOLDEN, mix64
 from nntrain.models.members import Rows
+from nntrain.objective.corruption import constant
 
 
 class Draws:
@@ -55,16 +56,13 @@ class HashedDraws(Draws):
     def __init__(self, rows: Rows, device: torch.device) -> None:
         super().__init__(0, rows)
         self.device = device
-        self._wanted: dict[tuple[float, ...], Tensor] = {}  # probabilities, on the device
 
     def seed(self, seeds: Sequence[int]) -> None:
         self.keys = torch.tensor(seeds, dtype=torch.int64).unsqueeze(1).to(self.device, non_blocking=True)
         self.calls = 0
 
     def keeps(self, x: Tensor, probabilities: Sequence[float]) -> Tensor:
-        wanted = self._wanted.get(tuple(probabilities))
-        if wanted is None:
-            wanted = self._wanted[tuple(probabilities)] = torch.tensor(probabilities, device=self.device)
+        wanted = constant(tuple(probabilities), torch.float32, self.device)
         return (self._units(x) < over_rows(wanted, x).float()).to(x.dtype)
 
     def normal(self, x: Tensor, sizes: Sequence[float]) -> Tensor:
