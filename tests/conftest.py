@@ -37,6 +37,12 @@ def still_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a power failure would leave is nothing that a test sees, unless it watches these calls itself."""
+    monkeypatch.setattr(os, "fsync", lambda file: None)
+
+
+@pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees or leaves decoded pictures where people keep theirs."""
     monkeypatch.setenv("NNTRAIN_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -103,7 +103,7 @@ def test_a_picture_model_on_a_table_names_those_for_tables(name: str) -> None:
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_half_precision_trains_digits(precision: str) -> None:
-    run = nntrain.fit("digits", f"precision={precision}", "epochs=15", "device=cpu", quiet=True)
+    run = nntrain.fit("digits", f"precision={precision}", "epochs=4", "device=cpu", quiet=True)
     assert run.result["test"]["accuracy"] >= 0.95
 
 

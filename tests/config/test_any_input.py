@@ -51,7 +51,7 @@ RECIPES = st.dictionaries(
     max_size=8,
 )
 
-ANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+ANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def sound_or_said(words: list[str]) -> None:

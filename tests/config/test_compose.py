@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -214,7 +215,7 @@ CHOICES = st.fixed_dictionaries({group: st.sampled_from(option_names(group)) for
 
 
 @given(choices=CHOICES, on_command_line=st.sets(st.sampled_from(schema.GROUPS)))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_choices_compose_and_their_config_repeats_them(choices: dict[str, str], on_command_line: set[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder) / "any.yaml"
@@ -230,6 +231,11 @@ def test_any_choices_compose_and_their_config_repeats_them(choices: dict[str, st
         assert {where.kind for key, where in again.origins.items()} == {"recipe"}
 
 
+@cache
+def of_a_table() -> dict[str, Any]:
+    return compose(["data=table"]).config
+
+
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20).filter(
     lambda text: text not in ("???", "_target_")
 )
@@ -243,13 +249,13 @@ TEXT = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), mi
 )
 @example(target="${b}", missing=["\\${b}", "a\\\\${seed}", "${"], lr=1.0, types={})
 @example(target="0E0", missing=["1e5", "yes", "null", "2026-01-31"], lr=1e-5, types={"${seed}": "date", "1.": "date"})
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_value_survives_the_config_of_a_run(
     target: str, missing: list[str], lr: float, types: dict[str, str]
 ) -> None:
-    base = compose(["data=table"])
-    data = {**base.config["data"], "target": target, "missing": missing, "types": types}
-    config = {**base.config, "data": data, "optimizer": {**base.config["optimizer"], "lr": lr}}
+    base = of_a_table()
+    data = {**base["data"], "target": target, "missing": missing, "types": types}
+    config = {**base, "data": data, "optimizer": {**base["optimizer"], "lr": lr}}
     with tempfile.TemporaryDirectory() as folder:
         write_config(Path(folder), config)
         assert compose([f"config={folder}"]).config == config
