@@ -61,7 +61,7 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
         "launcher": launcher,
         "plan": plan,
         "notes": notes,
-        "jobs": [_about(job, groups) for job in jobs.all],
+        "jobs": _about(jobs.all, groups),
     }
 
 
@@ -70,15 +70,20 @@ def _chosen(line: CommandLine, start: str, default: str) -> str:
     return given[-1] if given else default
 
 
-def _about(job: Job, groups: Sequence[Group]) -> dict[str, Any]:
-    place = next((i for i, group in enumerate(groups, 1) if job in group.jobs), None)
-    group = None if place is None else groups[place - 1]
-    return {
-        "job": job.number,
-        "varied": dict(job.varied),
-        "group": place if group is not None and group.stacked else None,
-        "alone_because": None if group is None else group.reason,
-    }
+def _about(jobs: Sequence[Job], groups: Sequence[Group]) -> list[dict[str, Any]]:
+    places = {job.number: (place, group) for place, group in enumerate(groups, 1) for job in group.jobs}
+    found = []
+    for job in jobs:
+        place, group = places.get(job.number, (None, None))
+        found.append(
+            {
+                "job": job.number,
+                "varied": dict(job.varied),
+                "group": place if group is not None and group.stacked else None,
+                "alone_because": None if group is None else group.reason,
+            }
+        )
+    return found
 
 
 def _lines(jobs: Sequence[Job], groups: Sequence[Group], plan: Sequence[str], page: Page) -> list[Text]:
