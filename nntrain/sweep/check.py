@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import product
 from math import prod
 from pathlib import Path
 
@@ -98,12 +97,13 @@ def _single_problems(line: CommandLine) -> Iterator[str]:
 
 
 def _key_problems(recipe: Recipe, line: CommandLine) -> Iterator[str]:
-    """A setting must fit every choice that it meets."""
+    """A setting must fit every choice that it meets; which fit does not depend on the choices of other groups."""
     choices = [list(word.each()) for word in line.settings if word.key in schema.GROUPS]
     others = [
         replace(word, values=word.examples[:1] or (None,)) for word in line.settings if word.key not in schema.GROUPS
     ]
-    for chosen in product(*choices):
+    for place in range(max(map(len, choices), default=1)):
+        chosen = [each[place % len(each)] for each in choices]
         yield from Plan(recipe, [*chosen, *others]).problems
 
 

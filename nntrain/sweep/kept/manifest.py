@@ -89,5 +89,7 @@ def read_manifest(folder: Path) -> Manifest:
         about, *jobs = map(json.loads, whole)
         found: dict[str, Any] = {**about, "jobs": {line["job"]: tuple(line["words"]) for line in jobs}}
         return Manifest(**{**found, "words": tuple(found["words"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{shown(path)}: cannot be read ({error})") from None
+    except (TypeError, KeyError):
+        raise UserError(f"{shown(path)}: is not what nntrain wrote") from None
