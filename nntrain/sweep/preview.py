@@ -18,8 +18,10 @@ from nntrain.sweep.groups import Group, partition, plan_words
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
+from nntrain.sweep.launchers.basic import one_after_another
+from nntrain.sweep.launchers.parallel import side_by_side
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, DEFAULT_SWEEPER
-from nntrain.sweep.search.prospect import of_growing, of_search
+from nntrain.sweep.search.prospect import of_growing, of_search, workers_of
 from nntrain.sweep.search.section import OPTUNA
 from nntrain.sweep.search.space import MARK, read_space
 from nntrain.sweep.sweepers.grid import combinations
@@ -54,7 +56,7 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
     lists = combinations([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
     notes = jobs.add({i: tuple(word.removeprefix(MARK) for word in words) for i, words in enumerate(lists)})
     groups = partition(jobs.all) if launcher == DEFAULT_LAUNCHER else []
-    plan = plan_words(groups) if groups else [f"{plural(len(jobs.all), 'job')}, hydra/launcher={launcher}"]
+    plan = plan_words(groups) if groups else [_unstacked(jobs.all, launcher, line)]
     show(lambda page: _lines(jobs.all, groups, [*plan, *notes], page), stream)
     return {
         "sweeper": sweeper,
@@ -63,6 +65,15 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
         "notes": notes,
         "jobs": _about(jobs.all, groups),
     }
+
+
+def _unstacked(jobs: Sequence[Job], launcher: str, line: CommandLine) -> str:
+    """The plan of a launcher that stacks nothing."""
+    if launcher == "basic":
+        return one_after_another(len(jobs))
+    if launcher == "parallel":
+        return side_by_side(len(jobs), workers_of({str(job.config["device"]) for job in jobs}, line.hydra))
+    return f"{plural(len(jobs), 'job')}, hydra/launcher={launcher}"
 
 
 def _chosen(line: CommandLine, start: str, default: str) -> str:

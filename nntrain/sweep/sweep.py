@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
 from nntrain.record.files import WriteError, write_json
+from nntrain.record.words import plural
 from nntrain.sweep.buildable import DryBuilds, check_some_buildable, patiently
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
@@ -46,7 +47,8 @@ class Sweep:
     by a sweeper. growth: what came of trying size after size. excused: numbers of jobs that may fail without the sweep
     having failed. workers: processes for its jobs. exits: closed when the sweep ends. expected: how many jobs there
     will be at most, where that is known before. devices: as the jobs ask for them. drawn: whether a sweeper chooses the
-    jobs, so that one of them may be one that cannot be built. metrics: what a search compares its trials by."""
+    jobs, so that one of them may be one that cannot be built. says_plans: whether what the launcher will do with some
+    jobs is said. metrics: what a search compares its trials by."""
 
     def __init__(
         self,
@@ -71,9 +73,9 @@ class Sweep:
         self.expected: int | None = None
         self.devices: Set[str] = {"auto"}
         self.drawn = False
+        self.says_plans = True
         self._make_folder = make_folder
         self._jobs = Jobs(Path(manifest.cwd), fixed, lambda: self.folder)
-        self._said: Sequence[str] = ()
         self._due = 0.0  # when sweep.json is to be written again
         self._refused = False  # whether the disk did not take it, which is said once
 
@@ -159,12 +161,17 @@ class Sweep:
         left = [job for job in once if job.number not in self.outcomes]
         if left:
             plan = launcher.plan(left)
-            said, self._said = self._said, plan.words  # a search comes with the same again and again
-            self.board.begin(once, [] if plan.words == said else plan.words, finished=done)
+            self.board.begin(once, self._plan_words(plan.words, len(done), len(once)), finished=done)
             launcher.run(plan.units, self.record)
         else:
             self.board.begin(once, [], finished=done)
         return [self.outcomes[job.number] for job in jobs]
+
+    def _plan_words(self, words: Sequence[str], done: int, total: int) -> Sequence[str]:
+        """What is said of some jobs before they train; first, where some of them are done already, how many."""
+        if not self.says_plans:
+            return ()
+        return [f"{done} of {plural(total, 'job')} {'is' if done == 1 else 'are'} done", *words] if done else words
 
     def train_here(self, unit: Sequence[Job], record: Callable[[Outcome], None]) -> int:
         """Train what belongs together in this process; see `train_unit`."""

@@ -52,9 +52,13 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert "plan" in err
 
 
-def test_another_launcher_stacks_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert preview("seed=1,2", "hydra/launcher=basic") == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "2 jobs, hydra/launcher=basic"
+@pytest.mark.parametrize(
+    ("launcher", "said"), [("basic", "3 jobs, one after another"), ("parallel", "3 jobs, 2 at a time")]
+)
+def test_another_launcher_stacks_nothing(launcher: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["hydra.launcher.workers=2"] * (launcher == "parallel")
+    assert preview("seed=1,2,3", f"hydra/launcher={launcher}", *words) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == said
 
 
 def test_a_search_says_what_it_draws_from(capsys: pytest.CaptureFixture[str]) -> None:

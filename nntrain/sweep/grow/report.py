@@ -20,14 +20,14 @@ LARGER_HELP = (
 
 
 def growth_lines(
-    growth: Growth, jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page, *, seconds: float
+    growth: Growth, jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page, *, took: str
 ) -> list[Text]:
-    """All of it. seconds: it took."""
+    """All of it. took: `in 2.4 s`."""
     failed = [status_word(outcomes.get(job.number)) for job in jobs].count("failed")
-    took = f"{plural(len(growth.steps), 'size')}, {plural(len(jobs), 'run')}, {failed} failed, in {duration(seconds)}"
+    told = [plural(len(growth.steps), "size"), plural(len(jobs), "run"), f"{failed} failed", *([took] if took else [])]
     return [
         Text(""),
-        heading(f"growing {growth.axis.title}: {took}", page),
+        heading(f"growing {growth.axis.title}: {', '.join(told)}", page),
         *_table(growth, page),
         *failures(jobs, outcomes, page),
         Text(""),

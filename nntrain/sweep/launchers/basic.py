@@ -6,11 +6,18 @@ import gc
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from nntrain.record.words import plural
 from nntrain.sweep.interrupted import Interrupted
-from nntrain.sweep.launchers.base import Config, Launcher, Units
+from nntrain.sweep.launchers.base import Config, Launcher, Plan, Units
 
 if TYPE_CHECKING:
+    from nntrain.sweep.job import Job
     from nntrain.sweep.outcome import Outcome
+
+
+def one_after_another(jobs: int) -> str:
+    """The plan."""
+    return plural(jobs, "job") + ", one after another" * (jobs > 1)
 
 
 class Basic(Launcher):
@@ -21,6 +28,9 @@ class Basic(Launcher):
 
         self._keep_data()
         return [dry_build(config) for config in configs]
+
+    def plan(self, jobs: Sequence[Job]) -> Plan:
+        return Plan([[job] for job in jobs], [one_after_another(len(jobs))])
 
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
         from nntrain.sweep.workers.work import import_torch

@@ -35,8 +35,7 @@ class Parallel(Launcher):
         return dry_builds(self._start(self.sweep.expected), configs)
 
     def plan(self, jobs: Sequence[Job]) -> Plan:
-        count = min(len(jobs), len(self._settings()))
-        return Plan([[job] for job in jobs], [f"{plural(len(jobs), 'job')}, {count} at a time"])
+        return Plan([[job] for job in jobs], [side_by_side(len(jobs), len(self._settings()))])
 
     def run(self, units: Units, record: Callable[[Outcome], None]) -> None:
         workers = self._start(len(units))
@@ -80,6 +79,11 @@ class Parallel(Launcher):
 
     def _settings(self) -> list[Setting]:
         return settings(self.sweep.devices, self._asked)
+
+
+def side_by_side(jobs: int, workers: int) -> str:
+    """The plan."""
+    return f"{plural(jobs, 'job')}, {min(jobs, workers)} at a time"
 
 
 def _of_signal(outcome: Outcome, number: int | None) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from math import log
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,7 @@ def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: P
     words, axes = read_space([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
     example = [word if isinstance(word, str) else word.word(word.example) for word in words]
     config = Composer(cwd).compose([word.removeprefix(MARK) for word in example]).config
-    asked = next((word.removeprefix(WORKERS) for word in line.hydra if word.startswith(WORKERS)), "")
-    count = 1
-    if launcher != "basic":
-        count = len(workers_for({str(config["device"])}, int(asked) if asked.isdigit() else None))
+    count = 1 if launcher == "basic" else workers_of({str(config["device"])}, line.hydra)
     settings: dict[str, Any] = {
         "n_trials": int(said["n_trials"]),
         "sampler": OverridesParser.create().parse_override(f"sampler={said['sampler'].removesuffix(AUTO)}").value(),
@@ -79,6 +76,12 @@ def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: P
     most = min(batch(settings, axes, count, stacked), settings["n_trials"])
     where = "one program" if count == 1 else f"up to {plural(count, 'program')}"
     return said | {"at once": plural(most, "trial") + (f", stacked in {where}" if stacked and most > count else "")}
+
+
+def workers_of(devices: Set[str], words: Sequence[str]) -> int:
+    """How many there will be for jobs on these devices, by the words that set up Hydra."""
+    asked = next((word.removeprefix(WORKERS) for word in words if word.startswith(WORKERS)), "")
+    return len(workers_for(devices, int(asked) if asked.isdigit() else None))
 
 
 def of_growing(line: CommandLine, given: Mapping[str, str]) -> dict[str, str]:

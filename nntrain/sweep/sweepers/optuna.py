@@ -74,7 +74,7 @@ class Search(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.sweeping = task_function  # type: ignore[assignment]  # that it is a sweep, only we know
-        self.sweeping.drawn = True
+        self.sweeping.drawn, self.sweeping.says_plans = True, False  # of every few trials, where there is one for all
         self.sweeping.expected = self.sweeping.board.tally.total = self.settings["n_trials"]
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
@@ -127,6 +127,7 @@ class Search(Sweeper):
         combinations, total = size(axes), self.settings["n_trials"]
         stacks = getattr(self.launcher, "stacks", False) and study.goal.stacks
         at_once = batch(self.settings, axes, int(getattr(self.launcher, "at_once", 1)), stacks)
+        self.sweeping.board.begin([], [self._plan(at_once, stacks=stacks)])
         while (first := 1 + max((*jobs, *study.jobs), default=-1)) < total:
             if study.over:
                 self.sweeping.board.note(
@@ -142,6 +143,17 @@ class Search(Sweeper):
                 said = "the only combination is" if combinations == 1 else f"all {combinations} combinations are"
                 self.sweeping.board.note(f"search: {said} tried, after {plural(len(study.jobs), 'trial')} of {total}")
                 return
+
+    def _plan(self, at_once: int, *, stacks: bool) -> str:
+        """`20 trials by tpe, pruned by median, 2 at a time`."""
+        total, (sampler, _), (pruner, _) = (
+            self.settings["n_trials"],
+            *(named(self.settings[key]) for key in ("sampler", "pruner")),
+        )
+        said = f"{plural(total, 'trial')} by {'tpe' if sampler == 'auto' else sampler}"
+        said += f", pruned by {pruner}" if pruner != "none" else ""
+        said += f", {min(at_once, total)} at a time" if at_once > 1 else ", one after another"
+        return said + (", stacked where that is faster" if stacks else "")
 
     def _run(self, study: Study, asked: Sequence[Asked]) -> None:
         """Train the jobs of some trials, and tell the study how they ended."""
@@ -218,15 +230,13 @@ class Search(Sweeper):
         """What was learnt about the settings, in words and pictures."""
         from nntrain.sweep.search.plots import draw, importances
 
-        ended = study.trials
-        pruned = sum(trial.state.name == "PRUNED" for trial in ended)
-        said = plural(len(ended), "trial") + (f", {pruned} of them pruned" if pruned else "")
         if not study.completed:
-            self.sweeping.board.note(f"search: {said}; none ran to its end, so nothing can be said of the settings")
+            self.sweeping.board.note("search: no trial ran to its end, so nothing can be said of the settings")
             return
         found = importances(study)
         shares = ", ".join(f"{key} {share:.2f}" for key, share in found.items())
-        self.sweeping.board.note(f"search: {said}" + (f"; importance, about: {shares}" if shares else ""))
+        if shares:
+            self.sweeping.board.note(f"importance of the settings, about: {shares}")
         if len(study.goal.metrics) == 2:
             self.sweeping.board.note(f"best trade-offs of {' and '.join(study.goal.metrics)}: {_front(study)}")
         try:

@@ -53,6 +53,13 @@ class Board(Speaker):
         """Since the beginning."""
         return time.perf_counter() - self._began
 
+    @property
+    def took(self) -> str:
+        """`in 2.4 s`; of a sweep that an earlier session began, what was done now, "" where that is nothing."""
+        if not self.tally.earlier:
+            return f"in {duration(self.seconds)}"
+        return f"in {duration(self.seconds)} this time" if len(self.tally.outcomes) > self.tally.earlier else ""
+
     def begin(self, jobs: Sequence[Job], plan: Sequence[str], *, finished: Iterable[Outcome] = ()) -> None:
         """jobs: all that are known now. plan: what will happen, a sentence each. finished: what an earlier session of
         this sweep has done already."""

@@ -30,10 +30,10 @@ def leaderboard(
     outcomes: Mapping[int, Outcome],
     page: Page,
     *,
-    seconds: float | None = None,
+    took: str = "",
     total: int | None = None,
 ) -> list[Text]:
-    """The table of each contest, best first, what its marks mean, and who failed by what. seconds: the sweep took.
+    """The table of each contest, best first, what its marks mean, and who failed by what. took: `in 2.4 s`.
     total: of jobs, where more are to come than these."""
     words = [status_word(outcomes.get(job.number)) for job in jobs]
     words += ["not run"] * ((total or 0) - len(jobs))
@@ -42,7 +42,7 @@ def leaderboard(
     said = [plural(len(jobs), "job") if whole else f"{count(done)} of {plural(len(words), 'job')} done"]
     said.append(f"{words.count('failed')} failed")
     said += [f"{words.count(word)} {word}" for word in ("pruned", "interrupted", "not run") if word in words]
-    said += [] if seconds is None else [f"in {duration(seconds)}"]
+    said += [took] if took else []
     lines = [Text(""), heading(", ".join(said), page)]
     found = contests(jobs, outcomes)
     for contest in found[:TABLES]:
@@ -180,14 +180,17 @@ def _legend(contest: Contest, page: Page) -> list[str]:
         return marks
     if contest.trade_offs:
         first, second = contest.metrics
-        marks.append(
-            f"{page.star} {_diamond(page)} best trade-offs of {first} and {second}: no other is better in both; "
-            f"{page.star} is the best by {first}, the first of the two"
-        )
+        if len(contest.trade_offs) == len(contest.rows[0].outcomes):
+            marks.append(f"{page.star} no other is better in {first} or in {second}")
+        else:
+            marks.append(
+                f"{page.star} {_diamond(page)} best trade-offs of {first} and {second}: no other is better in both; "
+                f"{page.star} is the best by {first}, the first of the two"
+            )
     alike, unknown = sum(row.told is False for row in rivals), sum(row.told is None for row in rivals)
     if unknown == len(rivals):
         many = "too few runs" if any(len(row.values) > 1 for row in contest.rows) else "one run each"
-        return [*marks, f"{many}: what of these differences is chance cannot be told; {_advice(contest)}"]
+        return [*marks, f"{many}, so differences may be chance; {_advice(contest)}"]
     among = f" over {len(rivals)} comparisons" if len(rivals) > 1 else ""
     test = f"one-sided t tests, paired where seeds are shared, {LEVEL:.0%}{among}"
     again = f"; {_resume(contest)}" if any(len(row.values) == 1 and _lacks(row) for row in contest.rows) else ""

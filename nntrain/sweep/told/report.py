@@ -32,12 +32,12 @@ def report(sweep: Sweep, *, stopped: bool = False) -> dict[str, Any]:
     """
     result = sweep.summary()
     best, refused = _write(sweep, result)
-    growth, seconds = sweep.growth, sweep.board.seconds
+    growth, took = sweep.growth, sweep.board.took
     total = sweep.board.tally.total if stopped else None
     if growth is None:
-        sweep.board.tell(lambda page: leaderboard(sweep.jobs, sweep.outcomes, page, seconds=seconds, total=total))
+        sweep.board.tell(lambda page: leaderboard(sweep.jobs, sweep.outcomes, page, took=took, total=total))
     else:
-        sweep.board.tell(lambda page: growth_lines(growth, sweep.jobs, sweep.outcomes, page, seconds=seconds))
+        sweep.board.tell(lambda page: growth_lines(growth, sweep.jobs, sweep.outcomes, page, took=took))
     if not refused:
         pictures = Pictures(contests(sweep.jobs, sweep.outcomes), growth, sweep.folder / "plots")
         try:
@@ -103,8 +103,7 @@ def _closing(
         (
             "best",
             f"#{job.number} {job.said}: {metric_words(contest.monitor)} "
-            + figure(outcome.result["best_value"], contest.monitor)
-            + (f", the best by {contest.metrics[0]}, the first of the two" if len(contest.metrics) > 1 else ""),
+            + figure(outcome.result["best_value"], contest.monitor),
         )
         for contest, (job, outcome) in zip(found[:TABLES], first, strict=False)
     ]

@@ -22,11 +22,13 @@ class Leader:
 
 
 class Tally:
-    """total: of jobs, where more are to come than are known. open: whether nobody knows how many there will be.
-    compared_by: the metric, where it is not the monitored one of each job; names: of what is varied, short."""
+    """total: of jobs, where more are to come than are known. earlier: how many ended in sessions before. open: whether
+    nobody knows how many there will be. compared_by: the metric, where it is not the monitored one of each job. names:
+    of what is varied, short."""
 
     def __init__(self) -> None:
         self.total: int | None = None
+        self.earlier = 0
         self.open = False
         self.compared_by: str | None = None
         self.jobs: dict[int, Job] = {}
@@ -45,6 +47,7 @@ class Tally:
         self.names = short_names(list(dict.fromkeys(key for job in self.jobs.values() for key in job.varied)))
         for outcome in finished:
             if outcome.number not in self.outcomes:
+                self.earlier += 1
                 self.end(outcome, None)
 
     def begin(self, number: int, epoch: int, now: float) -> None:

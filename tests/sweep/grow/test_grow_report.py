@@ -30,7 +30,7 @@ def words(line: str) -> str:
 def test_the_table_has_a_line_for_every_size_and_marks_the_best() -> None:
     jobs = [Job(n, (), {"model.depth": "1"}, Path(str(n)), {}) for n in range(2)]
     outcomes = {0: Outcome(0), 1: Outcome(1, 2, "no room")}
-    lines = [str(line) for line in growth_lines(growth(POOR, GOOD, FAILED), jobs, outcomes, PAGE, seconds=2)]
+    lines = [str(line) for line in growth_lines(growth(POOR, GOOD, FAILED), jobs, outcomes, PAGE, took="in 2.0 s")]
     assert lines[1].startswith("growing hidden layers: 3 sizes, 2 runs, 1 failed, in 2.0 s")
     assert words(lines[2]) == "hidden layers runs train loss val loss best epoch parameters time"
     assert words(lines[4]) == "2 3 0.3100 +- 0.0100 0.5100 +- 0.0100 * - - -"
@@ -40,7 +40,7 @@ def test_the_table_has_a_line_for_every_size_and_marks_the_best() -> None:
 
 def test_one_seed_has_no_spread_and_no_column_for_runs() -> None:
     alone = growth(([0.5], [0.6]), ([0.3], [0.5]), seeds=1)
-    lines = [str(line) for line in growth_lines(alone, [], {}, PAGE, seconds=2)]
+    lines = [str(line) for line in growth_lines(alone, [], {}, PAGE, took="in 2.0 s")]
     assert words(lines[4]) == "2 0.3000 0.5000 * - - -"
 
 

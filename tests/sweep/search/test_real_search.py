@@ -48,7 +48,8 @@ def test_a_search_leaves_a_run_per_trial_the_best_model_its_trials_and_pictures(
         assert (out / str(i) / "metrics.csv").read_text().count("\n") == found[i]["epochs_run"] + 1
     assert "search:" not in (out / "0" / "config.yaml").read_text()
     said = capsys.readouterr().out
-    assert f"5 trials, {len(pruned)} of them pruned\n" in said
+    assert said.startswith("5 trials by tpe, pruned by successive_halving, one after another\n")
+    assert f"5 jobs, 0 failed, {len(pruned)} pruned, in " in said
     assert "importance" not in said
     before = (out / "sweep.json").read_text()
     assert main(["fit", "resume=out", "hydra/launcher=basic", "quiet=true"]) == 0

@@ -206,7 +206,7 @@ def test_importance_is_said_of_many_trials_with_two_digits(capsys: pytest.Captur
     recipe(f"{LR}  model.dropout: interval(0, 0.5)", n_trials=24, sampler="random")
     assert search() == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert re.search(r"importance, about: optimizer\.lr 0\.\d\d, model\.dropout 0\.\d\d(?!\d)", said)
+    assert re.search(r"importance of the settings, about: optimizer\.lr 0\.\d\d, model\.dropout 0\.\d\d(?!\d)", said)
 
 
 def test_what_was_running_or_failed_is_tried_again_with_its_values(lab: Lab) -> None:
@@ -298,7 +298,7 @@ def test_a_search_of_which_nothing_finished_says_so(lab: Lab, capsys: pytest.Cap
     recipe(n_trials=2)
     assert search() == 2
     said = " ".join(capsys.readouterr().out.split())
-    assert "2 trials; none ran to its end, so nothing can be said of the settings" in said
+    assert "no trial ran to its end, so nothing can be said of the settings" in said
 
 
 def test_values_that_clash_with_each_other_are_a_failed_trial(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,17 @@ def test_members_of_a_stack_that_wait_their_turn_do_not_run() -> None:
     assert str(board._view()).splitlines()[2] == "running  2   4 to come"
     board.waiting([0, 1])
     assert str(board._view()).splitlines()[2] == "running  0   6 to come"
+
+
+def test_the_time_of_a_sweep_that_is_gone_on_with_is_that_of_this_session() -> None:
+    board = Board(io.StringIO(), live=False, began=time.perf_counter() - 100)
+    jobs = jobs_of(SPACE)
+    assert board.took == "in 1 min 40 s"
+    board.begin(jobs, [], finished=[Outcome(n, result=result(0.5)) for n in range(6)])
+    assert board.took == ""  # nothing was left to do
+    board.begin(jobs_of(SPACE | {"seed": range(4)}), [])
+    board.done(Outcome(6, result=result(0.5)))
+    assert board.took == "in 1 min 40 s this time"
 
 
 def test_of_a_growing_nobody_knows_how_long_it_takes() -> None:

@@ -20,7 +20,7 @@ from nntrain.sweep.told.leaderboard import leaderboard
 
 
 def table(jobs: list[Job], outcomes: Mapping[int, Outcome], width: int = 100, **page: bool) -> list[str]:
-    return [line.plain for line in leaderboard(jobs, outcomes, Page(width, **page), seconds=12.3)]
+    return [line.plain for line in leaderboard(jobs, outcomes, Page(width, **page), took="in 12.3 s")]
 
 
 def test_the_table() -> None:
@@ -42,7 +42,32 @@ def test_of_single_runs_nothing_is_claimed() -> None:
     jobs = jobs_of({"optimizer.lr": ["1e-3", "1e-2"]})
     lines = table(jobs, ended(jobs, loss_of))
     assert not any("≈" in line or "±" in line for line in lines)
-    assert "one run each: what of these differences is chance cannot be told; seed=range(3)" in lines[-2]
+    assert lines[-1] == "one run each, so differences may be chance; seed=range(3) runs each three times"
+
+
+TWO = {  # accuracy and parameters, by width
+    "one is better than the other two": {"8": (0.9, 100), "16": (0.8, 200), "32": (0.7, 400)},
+    "each is better in one": {"8": (0.7, 100), "16": (0.9, 682), "32": (0.8, 900)},
+}
+LEGENDS = {
+    "one is better than the other two": "★ no other is better in accuracy or in parameters",
+    "each is better in one": "★ ◆ best trade-offs of accuracy and parameters: no other is better in both; ★ is the",
+}
+
+
+@pytest.mark.parametrize("case", TWO)
+def test_of_two_metrics_the_trade_offs_are_marked(case: str) -> None:
+    jobs = jobs_of({"model.width": list(TWO[case])})
+    outcomes = {
+        job.number: Outcome(
+            job.number, result=result(accuracy, "val_accuracy", searched={"accuracy": accuracy, "parameters": size})
+        )
+        for job, (accuracy, size) in zip(jobs, TWO[case].values(), strict=True)
+    }
+    lines = table(jobs, outcomes, 120)
+    assert LEGENDS[case] in " ".join(lines)
+    assert sum("◆" in line for line in lines[3:6]) == ("each" in case)
+    assert any(" 682 " in line for line in lines) == ("each" in case)  # of parameters nobody has a part
 
 
 def test_a_row_of_one_run_beside_others_is_a_question() -> None:
@@ -58,11 +83,11 @@ def test_a_row_of_one_run_beside_others_is_a_question() -> None:
 def test_where_runs_are_missing_the_sweep_is_to_be_gone_on_with() -> None:
     jobs = jobs_of({"optimizer.lr": ["1e-3", "1e-2"], "seed": [0, 1, 2]})
     outcomes = ended(jobs, loss_of)
-    said = "what of these differences is chance cannot be told; nntrain fit resume=out runs those that are missing"
+    said = "so differences may be chance; nntrain fit resume=out runs those that are missing"
     one_of_each = {n: outcomes[n] for n in (0, 3)}
-    assert f"one run each: {said}" in " ".join(table(jobs, one_of_each, 200))
+    assert f"one run each, {said}" in " ".join(table(jobs, one_of_each, 200))
     best_alone = {n: outcomes[n] for n in (0, 1, 2, 3)}
-    assert f"too few runs: {said}" in " ".join(table(jobs, best_alone, 200))
+    assert f"too few runs, {said}" in " ".join(table(jobs, best_alone, 200))
 
 
 @pytest.mark.parametrize(("ascii_only", "mark"), [(False, "†"), (True, "x")])
