@@ -10,6 +10,7 @@ from nntrain.errors import UserError, nearest
 from nntrain.folder import CONFIG, MANIFEST, shown
 
 WORD = "resume="
+DEPTHS = ("", "*/", "*/*/", "*/*/*/")  # of runs/NAME/DATE/JOB, and no deeper: somebody may name their home
 PARTS = {"fold_": "one fold", "member_": "one member", "layer_": "one layer", "pretrain": "the pre-training"}
 
 
@@ -61,9 +62,9 @@ def _meant(path: Path) -> Path | None:
     if not path.exists():
         near = _corrected(path) or (None if path.is_absolute() else _corrected(Path("runs") / path))
         return None if near is None else _meant(near)
-    inside = [path, *path.rglob(CONFIG), *path.rglob(MANIFEST)] if path.is_dir() else [path]
-    for found in sorted(inside[1:], key=lambda found: found.stat().st_mtime)[-1:]:
-        return _whole(found.parent)
+    below = [found for start in DEPTHS for name in (CONFIG, MANIFEST) for found in path.glob(f"{start}{name}")]
+    if below:
+        return _whole(max(below, key=lambda found: found.stat().st_mtime).parent)
     return next((_whole(around) for around in path.parents if is_run(around) or is_sweep(around)), None)
 
 

@@ -32,6 +32,7 @@ TOP = {
     "model_checks",
     "model_file",
     "folder",
+    "resumed",
 } | BUILD
 
 # What each part of the house may import of the others; what only names types is free.
@@ -46,6 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "builders": BUILD - {"experiment"},
     "checks": {"data", "models", "objective", "optim", "source_weights"} | LEAVES,
     "folder": {"record"} | LEAVES,
+    "resumed": {"folder"} | LEAVES,
     "source_weights": {"data", "models", "training", "folder"} | LEAVES,
     "model_file": BUILD,
     "model_checks": {"components", "config", "data", "models", "objective"} | LEAVES,  # held against the schema

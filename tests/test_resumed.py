@@ -89,7 +89,7 @@ def test_a_run_is_not_mixed_into_the_folder_of_a_sweep(capsys: pytest.CaptureFix
     assert not Path("runs/mine/config.yaml").exists()
 
 
-def test_a_sweep_is_no_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_of_runs_is_no_recipe_and_the_latest_run_in_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "config=runs/mine"]) == 2
-    said = "config: 'runs/mine' is a sweep, and each of its jobs a run; name one: config=runs/mine/0 (command "
-    assert said in capsys.readouterr().err
+    said = "'runs/mine' is a folder without a config.yaml; give a recipe's file, or a run's folder: config=runs/mine/1"
+    assert f"nntrain: config: {said} (command line: config=runs/mine)" in capsys.readouterr().err

@@ -16,7 +16,6 @@ from yaml.reader import Reader
 from nntrain.config.options import config_dir, recipe_file, recipe_names
 from nntrain.config.origin import Origin
 from nntrain.errors import UserError, nearest
-from nntrain.folder import MANIFEST
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000  # of the tree with every alias written out: a real recipe has some dozens
@@ -60,9 +59,10 @@ def find_recipe(given: str, cwd: Path, origin: Origin | None = None) -> Path:
 
 def _not_found(given: str, path: Path, cwd: Path) -> str:
     if exists(path) and path.is_dir():
-        if (path / MANIFEST).is_file():
-            return f"'{given}' is a sweep, and each of its jobs a run; name one: config={Path(given) / '0'}"
-        return f"'{given}' is a folder without a config.yaml; give a recipe's file, or a run's folder"
+        below = [*path.glob("*/config.yaml"), *path.glob("*/*/config.yaml")]
+        runs = sorted(below, key=lambda found: found.stat().st_mtime)
+        latest = f": config={Path(given) / runs[-1].parent.relative_to(path)}" if runs else ""
+        return f"'{given}' is a folder without a config.yaml; give a recipe's file, or a run's folder{latest}"
     if "/" in given or "\\" in given or given.endswith((".yaml", ".yml")):
         beside = sorted(found.name for found in path.parent.glob("*.y*ml")) if exists(path.parent) else []
         guess = nearest(path.name, beside)
