@@ -99,7 +99,7 @@ class Board(Speaker):
         line = self._done_line(outcome)
         if not self.quiet and not self.display.on:
             self._say_done(outcome, line)
-        self.write_log([line])
+        self.write_log([line.append(f": {why}") if (why := _why(outcome)) else line])
 
     def logged(self, text: str) -> None:
         """A line for the log alone, which is said elsewhere."""
@@ -112,6 +112,9 @@ class Board(Speaker):
             return stacked_lines(live_table(self.tally, self.page, height, self.seconds, now))
 
     def _say_done(self, outcome: Outcome, line: Text) -> None:
+        """In one line: why a job failed is said in full at the end, once for all that failed by the same."""
+        if why := _why(outcome):
+            line = line.copy().append(": " + self.page.cut(why, max(20, self.page.width - line.cell_len - 2)))
         now, few = time.perf_counter(), self.tally.count <= FEW
         if few or (outcome.status and self._failures_said < MOST_FAILURES):
             self._failures_said += bool(outcome.status)
@@ -145,12 +148,18 @@ def ending(outcome: Outcome) -> Text:
     if outcome.interrupted:
         return Text("interrupted")
     if outcome.status:
-        return Text.assemble(("failed", WARNING), f": {clean(outcome.error or f'exit status {outcome.status}')}")
+        return Text("failed", WARNING)
     result: Mapping[str, Any] = outcome.result
     monitor = str(result.get("monitor", "val_loss"))
     said = f"{metric_words(monitor)} {figure(result.get('best_value'), monitor)}"
     took = result.get("seconds")
     return Text(said + ("  pruned" if outcome.pruned else "") + ("" if took is None else f"  {duration(took)}"))
+
+
+def _why(outcome: Outcome) -> str:
+    """A job failed; "" where it did not."""
+    failed = outcome.status and not outcome.interrupted
+    return clean(outcome.error or f"exit status {outcome.status}") if failed else ""
 
 
 def _plan_lines(text: str, page: Page) -> list[Text]:

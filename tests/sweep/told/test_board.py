@@ -34,7 +34,7 @@ def test_where_there_is_no_terminal_each_job_is_a_line() -> None:
     assert screen.getvalue().splitlines() == [
         "6 jobs, 2 at a time",
         "1 / 6  #0  optimizer.lr=1e-3 seed=0  val loss 0.1250  1.2 s",
-        f"2 / 6  #1  optimizer.lr=1e-3 seed=1  failed: {FAILED.error}",
+        "2 / 6  #1  optimizer.lr=1e-3 seed=1  failed: batch_size: 5000 is larger than the training split, wh…",
         "3 / 6  #2  optimizer.lr=1e-2 seed=0  val loss 0.2500  pruned  1.2 s",
         "4 / 6  #3  optimizer.lr=1e-2 seed=1  interrupted",
     ]
@@ -217,6 +217,18 @@ def test_each_metric_has_its_own_best() -> None:
         "best     val loss 0.4000",
         "val accuracy 0.9000",
     ]
+
+
+def test_why_a_job_failed_is_cut_to_a_line_and_whole_in_the_log(tmp_path: Path) -> None:
+    """It is said in full at the end, once for all that failed by the same."""
+    screen = io.StringIO()
+    with Board(screen, width=70) as board:
+        board.begin(jobs_of(SPACE), [])
+        board.log.open(tmp_path / "log.txt")
+        board.done(FAILED)
+    (line,) = screen.getvalue().splitlines()
+    assert line == "1 / 6  #1  optimizer.lr=1e-3 seed=1  failed: batch_size: 5000 is larg…"
+    assert (tmp_path / "log.txt").read_text().endswith(f"failed: {FAILED.error}\n")
 
 
 @pytest.mark.parametrize("how", [{"quiet": True}, {"live": True}], ids=str)
