@@ -23,7 +23,18 @@ def resumed(words: Sequence[str]) -> Path | None:
         )
     if given == [""]:
         raise UserError("resume: names no folder; write resume=runs/...")
-    return Path(given[0]).expanduser() if given else None
+    return _path(given[0]) if given else None
+
+
+def _path(given: str) -> Path:
+    """UserError for a name that no folder can have, or that may not be looked at."""
+    try:
+        path = Path(given).expanduser()
+        (path / CONFIG).exists()
+        return path
+    except (OSError, ValueError, RuntimeError) as error:  # too long; not to be looked at; no such user
+        said = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"resume: '{given[:60]}' cannot be a run's folder ({said})") from None
 
 
 def is_sweep(folder: Path) -> bool:
@@ -36,7 +47,6 @@ def is_run(folder: Path) -> bool:
 
 def find_run(path: Path) -> Path:
     """The folder of a run. UserError where it is none, with the nearest run or sweep."""
-    path = path.expanduser()
     if not is_run(path):
         raise UserError(f"resume: {_no_run(path)}")
     part = next((said for start, said in PARTS.items() if path.resolve().name.startswith(start)), None)
@@ -81,7 +91,7 @@ def _corrected(path: Path) -> Path | None:
     for part in path.parts[bool(path.anchor) :]:
         name: str | None = part
         if not (found / part).is_dir():
-            name = nearest(part, sorted(inner.name for inner in found.iterdir() if inner.is_dir()))
+            name = nearest(part, sorted(inner.name for inner in found.glob("*") if inner.is_dir()))
         if name is None:
             return None
         found /= name

@@ -58,6 +58,9 @@ def test_one_folder_is_gone_on_with_at_a_time() -> None:
     assert resumed(["resume=runs/mine", "quiet=true"]) == Path("runs/mine")
     with pytest.raises(UserError, match="names no folder; write resume=runs/"):
         resumed(["resume="])
+    for impossible in ("x" * 5000, "~nobody-at-all/runs"):
+        with pytest.raises(UserError, match="cannot be a run's folder"):
+            resumed([f"resume={impossible}"])
     with pytest.raises(UserError, match=r"at a time; 2 are named \(resume=b\)"):
         resumed(["resume=a", "resume=b"])
 

@@ -50,7 +50,7 @@ def find_recipe(given: str, cwd: Path, origin: Origin | None = None) -> Path:
     path = absolute(given, cwd)
     if given in recipe_names():
         return recipe_file(given)
-    for candidate in (path, path.with_name(f"{path.name}.yaml"), path / "config.yaml"):
+    for candidate in (path, path.parent / f"{path.name}.yaml", path / "config.yaml"):
         if exists(candidate) and candidate.is_file():
             return candidate
     where = "" if origin is None else f" ({origin})"
@@ -58,6 +58,8 @@ def find_recipe(given: str, cwd: Path, origin: Origin | None = None) -> Path:
 
 
 def _not_found(given: str, path: Path, cwd: Path) -> str:
+    if not given:
+        return f"names no recipe (recipes: {', '.join(recipe_names())}; or a YAML file of your own)"
     if exists(path) and path.is_dir():
         below = [*path.glob("*/config.yaml"), *path.glob("*/*/config.yaml")]
         runs = sorted(below, key=lambda found: found.stat().st_mtime)

@@ -113,6 +113,8 @@ WORDS = {
     "written config=iris,wine -m (command line: config=[iris,wine])",
     "config=null": "config: must be the name of a recipe, or a file; it is null",
     "config=no/such.yaml": "config: there is no file 'no/such.yaml'",
+    "config=": "config: names no recipe (recipes: adult, ",
+    "config=/": "config: '/' is a folder without a config.yaml",
     "config=.": "config: '.' is a folder without a config.yaml",
     "config=" + "x" * 5000: "config: there is no recipe 'xxx",
 }
