@@ -116,5 +116,7 @@ def _name(group: Group, place: int) -> str:
 def _space_lines(space: dict[str, str], settings: dict[str, str], sweeper: str, page: Page) -> list[Text]:
     rows = [[key, values] for key, values in space.items()]
     title = f"drawn by hydra/sweeper={sweeper} while it runs, from"
+    if sweeper == GROW:
+        title = "tried from small to large, as long as validation improves"
     lines = [heading(title, page), *grid(["setting", "values"], rows, "ll", page, flexible=1)]
     return [*lines, Text(""), *facts(list(settings.items()), page)] if settings else lines

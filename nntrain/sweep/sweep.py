@@ -120,6 +120,7 @@ class Sweep:
 
     def restore(self) -> None:
         """The jobs of an earlier session, and how those ended that are finished."""
+        self.board.tally.resumed = True
         self._add(self.manifest.jobs)
         self.collect()
 

@@ -70,6 +70,16 @@ def test_a_search_says_what_it_draws_from(capsys: pytest.CaptureFixture[str]) ->
     assert "drawn by hydra/sweeper=optuna while it runs, from" in err
 
 
+def test_a_growing_says_what_it_tries_and_when_it_ends(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (cwd / "mine.yaml").write_text(RECIPE.replace(", widths: [4]", ""))
+    assert main(["check", "config=mine", "grow=depth", "grow.to=4", "grow.patience=1", "grow.min_delta=0.01"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("tried from small to large, as long as validation improves ─")
+    assert "model.depth choice(1,2,3,4) seed choice(0,1,2)" in said
+    assert "ends after 1 size without a better mean on validation by more than 0.01, or with the last" in said
+    assert said.endswith("first batch 2 sizes x 3 seeds = 6 jobs")
+
+
 def test_many_jobs_are_not_all_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert preview("seed=range(300)") == 0
     out = capsys.readouterr().out

@@ -85,10 +85,12 @@ def workers_of(devices: Set[str], words: Sequence[str]) -> int:
 
 
 def of_growing(line: CommandLine, given: Mapping[str, str]) -> dict[str, str]:
-    """The settings, and the jobs that are sure to be needed, which train beside each other."""
+    """When it ends, and the jobs that are sure to be needed, which train beside each other."""
     sizes, seeds = (len(word.values) for word in line.settings if word.sweeps)
-    first = min(sizes, int(given["patience"]) + 1)
+    patience, least = int(given["patience"]), float(given["min_delta"])
+    first = min(sizes, patience + 1)
+    better = "a better mean on validation" + (f" by more than {least:g}" if least else "")
     return {
-        **given,
+        "ends": f"after {plural(patience, 'size')} without {better}, or with the last",
         "first batch": f"{plural(first, 'size')} x {plural(seeds, 'seed')} = {plural(first * seeds, 'job')}",
     }

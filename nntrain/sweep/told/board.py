@@ -56,7 +56,7 @@ class Board(Speaker):
     @property
     def took(self) -> str:
         """`in 2.4 s`; of a sweep that an earlier session began, what was done now, "" where that is nothing."""
-        if not self.tally.earlier:
+        if not self.tally.resumed:
             return f"in {duration(self.seconds)}"
         return f"in {duration(self.seconds)} this time" if len(self.tally.outcomes) > self.tally.earlier else ""
 
@@ -126,13 +126,13 @@ class Board(Speaker):
 
     def _done_line(self, outcome: Outcome) -> Text:
         total, job = count(self.tally.count), self.tally.jobs.get(outcome.number)
-        ended = f"{count(len(self.tally.outcomes)):>{len(total)}} / {total}  "
+        ended = f"{count(self.tally.ended):>{len(total)}} / {total}  "
         line = Text.assemble((ended, FAINT), f"#{outcome.number}", f"  {clean(job.said)}" if job else "")
         return line.append("  ").append(ending(outcome))
 
     def _say_progress(self, now: float) -> None:
         tally = self.tally
-        parts = [f"{count(len(tally.outcomes))} / {count(tally.count)} jobs"]
+        parts = [f"{count(tally.ended)} / {count(tally.count)} jobs"]
         parts += [f"{count(len(tally.running))} running"] if tally.running else []
         parts += [f"{count(len(tally.failed))} failed"] if tally.failed else []
         for monitor, leader in tally.best().items():

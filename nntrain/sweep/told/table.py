@@ -33,7 +33,7 @@ def _jobs_line(tally: Tally, page: Page, seconds: float, now: float) -> Text:
     width = len(count(tally.count))
     cells = max(8, min(BAR, page.width - 46 - 2 * width))
     share = min(1.0, tally.pace.share(tally.more))
-    line = Text.assemble(("jobs     ", LABEL), f"{count(len(tally.outcomes)):>{width}} / {count(tally.count)}  ")
+    line = Text.assemble(("jobs     ", LABEL), f"{count(tally.ended):>{width}} / {count(tally.count)}  ")
     line.append(bar(share, cells, page)).append(f" {share:4.0%}")
     left = tally.seconds_left(now)
     return line.append(f"  {duration(seconds)}" + ("" if left is None else f", {duration(left)} left"), FAINT)

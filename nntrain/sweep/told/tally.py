@@ -22,12 +22,13 @@ class Leader:
 
 
 class Tally:
-    """total: of jobs, where more are to come than are known. earlier: how many ended in sessions before. open: whether
-    nobody knows how many there will be. compared_by: the metric, where it is not the monitored one of each job. names:
-    of what is varied, short."""
+    """total: of jobs, where more are to come than are known. resumed: whether there was a session before; earlier: how
+    many jobs ended in it. open: whether nobody knows how many there will be. compared_by: the metric, where it is not
+    the monitored one of each job. names: of what is varied, short."""
 
     def __init__(self) -> None:
         self.total: int | None = None
+        self.resumed = False
         self.earlier = 0
         self.open = False
         self.compared_by: str | None = None
@@ -91,6 +92,10 @@ class Tally:
     @property
     def count(self) -> int:
         return max(self.total or 0, len(self.jobs))
+
+    @property
+    def ended(self) -> int:
+        return sum(not outcome.interrupted for outcome in self.outcomes.values())
 
     @property
     def more(self) -> int:

@@ -36,7 +36,7 @@ def test_where_there_is_no_terminal_each_job_is_a_line() -> None:
         "1 / 6  #0  optimizer.lr=1e-3 seed=0  val loss 0.1250  1.2 s",
         "2 / 6  #1  optimizer.lr=1e-3 seed=1  failed: batch_size: 5000 is larger than the training split, wh…",
         "3 / 6  #2  optimizer.lr=1e-2 seed=0  val loss 0.2500  pruned  1.2 s",
-        "4 / 6  #3  optimizer.lr=1e-2 seed=1  interrupted",
+        "3 / 6  #3  optimizer.lr=1e-2 seed=1  interrupted",
     ]
 
 
@@ -98,6 +98,7 @@ def test_the_time_of_a_sweep_that_is_gone_on_with_is_that_of_this_session() -> N
     board = Board(io.StringIO(), live=False, began=time.perf_counter() - 100)
     jobs = jobs_of(SPACE)
     assert board.took == "in 1 min 40 s"
+    board.tally.resumed = True
     board.begin(jobs, [], finished=[Outcome(n, result=result(0.5)) for n in range(6)])
     assert board.took == ""  # nothing was left to do
     board.begin(jobs_of(SPACE | {"seed": range(4)}), [])
