@@ -60,8 +60,10 @@ def launch(
     saved, changes = folder / CONFIG, [word for word in words if not word.startswith(WORD)]
     _check_changes(changes, shown(saved))
     config = compose([config_word(saved), *changes]).config
-    notes = [] if (sweep := _sweep_of(folder)) is None else [_of_sweep(sweep)]
-    return train_composed(config, command, source=shown(saved), resumed=folder, stream=stream, quiet=quiet, notes=notes)
+    of = [] if (sweep := _sweep_of(folder)) is None else [_of_sweep(sweep)]
+    return train_composed(
+        config, command, source=shown(saved), resumed=folder, stream=stream, quiet=quiet, of_training=of
+    )
 
 
 def _sweep_of(run: Path) -> Path | None:
@@ -92,13 +94,15 @@ def train_composed(
     silent: bool = False,
     judge: Judge | None = None,
     notes: Sequence[str] = (),
+    of_training: Sequence[str] = (),
     again: bool = True,
 ) -> tuple[Run, int]:
     """Train a config that is known to be sound.
 
     source: what `config=` named, for the commands that are proposed; empty for the run's own config.yaml.
     resumed: the run folder to go on with. silent: say nothing at all but in log.txt. judge: of a search, which may end
-    the run after any epoch. notes: to be said first. again: see `catching_signals`.
+    the run after any epoch. notes: to be said first. of_training: to be said where something is trained.
+    again: see `catching_signals`.
     """
     # torch is imported once the config is known to be sound: a typo costs no second
     from nntrain.data.progress import watched
@@ -119,6 +123,7 @@ def train_composed(
         session = Session(console, stop, command, source, judge)
         for note in notes:
             console.note(note)
+        console.of_training.extend(of_training)
         try:
             return (fit(config, session) if resumed is None else resume(resumed, config, session)), 0
         except Interrupted as interrupted:

@@ -24,7 +24,7 @@ class RunConsole(Speaker):
     """Called plainly, in this order: start, then per epoch epoch_begin and epoch_end, finish; again for a fold; close.
 
     done: steps done in this epoch. The loop sets it; that is all that a step costs, the display looks when it likes.
-    The rest: see `Speaker`.
+    of_training: notes that are said under the first header, and not where nothing is trained. The rest: see `Speaker`.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class RunConsole(Speaker):
     ) -> None:
         super().__init__(stream, quiet=quiet, silent=silent, width=width, live=live)
         self.done = 0
+        self.of_training: list[str] = []
         self._tables: list[EpochTable] = []
         self._history: list[Mapping[str, Any]] = []
         self._lines: list[tuple[int, Text, Text]] = []  # epoch, its line, its line with the mark of the best
@@ -81,6 +82,8 @@ class RunConsole(Speaker):
         self._epoch, self._epochs, self._first_epoch = 0, epochs, 0
         self._tables = [EpochTable(metrics, page) for page in (self.page, self.log_page)]
         self.say(lambda page: [heading(name, page), *facts(pairs, page)])
+        while self.of_training:
+            self.note(self.of_training.pop(0))
 
     def epoch_begin(self, epoch: int, steps: int) -> None:
         """epoch: 1, 2, ... steps: how many this epoch has; 0 where nobody counts them."""

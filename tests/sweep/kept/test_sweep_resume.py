@@ -335,11 +335,15 @@ def test_data_that_was_edited_is_said_and_not_mixed_in(
 
 def test_a_job_that_is_gone_on_with_alone_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert start("seed=1,2") == 0
-    capsys.readouterr()
-    assert main(["fit", "resume=out/1", "epochs=2"]) == 0
     said = (
         "this run is a job of the sweep in out, whose report does not know of it; nntrain fit resume=out writes it anew"
     )
+    capsys.readouterr()
+    assert main(["fit", "resume=out/1"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "nothing was trained" in shown
+    assert said not in shown
+    assert main(["fit", "resume=out/1", "epochs=2"]) == 0
     assert said in " ".join(capsys.readouterr().out.split())
     assert resume() == 0
     (row,) = [job for job in _jobs() if job["job"] == 1]
