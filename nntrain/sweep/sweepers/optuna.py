@@ -26,7 +26,7 @@ from nntrain.record.files import WriteError
 from nntrain.record.words import plural
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.examples import MONITOR, examples, monitoring
-from nntrain.sweep.search.prospect import batch
+from nntrain.sweep.search.prospect import batch, search_words
 from nntrain.sweep.search.space import MARK, Axis, notes, read_space, size
 from nntrain.sweep.search.study import JOB, NAME, Goal, Study
 from nntrain.sweep.told.ranking import lower_is_better
@@ -127,7 +127,7 @@ class Search(Sweeper):
         combinations, total = size(axes), self.settings["n_trials"]
         stacks = getattr(self.launcher, "stacks", False) and study.goal.stacks
         at_once = batch(self.settings, axes, int(getattr(self.launcher, "at_once", 1)), stacks)
-        self.sweeping.board.begin([], [self._plan(at_once, stacks=stacks)])
+        self.sweeping.board.begin([], [search_words(self.settings, at_once, stacks=stacks)])
         while (first := 1 + max((*jobs, *study.jobs), default=-1)) < total:
             if study.over:
                 self.sweeping.board.note(
@@ -143,17 +143,6 @@ class Search(Sweeper):
                 said = "the only combination is" if combinations == 1 else f"all {combinations} combinations are"
                 self.sweeping.board.note(f"search: {said} tried, after {plural(len(study.jobs), 'trial')} of {total}")
                 return
-
-    def _plan(self, at_once: int, *, stacks: bool) -> str:
-        """`20 trials by tpe, pruned by median, 2 at a time`."""
-        total, (sampler, _), (pruner, _) = (
-            self.settings["n_trials"],
-            *(named(self.settings[key]) for key in ("sampler", "pruner")),
-        )
-        said = f"{plural(total, 'trial')} by {'tpe' if sampler == 'auto' else sampler}"
-        said += f", pruned by {pruner}" if pruner != "none" else ""
-        said += f", {min(at_once, total)} at a time" if at_once > 1 else ", one after another"
-        return said + (", stacked where that is faster" if stacks else "")
 
     def _run(self, study: Study, asked: Sequence[Asked]) -> None:
         """Train the jobs of some trials, and tell the study how they ended."""

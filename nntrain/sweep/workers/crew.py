@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from nntrain.cores import cores
 from nntrain.sweep.interrupted import deferring
 from nntrain.sweep.workers.devices import gpus
-from nntrain.sweep.workers.processes import Setting, Workers, start_server
+from nntrain.sweep.workers.forking import start_server
+from nntrain.sweep.workers.processes import Setting, Workers
 
 if TYPE_CHECKING:
     from nntrain.sweep.job import Job

@@ -11,28 +11,21 @@ import gc
 import multiprocessing
 import os
 import signal
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.forkserver import ensure_running
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any, Protocol
 
 from nntrain.cores import SHARING
 from nntrain.launch import SAME_ASK
 from nntrain.signals import ENDING, handling
 from nntrain.sweep.interrupted import Interrupted
+from nntrain.sweep.workers.forking import SERVED, THREADS, no_main, served
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
-SERVERS = {**dict.fromkeys(THREADS, "1"), "PYTHONSAFEPATH": "1"}  # the server's: what lies around here is not imported
-SERVED = sys.platform == "linux"  # elsewhere libraries of the system break in a process that was forked
-PARENT = "NNTRAIN_SWEEP"  # the number of the server's parent, in its environment
-PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 GRACE = 30.0  # seconds that a worker has to save the state of its run
 IDLE_GRACE = 1.0  # and to end where it has nothing to save
 
@@ -187,11 +180,11 @@ class Workers:
             self._workers.append(self._started(worker.setting))
 
     def _started(self, setting: Setting) -> _Worker:
-        context: Any = multiprocessing.get_context("forkserver" if _served() else "spawn")
+        context: Any = multiprocessing.get_context("forkserver" if served() else "spawn")
         ours, theirs = context.Pipe()
         arguments = (theirs, {**os.environ, **setting.environment()}, self._train, self._prepare)
         process = context.Process(target=_serve, args=arguments, daemon=True)
-        with _no_main():
+        with no_main():
             process.start()
         theirs.close()
         return _Worker(process, ours, setting)
@@ -215,58 +208,6 @@ class Workers:
 
         with handling(caught):
             yield
-
-
-def start_server(module: str) -> None:
-    """Let it import the module, and with it all that workers need, from now on; it ends with this process.
-
-    It has one thread, as a process with others cannot be forked safely; how many a worker may use is set in there.
-    """
-    if SERVED:
-        given = dict(os.environ)
-        served = {**SERVERS, PARENT: str(os.getpid())}
-        os.environ.update(served)
-        resource_tracker.ensure_running()  # else it is started with the server, and lifts the mask
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # the server's too, until it is there to ignore them
-        try:
-            multiprocessing.set_forkserver_preload([module])
-            _served()
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-            for name in served:
-                os.environ.pop(name)
-            os.environ.update({name: given[name] for name in served if name in given})
-
-
-def end_with_parent() -> None:
-    """On Linux the system ends this process as soon as its parent has ended, whatever it does just then; or else who
-    reads what the parent has said would wait for it, which holds the same pipe."""
-    import ctypes  # takes a moment, and the parent needs none
-
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.environ.get(PARENT, str(os.getppid())) != str(os.getppid()):  # it has ended already
-        os._exit(0)
-
-
-def _served() -> bool:
-    """Whether there is a server, now at the latest. Where the system refuses it, as where the name of the folder for
-    temporary files is too long for its socket, workers are started afresh."""
-    if SERVED:
-        with suppress(OSError), _no_main():
-            ensure_running()
-            return True
-    return False
-
-
-@contextmanager
-def _no_main() -> Iterator[None]:
-    """Workers need nothing of the program that runs the sweep: multiprocessing would run it again in each of them."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
 
 
 def _serve(pipe: Connection, environment: Mapping[str, str], train: Train, prepare: Callable[[], None]) -> None:

@@ -7,7 +7,7 @@ import signal
 
 from nntrain.garbage import collect_seldom
 from nntrain.signals import ENDING
-from nntrain.sweep.workers.processes import end_with_parent
+from nntrain.sweep.workers.forking import end_with_parent
 
 end_with_parent()
 for number in ENDING:

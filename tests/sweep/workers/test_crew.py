@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nntrain.sweep.workers import crew, devices, processes
+from nntrain.sweep.workers import crew, devices, forking
 from nntrain.sweep.workers.crew import early_workers, settings
 from nntrain.sweep.workers.processes import Setting, Workers
 
@@ -70,11 +70,11 @@ def test_the_server_starts_before_a_word_is_read_where_workers_are_forked_from_i
         assert started == ["nntrain.sweep.workers.server"] * SERVED[words]
 
 
-@pytest.mark.skipif(not processes.SERVED, reason="workers are not forked here")
+@pytest.mark.skipif(not forking.SERVED, reason="workers are not forked here")
 def test_what_workers_are_forked_from_has_torch_one_thread_and_rarely_collects_garbage() -> None:
     look = "print(len(os.listdir('/proc/self/task')), 'torch' in sys.modules, gc.get_threshold()[0])"
     code = f"import nntrain.sweep.workers.server, gc, os, sys; {look}"
-    threads = dict.fromkeys(processes.THREADS, "1")
+    threads = dict.fromkeys(forking.THREADS, "1")
     ran = subprocess.run([sys.executable, "-c", code], env={**os.environ, **threads}, capture_output=True, check=True)
     assert ran.stdout.split() == [b"1", b"True", b"100000"]
 
@@ -83,29 +83,29 @@ def test_what_workers_are_forked_from_has_torch_one_thread_and_rarely_collects_g
 def test_the_environment_is_as_it_was_once_the_server_runs(
     given: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in processes.THREADS:
+    for name in forking.THREADS:
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     seen: dict[str, str] = {}
-    monkeypatch.setattr(processes, "SERVED", True)
-    monkeypatch.setattr(processes, "ensure_running", lambda: seen.update(os.environ))
+    monkeypatch.setattr(forking, "SERVED", True)
+    monkeypatch.setattr(forking, "ensure_running", lambda: seen.update(os.environ))
     before = dict(os.environ)
-    processes.start_server("this")
-    assert seen == before | processes.SERVERS | {processes.PARENT: str(os.getpid())}
+    forking.start_server("this")
+    assert seen == before | forking.SERVERS | {forking.PARENT: str(os.getpid())}
     assert dict(os.environ) == before
 
 
 SLOW = """
 import pathlib, time
-from nntrain.sweep.workers.processes import end_with_parent
+from nntrain.sweep.workers.forking import end_with_parent
 end_with_parent()
 pathlib.Path("begun").touch()
 time.sleep(60)
 """
 SHORT = """
 import pathlib, time
-from nntrain.sweep.workers.processes import start_server
+from nntrain.sweep.workers.forking import start_server
 start_server("slow")
 while not pathlib.Path("begun").exists():
     time.sleep(0.01)
@@ -113,7 +113,7 @@ print("the end")
 """
 
 
-@pytest.mark.skipif(not processes.SERVED, reason="workers are not forked here")
+@pytest.mark.skipif(not forking.SERVED, reason="workers are not forked here")
 def test_who_reads_what_a_sweep_says_does_not_wait_for_the_server(tmp_path: Path) -> None:
     """It imports for a second or more, and what it has open it keeps until it ends."""
     (tmp_path / "slow.py").write_text(SLOW)
@@ -122,11 +122,11 @@ def test_who_reads_what_a_sweep_says_does_not_wait_for_the_server(tmp_path: Path
     assert (ran.returncode, ran.stdout) == (0, b"the end\n")
 
 
-@pytest.mark.skipif(not processes.SERVED, reason="workers are not forked here")
+@pytest.mark.skipif(not forking.SERVED, reason="workers are not forked here")
 def test_a_server_whose_parent_has_ended_before_it_began_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    code = "from nntrain.sweep.workers.processes import end_with_parent; end_with_parent(); print('goes on')"
+    code = "from nntrain.sweep.workers.forking import end_with_parent; end_with_parent(); print('goes on')"
     for parent, said in ((os.getpid(), b"goes on\n"), (os.getppid(), b"")):
-        monkeypatch.setenv(processes.PARENT, str(parent))
+        monkeypatch.setenv(forking.PARENT, str(parent))
         assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == said
 
 

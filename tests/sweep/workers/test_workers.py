@@ -16,8 +16,10 @@ import pytest
 from nntrain.cores import SHARING
 from nntrain.signals import ENDING
 from nntrain.sweep.interrupted import Interrupted
+from nntrain.sweep.workers import forking
 from nntrain.sweep.workers import processes as module
-from nntrain.sweep.workers.processes import THREADS, Setting, Workers, sender, start_server
+from nntrain.sweep.workers.forking import THREADS, start_server
+from nntrain.sweep.workers.processes import Setting, Workers, sender
 
 
 def nothing() -> None:
@@ -92,7 +94,7 @@ def test_workers_start_without_a_server(started: Callable[..., Workers], monkeyp
     def refused() -> None:
         raise OSError("AF_UNIX path too long")
 
-    monkeypatch.setattr(module, "ensure_running", refused)
+    monkeypatch.setattr(forking, "ensure_running", refused)
     start_server("nowhere")
     assert [unit for unit, _ in run(started(Setting(1)), ["a", "b"])["told"]] == ["a", "b"]
 
@@ -185,7 +187,7 @@ def test_a_signal_does_not_wait_for_the_server(monkeypatch: pytest.MonkeyPatch) 
         signal.raise_signal(signal.SIGINT)
         raise AssertionError("it went on")
 
-    monkeypatch.setattr(module, "_served", served)
+    monkeypatch.setattr(module, "served", served)
     workers = Workers(work, nothing)
     workers.want([Setting(1)])
     with pytest.raises(Interrupted):
