@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from nntrain.components import is_own
@@ -11,14 +11,19 @@ from nntrain.config.hints import hint
 from nntrain.config.origin import Origin
 
 
-def value_problems(config: Mapping[str, Any], origins: Mapping[str, Origin]) -> Iterator[str]:
-    """A line for each mistake: where in the config, what came, what is allowed, and where it was said."""
+def value_problems(
+    config: Mapping[str, Any], origins: Mapping[str, Origin], groups: Collection[str] = schema.GROUPS
+) -> Iterator[str]:
+    """A line for each mistake: where in the config, what came, what is allowed, and where it was said.
+
+    groups: of which it is not known that they are sound.
+    """
     for key, kind in schema.fields("top").items():
         if key in config and (said := kind.complaint(config[key])):
             yield f"{key}: {said}{hint(key, kind, config[key], origins[key])} ({origins[key]})"
     for key, said in schema.conflicts("top")(config):
         yield f"{key}: {said} ({origins[key]})"
-    for group in schema.GROUPS:
+    for group in groups:
         section = config.get(group, {})  # without the values that could not be resolved, which is said already
         if is_own(group, section.get("name", "default")):
             for key, kind in schema.common(group).items():

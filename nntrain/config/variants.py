@@ -1,7 +1,7 @@
 """Many configs that differ in a few values, as the jobs of a sweep do, at a small part of the cost of composing each.
 
 Jobs with the same recipe and the same choices have the same keys: the first of them is composed by Hydra, the others
-are that one with other values, each checked as a whole like any config.
+are that one with other values, and each section that has one of these is checked as a whole like any.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ class Composer:
     def _varied(self, base: _Base, settings: Sequence[Word]) -> Composed:
         composed = _copy(base.composed)
         origins = dict(composed.origins)
+        changed: dict[str, None] = {}  # groups, in the order of the words
         for word, known in zip(settings, base.settings, strict=True):
             if word is known or word.value is None:
                 continue
@@ -71,7 +72,8 @@ class Composer:
             section = composed.config[group] if dot else composed.config
             section[key if dot else group] = located(word.key, deepcopy(word.value), self._cwd)
             origins[word.key] = word.origin
-        problems = list(value_problems(composed.config, origins))
+            changed |= {group: None} if dot else {}
+        problems = list(value_problems(composed.config, origins, changed))
         if problems:
             raise UserError(*dict.fromkeys(problems))
         return Composed(composed.config, origins)

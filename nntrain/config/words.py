@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def read_word(text: str, cwd: Path) -> Word:
     if key == SEARCH:  # what a search draws from is a text in there
         raw = BARE.sub(r"'\1'", raw)
     try:
-        parsed = OverridesParser.create().parse_override(f"value={raw}")
+        parsed = _parser().parse_override(f"value={raw}")
     except HydraException as error:
         if STRUCTURE.isdisjoint(raw) and gap(raw) is None:  # plain text with characters that the grammar has no use for
             return _single(text, key, raw)
@@ -153,6 +154,12 @@ def read_word(text: str, cwd: Path) -> Word:
         said = f"must be the name of a recipe, or a file; it is {shown(value)}{_listed(value)}"
         raise UserError(f"{key}: {said} (command line: {text})")
     return Word(text, key, (value,), False, f"++{key}={parsed.get_value_element_as_str()}")
+
+
+@cache
+def _parser() -> OverridesParser:
+    """Kept, for to make one takes as long as to read a word."""
+    return OverridesParser.create()
 
 
 def _meant(text: str) -> str:

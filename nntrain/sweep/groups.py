@@ -60,7 +60,8 @@ def _unlike(heads: Sequence[dict[str, Any]]) -> Iterator[str]:
         for differing in apart[1:]:  # the first is itself
             if set(found).isdisjoint(differing):
                 found += _named(differing)
-        named = [key.removesuffix(".name") for key in dict.fromkeys(found)]
+        found = sorted(set(found), key=varying.index)  # one order for all
+        named = [key.removesuffix(".name") for key in found]
         yield f"no other job has its {_and(named)}" if named else "there is no other job that could go with it"
 
 

@@ -165,6 +165,8 @@ def test_a_job_that_is_like_no_other_says_in_what() -> None:
     assert reasons_of("optimizer=adam", "optimizer=sgd", "optimizer=lion") == ["no other job has its optimizer"] * 3
     grid = ("optimizer=adam", "optimizer=sgd", "optimizer=adam model.width=9", "optimizer=sgd model.width=9")
     assert reasons_of(*grid) == ["no other job has its model.width and optimizer"] * 4
+    grid = [f"precision={p} batch_size={size}" for p in ("fp32", "bf16") for size in (32, 64)]
+    assert reasons_of(*grid) == ["no other job has its batch_size and precision"] * 4
     only, other = "there is no other job that could go with it", "model backbone has layers that cannot be stacked"
     assert reasons_of("", "model=backbone") == [only, other]
 
