@@ -53,16 +53,41 @@ def _unlike(heads: Sequence[dict[str, Any]]) -> Iterator[str]:
     its nearest, and more where others have those too."""
     keys = dict.fromkeys(key for head in heads for key in head)
     varying = [key for key in keys if any(head.get(key) != heads[0].get(key) for head in heads)]
-    own = [{key: head.get(key) for key in varying} for head in heads]
-    for this in own:
-        apart = sorted(([key for key in varying if this[key] != other[key]] for other in own), key=len)
-        found: list[str] = []
+    own = [tuple(json_text(head.get(key), indent=None) for key in varying) for head in heads]
+    alone = _telling_alone(own, len(varying))
+    alike = {places: _by_values(own, places) for places in set(alone)}
+    for this, places in zip(own, alone, strict=True):
+        others = alike[places][tuple(this[i] for i in places)]
+        apart = sorted(
+            ([key for key, a, b in zip(varying, this, other, strict=True) if a != b] for other in others), key=len
+        )
+        found = [varying[i] for i in places]
         for differing in apart[1:]:  # the first is itself
             if set(found).isdisjoint(differing):
                 found += _named(differing)
-        found = sorted(set(found), key=varying.index)  # one order for all
-        named = [key.removesuffix(".name") for key in found]
+        named = [key.removesuffix(".name") for key in varying if key in found]  # in one order for all
         yield f"no other job has its {_and(named)}" if named else "there is no other job that could go with it"
+
+
+Values = tuple[str, ...]  # of settings, in their order
+
+
+def _telling_alone(own: Sequence[Values], count: int) -> list[tuple[int, ...]]:
+    """Of each the places of the settings in which alone it differs from some other."""
+    found: list[tuple[int, ...]] = [()] * len(own)
+    for i in range(count):
+        rest = [this[:i] + this[i + 1 :] for this in own]
+        counts = Counter(rest)
+        found = [(*places, i) if counts[values] > 1 else places for places, values in zip(found, rest, strict=True)]
+    return found
+
+
+def _by_values(own: Sequence[Values], places: Sequence[int]) -> dict[Values, list[Values]]:
+    """Those that have the same values in these places, by these."""
+    alike: dict[Values, list[Values]] = {}
+    for this in own:
+        alike.setdefault(tuple(this[i] for i in places), []).append(this)
+    return alike
 
 
 def _named(keys: Sequence[str]) -> list[str]:
