@@ -31,6 +31,7 @@ def test_help_says_the_bar_and_the_options(script: str, tmp_path: Path) -> None:
     assert "--rounds" in said
 
 
+@pytest.mark.slow
 def test_first_step_ends_the_process_there_and_says_when(tmp_path: Path) -> None:
     said = run("first_step", "fit", "data=synthetic", "device=cpu", cwd=tmp_path)
     moment, peak = said.rpartition("first step ")[2].split()
@@ -67,6 +68,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
             del sys.modules[name]
 
 
+@pytest.mark.slow
 def test_step_time_runs_the_real_trainer(
     here: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def goes_on(lab: Lab, run: Path) -> None:
     assert outcome(lab.resume(run, more)) == outcome(lab.fit(*SETTINGS, more))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_asked_to_end_it_saves_and_says_how_to_go_on(lab: Lab, number: int, status: int) -> None:
     ended = signalled(lab.folder, ["fit", *WORDS, "checkpoint.every_seconds=1000"], number)
@@ -67,6 +68,7 @@ def test_asked_to_end_it_saves_and_says_how_to_go_on(lab: Lab, number: int, stat
     goes_on(lab, lab.folder / shlex.split(command)[-1].removeprefix("resume="))
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_from_the_last_epoch_on_disk(lab: Lab) -> None:
     ended = signalled(lab.folder, ["fit", *WORDS, "checkpoint.every_seconds=0"], signal.SIGKILL)
     assert ended.returncode == -signal.SIGKILL
@@ -89,6 +91,7 @@ def test_without_a_state_it_does_not_say_that_there_is_one(
     assert "checkpoint.resumable=false, so there is no state to go on from in run" in err
 
 
+@pytest.mark.slow
 def test_the_verb_in_its_own_process(lab: Lab) -> None:
     done = subprocess.run(
         [*COMMAND, "fit", *WORDS[:2], "epochs=2", "--json"], cwd=lab.folder, text=True, capture_output=True, check=True

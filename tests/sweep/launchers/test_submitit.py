@@ -44,6 +44,7 @@ def test_each_job_is_a_run_in_its_folder(cwd: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_in_a_process_of_its_own(cwd: Path) -> None:
     pytest.importorskip("submitit")
     assert sweep("hydra.launcher.cluster=local", "seed=1,2", "hydra.launcher.workers=2") == 0
