@@ -36,6 +36,8 @@ MOST = 100_000  # values of a setting, and jobs of a grid: composing as many tak
 PLAIN = re.compile(r"[\w./+-]+")  # texts that the grammar takes as they are
 QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"")
 GAP = re.compile(r"(?:^|(?<=[,(\[{:]))\s*(?=,)|(?<=,)\s*(?=$|[)\]}])")  # where a value should be
+WITH_NULL = re.compile(r"(choice|sort|shuffle)\((.*)\)", re.DOTALL)
+NULL = re.compile(r"(?:^|,)\s*null\s*(?=,|$)", re.IGNORECASE)
 PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -59,6 +61,7 @@ def unreadable(raw: str, error: HydraException) -> str:
     return (
         gap(raw)
         or _unbalanced(_without_quoted(raw))
+        or _null_among(raw)
         or _function(reason)
         or _in_brackets(raw)
         or reason.partition(" expecting ")[0]
@@ -92,6 +95,14 @@ def _unbalanced(bare: str) -> str | None:
         elif mark in PAIRS and (not opened or opened.pop() != PAIRS[mark]):
             return f"'{mark}' closes no '{PAIRS[mark]}'"
     return f"'{opened[-1]}' is not closed" if opened else None
+
+
+def _null_among(raw: str) -> str | None:
+    """That a function of values takes no null, which a plain list of values does."""
+    found = WITH_NULL.fullmatch(raw)
+    if found is None or NULL.search(_without_quoted(found[2])) is None:
+        return None
+    return f"{found[1]}() takes no null; write {found[2]}"
 
 
 def _function(reason: str) -> str | None:

@@ -78,13 +78,15 @@ class Word:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The words of a command line by what they are for; of words with the same key the last one counts."""
+    """The words of a command line by what they are for; of words with the same key the last one counts. notes: what is
+    to be said of them."""
 
     recipes: Word
     settings: tuple[Word, ...]
     hydra: tuple[str, ...]
     problems: tuple[str, ...]
     search: tuple[Word, ...] = ()  # settings of the search itself
+    notes: tuple[str, ...] = ()
 
 
 def read_words(texts: Iterable[str], cwd: Path) -> CommandLine:
@@ -143,7 +145,7 @@ def read_word(text: str, cwd: Path) -> Word:
         if STRUCTURE.isdisjoint(raw) and gap(raw) is None:  # plain text with characters that the grammar has no use for
             return _single(text, key, raw)
         quoted = f"; a text with special characters needs quotes inside those of the shell: \"{key}='a (b)'\""
-        hint = quoted if _takes_text(key) else ""
+        hint = quoted if _takes_text(key) and not SWEEP_FUNCTION.match(raw) else ""
         raise UserError(f"{key}: {raw} cannot be read: {unreadable(raw, error)}{hint} (command line: {text})") from None
     if parsed.is_sweep_override():
         return _sweep(text, key, raw, parsed)

@@ -19,8 +19,10 @@ from nntrain.sweep.hydra_words import mistakes
 from nntrain.sweep.plugins import DEFAULT_SWEEPER
 from nntrain.sweep.search.space import NOTHING as NOTHING_TO_SEARCH
 
+MANY = 10_000  # jobs that take seconds to compose
 FOLDER = "run_dir"  # the word that says where the sweep goes; its jobs are the folders 0, 1, ... in there
 SWEEPER = "hydra/sweeper="
+DEFAULT = f"{SWEEPER}{DEFAULT_SWEEPER}"
 QUOTES = "'\""
 
 
@@ -51,6 +53,20 @@ def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
     return recipes
 
 
+def many_jobs(line: CommandLine) -> str | None:
+    """What is to be said at once of a grid that is large; None of any other sweep."""
+    jobs = prod(len(word.values) or 1 for word in (line.recipes, *line.settings))
+    if _chosen(line) != DEFAULT or jobs <= MANY:
+        return None
+    said = "each of them is composed and checked before the first trains"
+    return f"{jobs:,} jobs: {said}; to draw some of them: {SWEEPER}optuna search.n_trials=100"
+
+
+def _chosen(line: CommandLine) -> str:
+    """The word that chooses the sweeper."""
+    return next((word for word in reversed(line.hydra) if word.startswith(SWEEPER)), DEFAULT)
+
+
 def _nothing_varies(line: CommandLine) -> Iterator[str]:
     if any(word.sweeps for word in (line.recipes, *line.settings)):
         return
@@ -65,15 +81,14 @@ def _nothing_varies(line: CommandLine) -> Iterator[str]:
 
 def _no_grid(line: CommandLine) -> Iterator[str]:
     """Of values that are tried in every combination: that some have no end, or that there are too many."""
-    chosen = next((word for word in reversed(line.hydra) if word.startswith(SWEEPER)), f"{SWEEPER}{DEFAULT_SWEEPER}")
-    if chosen != f"{SWEEPER}{DEFAULT_SWEEPER}":
+    if _chosen(line) != DEFAULT:
         return
     varied = [word for word in (line.recipes, *line.settings) if word.sweeps]
     for word in varied:
         if word.ends:
             yield (
                 f"{word.key}: {word.text.partition('=')[2]} is drawn from, and a grid has listed values; leave out "
-                f"{chosen}, or write choice(...) or range(...) ({word.origin})"
+                f"{DEFAULT}, or write choice(...) or range(...) ({word.origin})"
             )
     if (jobs := prod(len(word.values) or 1 for word in varied)) > MOST:
         counts = " x ".join(f"{len(word.values):,} of {word.key}" for word in varied)

@@ -26,7 +26,7 @@ from nntrain.record.files import WriteError
 from nntrain.record.lock import locked
 from nntrain.record.run_folder import create_run_folder
 from nntrain.resumed import is_sweep
-from nntrain.sweep.check import FOLDER, check_sweep
+from nntrain.sweep.check import FOLDER, check_sweep, many_jobs
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.interrupted import Interrupted, deferring
 from nntrain.sweep.kept.manifest import Manifest, mend_manifest, new_manifest, other_versions, write_manifest
@@ -113,6 +113,10 @@ def _run(
             check_data(sweep.jobs, set(sweep.outcomes), shlex.join(["nntrain", "fit", *manifest.words, "-m"]))
             if changed := other_versions(manifest):
                 board.note(f"since the sweep was started {', '.join(changed)}; results may differ by that")
+        else:
+            for said in (*line.notes, many_jobs(line)):
+                if said is not None:
+                    board.note(said)
         resumed, done = bool(manifest.jobs), len(sweep.outcomes)
         try:
             _by_hydra(line, sweep)

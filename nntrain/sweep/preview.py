@@ -13,7 +13,7 @@ from nntrain.config.words import CommandLine
 from nntrain.record.layout import FAINT, Page, facts, grid, heading
 from nntrain.record.screen import show
 from nntrain.record.words import count, plural, wrapped
-from nntrain.sweep.check import check_sweep
+from nntrain.sweep.check import check_sweep, many_jobs
 from nntrain.sweep.groups import Group, partition, plan_words
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.job import Job
@@ -48,13 +48,18 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
             told = of_search(line, settings, launcher, cwd)
         else:
             told = of_growing(line, settings) if sweeper == GROW else settings
-        show(lambda page: _space_lines(space, told, sweeper, page), stream)
+        show(lambda page: [*_space_lines(space, told, sweeper, page), *_wrapped(line.notes, page)], stream)
         found = {"sweeper": sweeper, "launcher": launcher, "space": space, "settings": settings}
-        return {**found, "plan": told, "jobs": None}
+        return {**found, "plan": told, "notes": list(line.notes), "jobs": None}
+    if many := many_jobs(line):
+        show(lambda page: _wrapped([many], page), stream)
     fixed = {word.key for word in (line.recipes, *line.settings) if not word.sweeps}
     jobs = Jobs(cwd, fixed, lambda: cwd / "runs" / recipes[0].name / "...")
     lists = combinations([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
-    notes = jobs.add({i: tuple(word.removeprefix(MARK) for word in words) for i, words in enumerate(lists)})
+    notes = [
+        *line.notes,
+        *jobs.add({i: tuple(word.removeprefix(MARK) for word in words) for i, words in enumerate(lists)}),
+    ]
     groups = partition(jobs.all) if launcher == DEFAULT_LAUNCHER else []
     plan = plan_words(groups) if groups else [_unstacked(jobs.all, launcher, line)]
     show(lambda page: _lines(jobs.all, groups, [*plan, *notes], page), stream)
@@ -105,8 +110,11 @@ def _lines(jobs: Sequence[Job], groups: Sequence[Group], plan: Sequence[str], pa
     lines = [heading("jobs", page), *grid(header, rows, "rll", page, flexible=1)]
     if more := len(jobs) - len(shown):
         lines.append(Text(f"and {count(more)} more", FAINT))
-    told = [part for text in plan for part in wrapped(text, page.width)]
-    return [*lines, Text(""), heading("plan", page), *map(Text, told)]
+    return [*lines, Text(""), heading("plan", page), *_wrapped(plan, page)]
+
+
+def _wrapped(texts: Sequence[str], page: Page) -> list[Text]:
+    return [Text(part) for text in texts for part in wrapped(text, page.width)]
 
 
 def _name(group: Group, place: int) -> str:

@@ -30,6 +30,9 @@ MISTAKES = {
     "seed=xyz(3)": f"xyz(3) cannot be read: there is no function 'xyz' {FUNCTIONS}",
     "optimizer.lr=interval(1e-4)": "interval(1e-4) cannot be read: interval is written interval(LOW, HIGH)",
     "seed=range(a)": "range(a) cannot be read: range is written range(START, STOP, STEP)",
+    "name=range(a)": "range(a) cannot be read: range is written range(START, STOP, STEP) (command line",
+    "time_limit=choice(null,3)": "choice(null,3) cannot be read: choice() takes no null; write null,3 (command line",
+    "name=sort(b, NULL)": "sort(b, NULL) cannot be read: sort() takes no null; write b, NULL (command line",
     # brackets and quotes
     "optimizer.lr=choice(0.1,0.2": "choice(0.1,0.2 cannot be read: '(' is not closed",
     "optimizer.lr=choice(0.1,0.2))": "choice(0.1,0.2)) cannot be read: ')' closes no '('",

@@ -153,6 +153,17 @@ def test_jobs_that_are_identical_run_once(monkeypatch: pytest.MonkeyPatch, capsy
     assert said in " ".join(capsys.readouterr().out.split())
 
 
+def test_what_is_tried_instead_of_the_recipes_search_is_said(
+    cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch)
+    (cwd / "mine.yaml").write_text(f'{RECIPE}search: {{optimizer.lr: "interval(0.1, 1)"}}\n')
+    assert varied(sweep("optimizer.lr=0.1,0.2")[1]) == ["optimizer.lr=0.1", "optimizer.lr=0.2"]
+    said = "optimizer.lr: 0.1,0.2 (command line) instead of interval(0.1, 1) (mine.yaml, line 5)"
+    for text in (capsys.readouterr().out, Path("out/log.txt").read_text()):
+        assert said in " ".join(text.split())
+
+
 def test_quiet_leaves_the_result(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     fake_training(monkeypatch)
     sweep("seed=1,2", "quiet=true")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from nntrain.cli import main
+from nntrain.sweep import check
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\n"
 
@@ -50,6 +51,33 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     ]
     assert found["jobs"][3]["varied"] == {"optimizer.lr": "0.2", "precision": "fp16"}
     assert "plan" in err
+
+
+def test_what_is_tried_instead_of_the_recipes_search_is_said(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (cwd / "mine.yaml").write_text(f'{RECIPE}search: {{optimizer.lr: "interval(0.1, 1)", seed: "range(3)"}}\n')
+    assert preview("seed=1,2") == 0
+    said = "seed: 1,2 (command line) instead of range(3) (mine.yaml, line 3)"
+    assert said in capsys.readouterr().out.splitlines()
+    assert preview("optimizer.lr=0.1,0.2", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["notes"][1] == (
+        "search: nothing is left to be drawn, so every combination is tried"
+    )
+
+
+def test_that_jobs_are_many_is_said_before_any_is_composed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "MANY", 5)
+    assert preview("seed=range(5)") == 0
+    assert "composed" not in capsys.readouterr().out
+    assert preview("seed=range(3)", "model.widths=[4],[5]") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.startswith(
+        "6 jobs: each of them is composed and checked before the first trains; to draw some of them: "
+        "hydra/sweeper=optuna search.n_trials=100 jobs "
+    )
+    assert preview("seed=range(6)", "search.n_trials=5") == 0
+    assert "composed" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

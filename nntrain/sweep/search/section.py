@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def with_search(line: CommandLine, cwd: Path) -> CommandLine:
         said = "a sweep over recipes has one space for all; leave it out, or sweep one recipe at a time"
         raise UserError(f"{SEARCH}: {said} ({carried[0].origin})")
     search = carried[0] if carried else Search()
+    in_the_recipe = search.words
     given_whole = next((word for word in line.search if word.key == SEARCH and isinstance(word.value, Mapping)), None)
     if given_whole is not None:  # the section as one word takes the place of the recipe's settings, key by key
         search = _over(search, _section(given_whole, cwd))
@@ -57,7 +58,8 @@ def with_search(line: CommandLine, cwd: Path) -> CommandLine:
         raise UserError(
             f"{SEARCH}: names nothing to search; write settings and their values in 'space' ({search.origin})"
         )
-    return replace(swept, hydra=(*_hydra_words(swept, settings), *line.hydra))
+    hydra = (*_hydra_words(swept, settings), *line.hydra)
+    return replace(swept, hydra=hydra, notes=tuple(_replaced(in_the_recipe, swept, grid=_sweeper(hydra) is None)))
 
 
 def _section(word: Word, cwd: Path) -> Search:
@@ -76,6 +78,21 @@ def _over(search: Search, given: Search) -> Search:
     words = (*(word for word in search.words if word.key not in keys), *given.words)
     problems = (*search.problems, *given.problems)
     return Search(words, {**search.settings, **given.settings}, problems, search.origin or given.origin)
+
+
+def _replaced(written: Sequence[Word], swept: CommandLine, *, grid: bool) -> Iterator[str]:
+    """That other values are tried than a recipe's search has written, and that by this none are drawn."""
+    instead = {word.key: word for word in swept.settings}
+    others = [(word, instead[word.key]) for word in written if _values(instead[word.key]) != _values(word)]
+    for word, other in others:
+        yield f"{word.key}: {_values(other)} (command line) instead of {_values(word)} ({word.origin})"
+    if grid and any(word.ends for word, _ in others):
+        yield f"{SEARCH}: nothing is left to be drawn, so every combination is tried"
+
+
+def _values(word: Word) -> str:
+    """As they are written."""
+    return word.text.partition("=")[2]
 
 
 def _conflicts(search: Search, line: CommandLine) -> Iterator[str]:
@@ -102,13 +119,18 @@ def _settings_on_the_line(line: CommandLine) -> Iterator[str]:
 
 def _hydra_words(line: CommandLine, settings: Settings) -> list[str]:
     """What chooses the sweeper and sets it up. One that is chosen on the command line stays."""
-    chosen = next((word.partition("=")[2] for word in line.hydra if word.startswith(SWEEPER)), None)
+    chosen = _sweeper(line.hydra)
     if _is_grid(line, settings) and chosen is None:
         return []
     words = [] if chosen is not None else [f"{SWEEPER}{OPTUNA}"]
     if chosen in (None, OPTUNA):
         words += [f"hydra.sweeper.{key}={written(value)}" for key, (value, _) in settings.items()]
     return words
+
+
+def _sweeper(hydra: Iterable[str]) -> str | None:
+    """The one that words choose; None where they leave it at the default."""
+    return next((word.partition("=")[2] for word in hydra if word.startswith(SWEEPER)), None)
 
 
 def _is_grid(line: CommandLine, settings: Settings) -> bool:

@@ -48,6 +48,25 @@ def test_listed_values_are_a_grid_unless_the_search_has_settings() -> None:
     assert line(GRID, "search.pruner=median").hydra[0] == "hydra/sweeper=optuna"
 
 
+def test_values_on_the_command_line_take_the_place_of_the_recipes_and_that_is_said() -> None:
+    found = line(LR, "optimizer.lr=0.1,0.2")
+    assert [word.for_hydra for word in found.settings] == ["++optimizer.lr=0.1,0.2"]
+    assert found.hydra == ()
+    replaced = "optimizer.lr: {} (command line) instead of interval(0.01, 0.1) (mine.yaml, line 1)"
+    none_drawn = "search: nothing is left to be drawn, so every combination is tried"
+    assert found.notes == (replaced.format("0.1,0.2"), none_drawn)
+    assert line(LR, "optimizer.lr=0.1,0.2", "search.n_trials=3").notes == (replaced.format("0.1,0.2"),)
+    assert line(LR, "search={optimizer.lr:interval(1,2)}").notes == (replaced.format("interval(1,2)"),)
+    assert line(GRID, "optimizer=adam,lion").notes == (
+        "optimizer: adam,lion (command line) instead of adam,sgd (mine.yaml, line 1)",
+    )
+
+
+@pytest.mark.parametrize("words", [(), ("seed=1,2",), ("optimizer.lr=interval(0.01, 0.1)",)])
+def test_what_changes_nothing_in_the_recipes_search_is_not_said(words: tuple[str, ...]) -> None:
+    assert line(LR, *words).notes == ()
+
+
 def test_settings_on_the_command_line_go_over_the_recipes_and_hydras_over_both() -> None:
     recipe = "search: {space: {seed: range(3)}, n_trials: 2, sampler: {name: tpe, n_startup_trials: 1}}"
     found = line(recipe, "search.n_trials=5", "hydra.sweeper.n_trials=7").hydra
