@@ -69,7 +69,7 @@ def _table(contest: Contest, page: Page) -> list[Text]:
     keys = list(dict.fromkeys(key for row in contest.rows for key in row.setting))
     if contest.title:  # what all rows share is in the title
         keys = [key for key in keys if len({row.setting.get(key) for row in contest.rows}) > 1]
-    several = any(len(row.jobs) > 1 for row in contest.rows)
+    several = any(len(row.jobs) > 1 or len(row.values) > 1 for row in contest.rows)
     columns = _columns(contest, rows, page)
     runs = ["runs"] if several else []
     second = ["second"] if len(contest.metrics) > 1 else []
@@ -122,15 +122,15 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
         return "-" if best is None or ran is None else f"{best:.0f} / {ran:.0f}"
 
     def runs(row: Row) -> str:
-        missing = len(row.jobs) - len(row.counted)
-        return f"{len(row.counted)} of {len(row.jobs)}" if missing else str(len(row.values))
+        n, folds = len(row.values), len(row.values) // len(row.counted)
+        return f"{n} of {folds * len(row.jobs)}" if len(row.counted) < len(row.jobs) else str(n)
 
     def column(title: str, side: str, cell: Callable[[Row], str]) -> Column:
         return title, side, [cell(row) for row in rows]
 
     return {
         "rank": ("", "r", [str(place) for place in range(1, len(rows) + 1)]),
-        "runs": column("runs", "r", runs),
+        "runs": column("n" if any(len(row.values) > len(row.counted) for row in rows) else "runs", "r", runs),
         "value": column(metric_words(contest.monitor), "l", spread),
         "mark": column("", "l", lambda row: _mark(row, contest, page) + (_dagger(page) if row.pruned else "")),
         "second": column(_second(contest), "r", lambda row: figure(abs(row.second), "".join(contest.metrics[1:]))),

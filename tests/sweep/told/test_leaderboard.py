@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,30 @@ def test_of_single_runs_nothing_is_claimed() -> None:
     lines = table(jobs, ended(jobs, loss_of))
     assert not any("≈" in line or "±" in line for line in lines)
     assert lines[-1] == "one run each, so differences may be chance; seed=range(3) runs each three times"
+
+
+def folded(jobs: list[Job]) -> dict[int, Outcome]:
+    """Every job as two folds."""
+    for job, i in product(jobs, range(2)):
+        (job.folder / f"fold_{i}").mkdir(parents=True)
+        (job.folder / f"fold_{i}" / "result.json").write_text(json.dumps({"best_value": job.number + 0.1 * i}))
+    return {job.number: Outcome(job.number, result=result(job.number + 0.05, folds=2)) for job in jobs}
+
+
+def test_of_folds_it_is_said_how_many_there_are(tmp_path: Path) -> None:
+    jobs = jobs_of({"optimizer.lr": ["0.1", "0.2"]}, tmp_path)
+    header, first, second = table(jobs, folded(jobs))[2:5]
+    assert header.split()[:3] == ["lr", "n", "val"]
+    assert first.split()[:6] == ["1", "0.1", "2", "0.0500", "±", "0.0707"]
+    assert second.split()[:6] == ["2", "0.2", "2", "1.0500", "±", "0.0707"]
+
+
+def test_of_seeds_with_folds_all_folds_count(tmp_path: Path) -> None:
+    jobs = jobs_of({"seed": [1, 2, 3]}, tmp_path)
+    outcomes = folded(jobs)
+    assert table(jobs, outcomes)[3].split()[1] == "6"
+    outcomes[2] = Outcome(2, 1, "no memory")
+    assert table(jobs, outcomes)[3].split()[1:4] == ["4", "of", "6"]
 
 
 TWO = {  # accuracy and parameters, by width
