@@ -68,11 +68,13 @@ class Network(nn.Module):
 
     @property
     def fixed_features(self) -> bool:
-        """Whether the head takes the same for a sample in every epoch: all before it stands still and draws nothing."""
+        """Whether the head takes the same for a sample in every epoch: the layers before it, of which there are some,
+        stand still and draw nothing."""
         body = self.body
         if not callable(getattr(body, "features", None)) or not isinstance(getattr(body, "head", None), nn.Module):
             return False
-        if any(p.requires_grad for name, p in self.named_parameters() if not name.startswith("body.head.")):
+        before = [p for name, p in self.named_parameters() if not name.startswith("body.head.")]
+        if not before or any(p.requires_grad for p in before):
             return False
         inside = (*self.frozen, "body.head")
         return not any(

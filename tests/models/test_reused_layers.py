@@ -270,6 +270,10 @@ def test_features_are_fixed_where_all_before_the_head_stands_still_and_draws_not
     assert not net.fixed_features
 
 
+def test_a_head_without_layers_before_it_takes_inputs_and_no_features() -> None:
+    assert not network().fixed_features
+
+
 SIZES = {
     "of a width": ({"name": "cnn", "depth": 2, "width": 8, "freeze": "none"}, "cnn, depth 2, width 8"),
     "of no width": ({"name": "cnn", "depth": 3, "width": 16}, ""),
