@@ -3,8 +3,8 @@ what can be had of one for how much of the other."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,9 @@ from nntrain.record.canvas import BLUE, GREEN, GREY, LIGHT, ORANGE
 from nntrain.record.plots import new_axes, new_figure, plain_numbers, save_figure
 from nntrain.record.run_plots import short
 from nntrain.record.words import clean
+from nntrain.sweep.search.importance import Importance
 from nntrain.sweep.search.space import Axis
+from nntrain.sweep.told.words import metric_words, searched_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,84 +26,94 @@ if TYPE_CHECKING:
     from nntrain.sweep.search.study import Study
 
 ACROSS = 3  # panels of slices side by side
-FEWEST = 20  # finished trials that importance can be told from
+FRONT = "best trade-offs"
 DECADES = 10.0  # the ratio of a metric's ends from where on its axis is logarithmic
 DOT: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 0, "markersize": 5}
 
 
-def draw(study: Study, shares: Mapping[str, float], to: Path) -> None:
-    """All that can be drawn of a search, into the folder `to`. shares: see `importances`. Raises WriteError when the
+def draw(study: Study, found: Sequence[Importance], to: Path) -> None:
+    """All that can be drawn of a search, into the folder `to`; of two metrics each picture for either, and what can be
+    had of one for how much of the other. found: for each metric, as far as it can be told. Raises WriteError when the
     disk refuses."""
     metrics, trials = study.goal.metrics, study.trials
-    if len(metrics) == 2:
-        best = {trial.number for trial in study.optuna.best_trials}
+    best = {trial.number for trial in study.optuna.best_trials} if len(metrics) == 2 else set()
+    if best:
         pareto(trials, best, metrics, to / "pareto_front.png")
-        return
-    history(trials, metrics[0], study.goal.lower[0], to / "search_history.png")
-    slices(trials, study.axes, metrics[0], study.goal.lower[0], to / "search_slices.png")
-    if shares:
-        importance(shares, metrics[0], to / "search_importance.png")
+    for place, metric in enumerate(metrics):
+        own, name = Told(trials, metric, study.goal.lower[place], place, best), f"_{metric}" * (len(metrics) == 2)
+        history(own, to / f"search_history{name}.png")
+        slices(own, study.axes, to / f"search_slices{name}.png")
+    for one in found:
+        if one.shares:
+            importance(one, to / f"search_importance{f'_{one.metric}' * (len(metrics) == 2)}.png")
 
 
-def importances(study: Study) -> dict[str, float]:
-    """How much of the first metric's variation each setting brings about, the most first, in all 1 (functional ANOVA,
-    Hutter et al. 2014); nothing where the trials are too few or all alike."""
-    import optuna
+@dataclass(frozen=True)
+class Told:
+    """Trials with one of the metrics that they are compared by. place: of that among a trial's values. front: numbers
+    of the best trade-offs, where there are two metrics."""
 
-    done = study.completed
-    if len(done) < FEWEST or len(study.axes) < 2 or len({trial.values[0] for trial in done}) < 2:
-        return {}
-    evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of scikit-learn's forest, on few trials
-        return optuna.importance.get_param_importances(
-            study.optuna, evaluator=evaluator, target=lambda trial: trial.values[0]
-        )
+    trials: Sequence[FrozenTrial]
+    metric: str
+    lower: bool
+    place: int = 0
+    front: Set[int] = frozenset()
+
+    @property
+    def label(self) -> str:
+        return searched_words(self.metric)
+
+    def value(self, trial: FrozenTrial) -> float | None:
+        """Of a pruned one what it had at its end."""
+        return trial.values[self.place] if trial.values else None
+
+    def done(self) -> list[tuple[int, FrozenTrial, float]]:
+        """Those that ran to their end, each with its place and its value."""
+        return [(i, t, t.values[self.place]) for i, t in enumerate(self.trials) if t.state.name == "COMPLETE"]
 
 
-def history(trials: Sequence[FrozenTrial], metric: str, lower: bool, path: Path) -> Figure:
+def history(told: Told, path: Path) -> Figure:
     """The metric of each trial as they were drawn, and the best so far; a pruned one by what it had at its end."""
     figure = new_figure(7.2, 4.2)
-    axes = new_axes(figure, (0.95, 0.6, 5.9, 3.15), "trial", f"validation {_said(metric)}", "history of the search")
-    _dots(axes, [(i, trial) for i, trial in enumerate(trials)])
-    done = [(i, trial.values[0]) for i, trial in enumerate(trials) if trial.state.name == "COMPLETE"]
-    if done:
-        x, values = [i for i, _ in done], np.array([value for _, value in done])
-        best = np.minimum.accumulate(values) if lower else np.maximum.accumulate(values)
+    axes = new_axes(figure, (0.95, 0.6, 5.9, 3.15), "trial", told.label, "history of the search")
+    _dots(axes, told, list(enumerate(told.trials)))
+    if done := told.done():
+        x, values = [i for i, _, _ in done], np.array([value for _, _, value in done])
+        best = np.minimum.accumulate(values) if told.lower else np.maximum.accumulate(values)
         axes.step(
-            [*x, len(trials) - 1], [*best, best[-1]], where="post", color=GREEN, linewidth=1.6, label="best so far"
+            [*x, len(told.trials) - 1], [*best, best[-1]], where="post", color=GREEN, linewidth=1.6, label="best so far"
         )
-    failed = [i for i, trial in enumerate(trials) if trial.state.name == "FAIL"]
+    failed = [i for i, trial in enumerate(told.trials) if trial.state.name == "FAIL"]
     if failed:
         at_the_bottom: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         axes.plot(failed, [0] * len(failed), linestyle="none", marker="x", color=GREY, label="failed", **at_the_bottom)
-    _finish(axes, lower)
+    _finish(axes, told.lower)
     return save_figure(figure, path)
 
 
-def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lower: bool, path: Path) -> Figure:
-    """The metric against each setting, a panel each; the best trial is starred."""
+def slices(told: Told, space: Sequence[Axis], path: Path) -> Figure:
+    """The metric against each setting, a panel each; the best trial is starred, of two metrics the best trade-offs
+    stand out."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     across = min(ACROSS, len(space))
     rows = -(-len(space) // across)
     figure = new_figure(3.5 * across + 0.5, 3.3 * rows + 0.1)
-    done = [trial for trial in trials if trial.state.name == "COMPLETE"]
-    best = min(done, key=lambda trial: trial.values[0] * (1 if lower else -1)) if done else None
+    best = min(told.done(), key=lambda one: one[2] * (1 if told.lower else -1), default=None)
     for i, axis in enumerate(space):
         left, bottom = 0.9 + 3.5 * (i % across), 0.65 + 3.3 * (rows - 1 - i // across)
-        label = f"validation {_said(metric)}" if i % across == 0 else ""
+        label = told.label * (i % across == 0)
         axes = new_axes(figure, (left, bottom, 2.6, 2.3), short(clean(axis.key)), label, "")
         places = {choice: place for place, choice in enumerate(axis.choices)}
         at = {
             trial.number: places.get(value, value)
-            for trial in trials
+            for trial in told.trials
             if (value := trial.params.get(axis.key, None)) is not None
         }
-        _dots(axes, [(at[trial.number], trial) for trial in trials if trial.number in at])
-        if best is not None:
+        _dots(axes, told, [(at[trial.number], trial) for trial in told.trials if trial.number in at])
+        if best is not None and not told.front:
             star: dict[str, Any] = {"marker": "*", "markersize": 13, "markeredgecolor": "white", "linestyle": "none"}
-            axes.plot([at[best.number]], [best.values[0]], color=GREEN, zorder=5, **star)
+            axes.plot([at[best[1].number]], [best[2]], color=GREEN, zorder=5, **star)
         if axis.choices:
             axes.set_xticks(
                 range(len(axis.choices)), [short(clean(choice)) for choice in axis.choices], parse_math=False
@@ -113,19 +125,21 @@ def slices(trials: Sequence[FrozenTrial], space: Sequence[Axis], metric: str, lo
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
         if not axis.choices:
             plain_numbers(axes.xaxis, log=axis.log)
-        if beyond := _focus(axes, lower):
+        if beyond := _focus(axes, told.lower):
             axes.set_title(f"{beyond} beyond the edge", fontsize=9, color=GREY)
         plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
     return save_figure(figure, path)
 
 
-def importance(shares: Mapping[str, float], metric: str, path: Path) -> Figure:
+def importance(found: Importance, path: Path) -> Figure:
     """A bar for each setting, the one that matters most on top."""
+    shares, label = found.shares, searched_words(found.metric)
     names = [short(clean(key)) for key in shares]
     left, up = max(len(name) for name in names) * 10 * 0.58 / 72 + 0.35, max(1.0, 0.36 * len(names))
+    when = found.when
     figure = new_figure(left + 4.6, up + 1.05)
-    title = f"what the validation {_said(metric)} depends on"
-    axes = new_axes(figure, (left, 0.6, 4.0, up), "share of its variation", "", title)
+    title = f"what the {label} depends on"
+    axes = new_axes(figure, (left, 0.6, 4.0, up), f"share of its variation {when}".rstrip(), "", title)
     axes.grid(False, axis="y")
     rows = np.arange(len(names))
     axes.barh(rows, list(shares.values()), 0.6, color=BLUE)
@@ -139,14 +153,14 @@ def importance(shares: Mapping[str, float], metric: str, path: Path) -> Figure:
 def pareto(trials: Sequence[FrozenTrial], best: set[int], metrics: Sequence[str], path: Path) -> Figure:
     """Both metrics of every trial. best: numbers of those that no other trial beats in both."""
     figure = new_figure(6.2, 4.4)
-    labels = [_said(metric) for metric in metrics]
+    labels = [metric_words(metric) for metric in metrics]
     axes = new_axes(figure, (0.95, 0.6, 4.9, 3.35), labels[1], labels[0], "what can be had for what")
     done = [trial for trial in trials if trial.state.name == "COMPLETE"]
     rest = [trial for trial in done if trial.number not in best]
     front = sorted((trial for trial in done if trial.number in best), key=lambda trial: trial.values[1])
     axes.plot([t.values[1] for t in rest], [t.values[0] for t in rest], marker="o", color=LIGHT, label="beaten", **DOT)
     points = [t.values[1] for t in front], [t.values[0] for t in front]
-    axes.plot(*points, color=GREEN, linewidth=1.2, marker="o", markersize=6, label="best trade-offs")
+    axes.plot(*points, color=GREEN, linewidth=1.2, marker="o", markersize=6, label=FRONT)
     if metrics[1] == "parameters" and max(points[0], default=1) > 10 * min(points[0], default=1):
         axes.set_xscale("log")
     plain_numbers(axes.xaxis, log=axes.get_xscale() == "log")
@@ -155,27 +169,26 @@ def pareto(trials: Sequence[FrozenTrial], best: set[int], metrics: Sequence[str]
     return save_figure(figure, path)
 
 
-def _said(metric: str) -> str:
-    return metric.replace("_", " ")
-
-
-def _dots(axes: Axes, placed: Sequence[tuple[Any, FrozenTrial]]) -> None:
-    for state, colour, said in (("COMPLETE", BLUE, "trial"), ("PRUNED", ORANGE, "pruned")):
-        found = [(x, value) for x, trial in placed if trial.state.name == state and (value := trial.value) is not None]
-        if found:
-            alpha = 0.85 if state == "COMPLETE" else 0.5
-            axes.plot(*zip(*found, strict=True), marker="o", color=colour, alpha=alpha, label=said, **DOT)
+def _dots(axes: Axes, told: Told, placed: Sequence[tuple[Any, FrozenTrial]]) -> None:
+    kinds: dict[str, list[tuple[Any, float]]] = {}
+    for x, trial in placed:
+        if (value := told.value(trial)) is not None:
+            kinds.setdefault(FRONT if trial.number in told.front else trial.state.name, []).append((x, value))
+    for kind, colour, said in (("COMPLETE", BLUE, "trial"), ("PRUNED", ORANGE, "pruned"), (FRONT, GREEN, FRONT)):
+        if found := kinds.get(kind):
+            look = DOT | {"alpha": 0.5 if kind == "PRUNED" else 0.85} | ({"markersize": 9} if kind == FRONT else {})
+            axes.plot(*zip(*found, strict=True), marker="o", color=colour, label=said, **look)
 
 
 def _focus(axes: Axes, lower: bool) -> int:
-    """A logarithmic axis where values span decades. Else the worst tenth is left out where it is far off, so that the
-    good ones can be told from each other: these are marked at the edge. How many they are."""
+    """A logarithmic axis where values that should be small span decades. Else the worst tenth is left out where it is
+    far off, so that the good ones can be told from each other: these are marked at the edge. How many they are."""
     lines = [line for line in axes.get_lines() if line.get_transform().contains_branch(axes.transData)]
     points = [np.asarray(line.get_xydata(), dtype=float) for line in lines]
     x, values = np.concatenate([*points, np.empty((0, 2))]).T
     is_trial = np.repeat([line.get_marker() == "o" for line in lines], [len(found) for found in points])
     finite = values[np.isfinite(values)]
-    if len(finite) and finite.min() > 0 and finite.max() > DECADES * finite.min():
+    if lower and len(finite) and finite.min() > 0 and finite.max() > DECADES * finite.min():
         axes.set_yscale("log")
         return 0
     if len(finite) < 10:

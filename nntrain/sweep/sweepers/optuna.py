@@ -217,15 +217,15 @@ class Search(Sweeper):
 
     def _end(self, study: Study) -> None:
         """What was learnt about the settings, in words and pictures."""
-        from nntrain.sweep.search.plots import draw, importances
+        from nntrain.sweep.search.importance import importance_of
+        from nntrain.sweep.search.plots import draw
 
         if not study.completed:
             self.sweeping.board.note("search: no trial ran to its end, so nothing can be said of the settings")
             return
-        found = importances(study)
-        shares = ", ".join(f"{key} {share:.2f}" for key, share in found.items())
-        if shares:
-            self.sweeping.board.note(f"importance of the settings, about: {shares}")
+        found = [one for place in range(len(study.goal.metrics)) if (one := importance_of(study, place)) is not None]
+        for said in dict.fromkeys(one.said for one in found):
+            self.sweeping.board.note(said)
         if len(study.goal.metrics) == 2:
             self.sweeping.board.note(f"best trade-offs of {' and '.join(study.goal.metrics)}: {_front(study)}")
         try:

@@ -206,7 +206,8 @@ def test_importance_is_said_of_many_trials_with_two_digits(capsys: pytest.Captur
     recipe(f"{LR}  model.dropout: interval(0, 0.5)", n_trials=24, sampler="random")
     assert search() == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert re.search(r"importance of the settings, about: optimizer\.lr 0\.\d\d, model\.dropout 0\.\d\d(?!\d)", said)
+    said = said.partition("importance of the settings for the validation loss, about: ")[2]
+    assert re.match(r"optimizer\.lr 0\.\d\d, model\.dropout 0\.\d\d(?!\d)", said)
 
 
 def test_what_was_running_or_failed_is_tried_again_with_its_values(lab: Lab) -> None:
