@@ -21,8 +21,7 @@ MAY_DIFFER = frozenset(
 )
 SECTIONS_MAY_DIFFER = ("init", "schedule", "early_stopping", "regularization")  # name and all
 NUMBERS_MAY_DIFFER = ("optimizer", "loss", "augment")
-FIXED_NUMBERS = frozenset({"ns_coefficients", "ns_steps", "eps"})  # of muon
-MOMENTUM = ("sgd", "rmsprop")  # which keep no state for a momentum of 0
+FIXED_NUMBERS = frozenset({"ns_coefficients", "ns_steps"})  # of muon
 MIXING = ("mixup", "cutmix", "mix_p")  # without which a sample has one target
 
 
@@ -66,7 +65,6 @@ def shared_settings(config: Config) -> Iterator[tuple[str, Any]]:
             for name, value in section.items():
                 if f"{key}.{name}" not in MAY_DIFFER:
                     yield f"{key}.{name}", _kind(key, name, value, section.get("name"))
-    yield "early_stopping.monitor", config["early_stopping"]["monitor"]  # it says which metrics are computed
     averages = config["regularization"]
     yield "ema", averages["ema"] > 0
     yield "swa", any(averages[key] is not None for key in ("swa_start_epochs", "swa_start_percent"))
@@ -74,11 +72,13 @@ def shared_settings(config: Config) -> Iterator[tuple[str, Any]]:
 
 def _kind(group: str, key: str, value: Any, choice: str | None) -> Any:
     """Of a number that may differ that it is one; of another value the value."""
+    if choice == "adafactor" and key == "eps1":  # be it null, which is a number of its own
+        return "a number"
     if group not in NUMBERS_MAY_DIFFER or not _is_number(value) or (choice == "muon" and key in FIXED_NUMBERS):
         return value
     if group == "augment" and key == "expand":  # of which the number of steps comes
         return value
-    if (key == "momentum" and choice in MOMENTUM) or (group == "augment" and key in MIXING):
+    if group == "augment" and key in MIXING:
         return "none" if value == 0 else "some"
     return "a number"
 

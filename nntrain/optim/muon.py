@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.linalg import vector_norm
 
 from nntrain.optim.adam import AdamW
 from nntrain.optim.optimizer import Coefficients, Hyper, Optimizer, State
@@ -15,15 +16,20 @@ from nntrain.optim.parameters import Parameters
 class Muon(Optimizer):
     """Matrices step along their momentum with all singular values made near 1, by `ns_steps` Newton-Schulz iterations.
 
+    These are in bfloat16 as published, as they forgive its rounding; on the CPU in float32, which is many times as fast
+    where a processor has no instructions for bfloat16. A network in a stack then steps as it would alone; in bfloat16
+    it does not, as the smallest difference may become one of 2^-8.
+
     A convolution kernel counts as the matrix [out, in * height * width]. Biases, norms and every parameter whose name
     contains a word of `adamw_names` (embeddings, whose rows are no linear map; add the output layer's to follow Jordan)
     take AdamW with `adamw_lr`, which a schedule moves in proportion to `lr`, `adamw_betas` and `adamw_eps`.
-    adjust_lr_fn, for a matrix [A, B]: "original" lr * sqrt(max(1, A / B)); "match_rms_adamw" lr * 0.2 *
-    sqrt(max(A, B)), so that AdamW's rates fit (Liu et al. 2025); "spectral_unclamped" lr * sqrt(A / B).
+    eps: least norm that a momentum is divided by. adjust_lr_fn, for a matrix [A, B]: "original" lr * sqrt(max(1, A /
+    B)); "match_rms_adamw" lr * 0.2 * sqrt(max(A, B)), so that AdamW's rates fit (Liu et al. 2025);
+    "spectral_unclamped" lr * sqrt(A / B).
     """
 
     elementwise = False
-    fixed = ("ns_coefficients", "ns_steps", "eps")
+    fixed = ("ns_coefficients", "ns_steps")
 
     def __init__(
         self,
@@ -71,24 +77,24 @@ class Muon(Optimizer):
     def coefficients(self, h: Hyper) -> tuple[float, ...]:
         momentum = self.momentum if h.momentum is None else h.momentum
         adamw = self.adamw.coefficients(Hyper(h.step, h.lr * self.adamw_share))
-        return h.lr, momentum, 1 - momentum, *adamw
+        return h.lr, momentum, 1 - momentum, self.eps, *adamw
 
     def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
-        lr, momentum, forget, *adamw = c
+        lr, momentum, forget, eps, *adamw = c
         if "momentum_buffer" not in s:
             return self.adamw.rule(p, g, s, tuple(adamw))
         m = s["momentum_buffer"].lerp_(g, forget)
         if self.nesterov:
             m = g.lerp(m, momentum)
+        m = m / vector_norm(m, dim=tuple(range(self.lead, m.ndim)), keepdim=True).clamp_(min=eps)
         return self._orthogonal(m.flatten(self.lead + 1)).view_as(p) * (lr * self._adjustment(p.shape[self.lead :]))
 
     def _orthogonal(self, matrix: Tensor) -> Tensor:
-        """U S V^T -> about U V^T, in bfloat16 as published: the iteration forgives the rounding."""
+        """U S V^T of norm 1 -> about U V^T."""
         a, b, c = self.ns_coefficients
         multiply = torch.baddbmm if self.lead else torch.addmm
         tall = matrix.shape[-2] > matrix.shape[-1]
-        x = (matrix.mT if tall else matrix).bfloat16()
-        x = x / torch.linalg.vector_norm(x, dim=(-2, -1), keepdim=True).clamp(min=self.eps)
+        x = (matrix.mT if tall else matrix).to(torch.float32 if matrix.device.type == "cpu" else torch.bfloat16)
         for _ in range(self.ns_steps):
             gram = x @ x.mT
             x = multiply(x, multiply(gram, gram, gram, beta=b, alpha=c), x, beta=a)

@@ -11,8 +11,8 @@ from nntrain.optim.optimizer import FUSED_DEVICES, Coefficients, Hyper, Optimize
 class SGD(Optimizer):
     """p -= lr * v, with v = momentum * v + (1 - dampening) * g; v starts as the first gradient, undampened.
 
-    momentum: in [0, 1); 0 keeps no state. dampening: in [0, 1]. nesterov: step along g + momentum * v; it wants
-    momentum above 0 and no dampening.
+    momentum: in [0, 1); 0 keeps no state (or, in a stack beside others, the last g as `v`). dampening: in [0, 1].
+    nesterov: step along g + momentum * v; it wants momentum above 0 and no dampening.
     """
 
     def __init__(
@@ -37,8 +37,8 @@ class SGD(Optimizer):
 
     def coefficients(self, h: Hyper) -> tuple[float, ...]:
         momentum = self.momentum if h.momentum is None else h.momentum
-        first = h.step == 1
-        return h.lr, momentum, where(first, 0.0, momentum), where(first, 1.0, 1 - self.dampening)
+        first, take = h.step == 1, where(self.momentum == 0, 1.0, 1 - self.dampening)
+        return h.lr, momentum, where(first, 0.0, momentum), where(first, 1.0, take)
 
     def rule(self, p: Tensor, g: Tensor, s: dict[str, Tensor], c: Coefficients) -> Tensor:
         lr, momentum, keep, take = c

@@ -118,6 +118,5 @@ SHARED: dict[str, Callable[[Member], Any]] = {
     "what is predicted": lambda m: (m.program.objective.task.kind, m.program.objective.task.classes),
     "whether samples are changed or mixed": lambda m: m.augment and (type(m.augment), m.augment.mixes),
     "the batch size": lambda m: (m.course.batch_size, m.course.accumulate),
-    "which metrics are computed": lambda m: m.course.metrics,
     "whether weights are averaged": lambda m: (m.program.ema > 0, m.course.swa_start is not None),
 }

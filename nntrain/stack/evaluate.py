@@ -40,14 +40,14 @@ class Evaluation:
     def keep(self, rows: Sequence[int]) -> None:
         self.places = [self.places[row] for row in rows]
 
-    def scores(self, part: Part, names: Sequence[str]) -> list[dict[str, float]]:
-        """`loss` and the named metrics of every member of a part, whose samples are equally many; one sync."""
+    def scores(self, part: Part) -> list[dict[str, float]]:
+        """`loss` and the metrics that each member of a part follows, whose samples are equally many; one sync."""
         parts = list(self._batches(part))
         outputs = torch.cat([some.mT for some in _outputs(part, parts)], 2).mT.float()  # as the network lays them out
         targets = torch.cat([batch.targets for batch in parts], 1)
         weights = [batch.weights for batch in parts if batch.weights is not None]
         whole = StackedBatch(outputs, targets, torch.cat(weights, 1) if weights else None, self.count(part.start))
-        return scores_of(part, outputs, whole, names)  # only the last batch is filled up
+        return scores_of(part, outputs, whole)  # only the last batch is filled up
 
     def count(self, row: int) -> int:
         """Samples of a member."""
@@ -75,20 +75,24 @@ def _outputs(part: Part, batches: Sequence[StackedBatch]) -> list[Tensor]:
 
 
 @torch.no_grad()
-def scores_of(part: Part, outputs: Tensor, whole: StackedBatch, names: Sequence[str]) -> list[dict[str, float]]:
+def scores_of(part: Part, outputs: Tensor, whole: StackedBatch) -> list[dict[str, float]]:
     """Of outputs float32 [M, N, K] for a whole split."""
     objective, task = part.objective, part.program.objective.task
+    wanted = [member.course.metrics for member in part.members]
     found = {"loss": objective.evaluation_losses(outputs, whole)}
     predictions = objective.predictions(outputs)[:, : whole.rows]
     own = objective.own_unit(whole.targets)[:, : whole.rows]
-    for name in names:
+    for name in dict.fromkeys(name for names in wanted for name in names):
         if name in TOGETHER and not task.is_multilabel:
             found[name] = TOGETHER[name](predictions, own)
         elif name != "loss":
-            each = zip(predictions.unbind(), own.unbind(), strict=True)
-            found[name] = torch.stack([compute([name], task, p, t)[name] for p, t in each])
+            unwanted = torch.zeros((), dtype=real(predictions), device=predictions.device)
+            each = zip(predictions.unbind(), own.unbind(), wanted, strict=True)
+            values = [compute([name], task, p, t)[name] if name in names else unwanted for p, t, names in each]
+            found[name] = torch.stack(values)
     table = torch.stack([values.to(real(values)) for values in found.values()], 1).tolist()
-    return [dict(zip(found, row, strict=True)) for row in table]
+    rows = [dict(zip(found, row, strict=True)) for row in table]
+    return [{name: row[name] for name in ("loss", *names)} for row, names in zip(rows, wanted, strict=True)]
 
 
 # The metrics of `objective/metrics.py` that are shown most, over a leading axis: predictions [M, N, K], targets [M, N]

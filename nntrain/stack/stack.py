@@ -22,7 +22,7 @@ from nntrain.stack.member import Member
 from nntrain.stack.network import put, stacked_network
 from nntrain.stack.parameters import StackedParameters, row_width
 from nntrain.stack.rates import StackedRates
-from nntrain.stack.update import StackedOptimizer
+from nntrain.stack.update import StackedOptimizer, by_name
 
 OPTIMIZER = "optimizer."
 
@@ -39,8 +39,8 @@ class Stack:
         self.entered = entered
         self.members = list(members)
         self.layout = members[0].state.params
-        states = [_tensors(member) for member in members]
-        joined = {name: self._joined(name, [state[name] for state in states]) for name in states[0]}
+        states = by_name([_tensors(member) for member in members])
+        joined = {name: self._joined(name, own) for name, own in states.items()}
         self.tensors = {name: tensor for name, tensor in joined.items() if not name.startswith(OPTIMIZER)}
         optimizers, own = [m.program.optimizer for m in members], [m.state.optimizer for m in members]
         self.optimizer = StackedOptimizer(optimizers, own, self.layout)
@@ -92,9 +92,9 @@ class Stack:
 
     def _row(self, row: int) -> dict[str, Tensor]:
         """What is one member's, by name as in `TrainState.tensors`."""
-        size = len(self.layout.flat)
-        everything = self.tensors | {OPTIMIZER + name: tensor for name, tensor in self.optimizer.tensors.items()}
-        return {name: t[row, :size] if _is_vector(name, t[0]) else t[row] for name, t in everything.items()}
+        size, has = len(self.layout.flat), self.members[row].state.optimizer.tensors
+        own = {OPTIMIZER + name: tensor for name, tensor in self.optimizer.tensors.items() if name in has}
+        return {name: t[row, :size] if _is_vector(name, t[0]) else t[row] for name, t in (self.tensors | own).items()}
 
     def _joined(self, name: str, tensors: Sequence[Tensor]) -> Tensor:
         if not _is_vector(name, tensors[0]):

@@ -1,16 +1,17 @@
 """The optimizers of M networks as one: the same rule, its numbers tensors with an entry per member.
 
 Members share the class of their optimizer and its structure, that is every setting but its numbers: the switches
-`nesterov`, `amsgrad`, `centered`, `decoupled_weight_decay`, `decay_biases_and_norms`, whether the momentum of SGD and
-RMSprop is 0 (they then keep no state for it), and of Muon `adjust_lr_fn`, `adamw_names`, `ns_coefficients`, `ns_steps`
-and `eps`. All else may differ: lr, momentum, betas, eps, decay and so on, be it 0. L-BFGS cannot be stacked.
+`nesterov`, `amsgrad`, `centered`, `decoupled_weight_decay`, `decay_biases_and_norms`, and of Muon `adjust_lr_fn`,
+`adamw_names`, `ns_coefficients` and `ns_steps`. All else may differ: lr, momentum, betas, eps, decay and so on, be it
+0. Without momentum SGD and RMSprop keep no state for it; beside members that do, it is there and changes nothing.
+L-BFGS cannot be stacked.
 
 Legend: M members, P numbers in the flat vector of a member's parameters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -29,9 +30,20 @@ def structure(optimizer: Optimizer) -> dict[str, Any]:
     for name, value in vars(optimizer).items():
         if isinstance(value, Optimizer):
             kinds[name] = structure(value)
+        elif name == "slots":  # they follow from the switches, and from whether there is momentum
+            continue
         elif not _is_number(value) or name in optimizer.fixed:
             kinds[name] = value
     return kinds
+
+
+def by_name(states: Sequence[Mapping[str, Tensor]]) -> dict[str, list[Tensor]]:
+    """The tensors of all members by name, zeros for a member that has none of that name."""
+    fullest = max(states, key=len)
+    return {
+        name: [state[name] if name in state else torch.zeros_like(like) for state in states]
+        for name, like in fullest.items()
+    }
 
 
 def merged(optimizers: Sequence[Optimizer]) -> Optimizer:
@@ -39,7 +51,7 @@ def merged(optimizers: Sequence[Optimizer]) -> Optimizer:
     first = optimizers[0]
     assert all(structure(other) == structure(first) for other in optimizers)
     one = copy(first)
-    one.lead = 1
+    one.lead, one.slots = 1, max((optimizer.slots for optimizer in optimizers), key=len)
     for name, value in vars(first).items():
         values = [getattr(other, name) for other in optimizers]
         if isinstance(value, Optimizer):
@@ -52,8 +64,9 @@ def merged(optimizers: Sequence[Optimizer]) -> Optimizer:
 class StackedOptimizer:
     """The optimizers and states of M members, which it advances together.
 
-    tensors: the states, by name as in `State`, each [M, ...]. A member's own `State` can be made of its row of each,
-    which every update then advances. params: of any member, for the layout, which all share.
+    tensors: the states, by name as in `State`, each [M, ...]; zeros where a member has none of that name. Its own
+    `State` can be made of its row of those that it has, which every update then advances. params: of any member, for
+    the layout, which all share.
     """
 
     def __init__(self, optimizers: Sequence[Optimizer], states: Sequence[State], params: Parameters) -> None:
@@ -64,7 +77,7 @@ class StackedOptimizer:
         self.optimizer = merged(optimizers)
         self.weight_decay = np.array([optimizer.weight_decay for optimizer in optimizers])
         self.optimizer.weight_decay = 0.0  # done here, for all
-        self.tensors = {name: torch.stack([s.tensors[name] for s in states]) for name in states[0].tensors}
+        self.tensors = {name: torch.stack(own) for name, own in by_name([state.tensors for state in states]).items()}
         self.params = params
         alike = not any(_is_array(v) for name, v in vars(self.optimizer).items() if name != "lr")
         self.fusible = alike and self.optimizer.has_fused(params.flat.device)

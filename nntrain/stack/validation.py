@@ -64,7 +64,7 @@ class Validation:
         found: Scores = []
         for first, last in neighbours([evaluation.count(row) for row in range(start, stop)]):
             part = self.stack.part(start + first, start + last)
-            found += evaluation.scores(part, part.members[0].course.metrics)
+            found += evaluation.scores(part)
         return found
 
     def _keep_best(self, start: int, scores: Scores, better: Sequence[bool]) -> None:

@@ -45,7 +45,6 @@ def test_what_may_differ(other: Settings) -> None:
         ({"batch_size": 8}, "the batch size differs"),
         ({"precision": "bf16"}, "the precision differs"),
         ({"regularization.ema": 0.9}, "whether weights are averaged differs"),
-        ({"early_stopping.monitor": "log_loss"}, "which metrics are computed differs"),
         (dict.fromkeys(CLASSES) | TWO_CLASSES | {"loss": "cross_entropy"}, "the shape of the network differs"),
     ],
     ids=str,

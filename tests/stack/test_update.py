@@ -104,8 +104,8 @@ def members(name: str, **options: Any) -> list[Run]:
 def assert_same(stack: Stack, alone: list[Run], rtol: float = 1e-5) -> None:
     for row, run in enumerate(alone):
         torch.testing.assert_close(stack.flat[row], run.params.flat, rtol=rtol, atol=1e-6)
-        for key, tensor in stack.optimizer.tensors.items():
-            torch.testing.assert_close(tensor[row], run.state.tensors[key], rtol=rtol, atol=1e-6)
+        for key, tensor in run.state.tensors.items():
+            torch.testing.assert_close(stack.optimizer.tensors[key][row], tensor, rtol=rtol, atol=1e-6)
 
 
 @pytest.mark.parametrize(("name", "options"), STRUCTURES, ids=str)
@@ -115,6 +115,30 @@ def test_members_move_as_they_do_alone(name: str, options: dict[str, Any]) -> No
         stack.step(step)
     for run in alone:
         run.train(range(1, STEPS + 1))
+    assert_same(stack, alone)
+
+
+@pytest.mark.parametrize("moved", [None, 0.6])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("sgd", {}), ("sgd", {"nesterov": True}), ("sgd", {"dampening": 0.5}), ("rmsprop", {}), ("muon", {})],
+    ids=str,
+)
+def test_members_without_momentum_move_beside_others_as_they_do_alone(
+    name: str, options: dict[str, Any], moved: float | None
+) -> None:
+    """moved: where a schedule takes the momentum of those that have one."""
+    momenta = (0.0, 0.9, 0.0)
+
+    def runs() -> list[Run]:
+        return [Run(OPTIMIZERS[name](momentum=own, **options), seed=i) for i, own in enumerate(momenta)]
+
+    alone, stack = runs(), Stack(runs())
+    now = None if moved is None else np.where(np.array(momenta) > 0, moved, 0.0)
+    for step in range(1, STEPS + 1):
+        stack.step(step, momentum=now)
+    for run, own in zip(alone, momenta, strict=True):
+        run.train(range(1, STEPS + 1), momentum=moved if own else None)
     assert_same(stack, alone)
 
 
@@ -226,9 +250,7 @@ def test_found_inf_holds_one_member_and_no_other(name: str) -> None:
     [
         ("adam", {"amsgrad": True}),
         ("adamw", {"decoupled_weight_decay": False}),
-        ("sgd", {"momentum": 0.0}),
         ("sgd", {"nesterov": True}),
-        ("rmsprop", {"momentum": 0.9}),
         ("rmsprop", {"centered": True}),
         ("lion", {"decay_biases_and_norms": True}),
         ("muon", {"ns_steps": 4}),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from lab import Lab
+from safetensors.torch import load_file
 
 from nntrain.stack import trainer as stack_trainer
 from nntrain.sweep.groups import partition
@@ -39,10 +40,11 @@ def metrics(job: Job) -> list[dict[str, float]]:
 def trained(jobs: Sequence[Job]) -> list[Outcome]:
     ended: list[Outcome] = []
     train_unit(jobs, ["test"], ended.append)
+    assert [outcome.error for outcome in ended] == [None] * len(jobs)
     return sorted(ended, key=lambda outcome: outcome.number)
 
 
-def assert_one_stack(lab: Lab, lists: Sequence[Sequence[str]]) -> list[Outcome]:
+def assert_one_stack(lab: Lab, lists: Sequence[Sequence[str]]) -> None:
     """They are planned as one group, and trained as that: the jobs that they are one by one."""
     jobs, alone = jobs_of(lab, "stacked", lists), jobs_of(lab, "alone", lists)
     assert [len(group.jobs) for group in partition(jobs)] == [len(jobs)]
@@ -58,12 +60,13 @@ def assert_one_stack(lab: Lab, lists: Sequence[Sequence[str]]) -> list[Outcome]:
         patch.setattr(stack_trainer.StackedTrainer, "fit", counted)
         ended = trained(jobs)
         assert sizes == [len(jobs)]
-        for job, own in zip(jobs, alone, strict=True):
-            trained([own])
-            for row, expected in zip(metrics(job), metrics(own), strict=True):
-                assert row == pytest.approx(expected, rel=1e-4, abs=1e-6)
-    assert [outcome.error for outcome in ended] == [None] * len(jobs)
-    return ended
+        for job, own, outcome in zip(jobs, alone, ended, strict=True):
+            (expected,) = trained([own])
+            assert metrics(job) == [pytest.approx(row, rel=1e-4, abs=1e-6) for row in metrics(own)]
+            for key in ("monitor", "best_epoch", "stop_reason"):
+                assert outcome.result[key] == expected.result[key]
+            states = [load_file(one.folder / "last/state.safetensors") for one in (job, own)]
+            assert states[0].keys() == states[1].keys()
 
 
 @pytest.fixture
@@ -102,3 +105,20 @@ def test_pictures(lab: Lab, pixels: str, model: str) -> None:
 @pytest.mark.parametrize("model", ["linear", "mlp"])
 def test_tables(lab: Lab, columns: str, model: str) -> None:
     assert_one_stack(lab, seeds("data=table", columns, "data.target=y", f"model={model}"))
+
+
+def test_each_stops_by_a_metric_of_its_own(lab: Lab) -> None:
+    metrics = ("loss", "accuracy", "f1_macro", "roc_auc")
+    stopping = ["early_stopping=patience", "early_stopping.patience=1", "epochs=12"]
+    assert_one_stack(lab, [[*stopping, f"early_stopping.monitor={name}"] for name in metrics])
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop"])
+def test_some_are_without_momentum(lab: Lab, name: str) -> None:
+    optimizer = [f"optimizer={name}", "optimizer.lr=0.01", "schedule=one_cycle"]
+    assert_one_stack(lab, [[*optimizer, f"optimizer.momentum={own}"] for own in (0, 0.9, 0)])
+
+
+def test_muon_for_two_hundred_steps(lab: Lab) -> None:
+    muon = ["optimizer=muon", "batch_size=4", "epochs=10"]
+    assert_one_stack(lab, [[*muon, "optimizer.lr=0.02"], [*muon, "optimizer.lr=0.01", "optimizer.eps=1e-3"]])
