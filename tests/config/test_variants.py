@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nntrain.config import variants
+from nntrain.config import validate, variants
 from nntrain.config.compose import compose
 from nntrain.config.variants import Composer
 from nntrain.errors import UserError
@@ -65,6 +65,17 @@ def test_hydra_composes_once_for_each_combination_of_choices(cwd: Path, monkeypa
         for seed in range(150):
             composer.compose(["config=mine", f"optimizer={optimizer}", f"seed={seed}"])
     assert len(composed) == 2
+
+
+def test_only_sections_with_another_value_are_checked_again(cwd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    composer = Composer(cwd)
+    composer.compose(["config=mine", "optimizer.lr=1", "seed=1"])
+    checked: list[str] = []
+    monkeypatch.setattr(validate, "_section_problems", lambda group, section, origins: checked.append(group) or ())
+    composer.compose(["config=mine", "optimizer.lr=1", "seed=2"])
+    assert checked == []
+    composer.compose(["config=mine", "optimizer.lr=2", "seed=2"])
+    assert checked == ["optimizer"]
 
 
 def test_jobs_share_no_values(cwd: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,18 @@ def test_a_job_that_is_like_no_other_says_in_what() -> None:
     assert reasons_of(*grid) == ["no other job has its batch_size and precision"] * 4
     only, other = "there is no other job that could go with it", "model backbone has layers that cannot be stacked"
     assert reasons_of("", "model=backbone") == [only, other]
+
+
+def test_no_other_job_has_what_a_reason_names() -> None:
+    axes = ["model.width=8,9,10", "batch_size=32,64", "precision=fp32,bf16", "optimizer=adam,sgd"]
+    values = [[f"{key}={value}" for value in listed.split(",")] for key, listed in (axis.split("=") for axis in axes)]
+    for left_out in range(5):  # of which some have no neighbour in one setting or the other
+        grid = [words for i, words in enumerate(product(*values)) if (i * 7) % 5 != left_out]
+        for words, reason in zip(grid, reasons_of(*map(" ".join, grid)), strict=True):
+            named = str(reason).removeprefix("no other job has its ").replace(",", " and").split(" and ")
+            own = {word for word in words if word.partition("=")[0] in named}
+            assert len(own) == len(named)
+            assert [other for other in grid if own <= set(other)] == [words]
 
 
 def group(size: int, reason: str | None = None, *words: str) -> Group:
