@@ -17,3 +17,10 @@ def cut(items: Sequence[T], count: int) -> list[list[T]]:
     """In so many parts of about the same size, in order."""
     ends = [round(i * len(items) / count) for i in range(count + 1)]
     return [list(items[start:end]) for start, end in pairwise(ends)]
+
+
+def stacked_words(size: int, count: int) -> str:
+    """`in a stack of 8`, `one by one`: how `count` trainings go, in stacks of `size`."""
+    if size > 1:
+        return f"in a stack of {size}" if count == size else f"in stacks of {size}"
+    return "by itself" if count == 1 else "one by one"

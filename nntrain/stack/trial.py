@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
+from itertools import groupby
 from time import perf_counter, thread_time
 from typing import Any
 
@@ -15,7 +16,7 @@ from nntrain.cores import cores, sharing
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.stack.member import Member
-from nntrain.stack.sizes import MOST, MOST_ON_GPU, cut
+from nntrain.stack.sizes import MOST, MOST_ON_GPU, cut, stacked_words
 from nntrain.stack.stack import Part
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.batches import epoch_order
@@ -31,6 +32,7 @@ SHARE = 0.05  # of the steps of a training that a trial may cost
 CLEAR = 0.9  # a smaller stack must be faster by so much; after one that is as much slower none smaller is tried
 
 Known = MutableMapping[Any, tuple[int, int]]  # by `kind_of` the members: the size that was fastest, of how many
+Say = Callable[[Sequence[Member], str], None]  # how these are trained, where it is otherwise than was planned
 
 
 def room(program: Program, state: TrainState, samples: int, step: int) -> int:
@@ -61,14 +63,19 @@ def kept_by_step(program: Program, inputs: Tensor) -> int:
 
 
 def train(
-    members: Sequence[Member], stop: Stop, left: Callable[[Member], None], alone: Callable[[Member], None], known: Known
+    members: Sequence[Member],
+    stop: Stop,
+    left: Callable[[Member], None],
+    alone: Callable[[Member], None],
+    known: Known,
+    say: Say,
 ) -> None:
     """Train members that agree (see `agree.why_not`), in stacks of the size that is fastest, one after another; where
     one does not fit in memory, in its halves.
 
     left: see `StackedTrainer.fit`. alone: called with each member that is to be trained by itself, untouched, because a
-    stack would be slower. known: from trials before; a new one adds to it. Raises Interrupted where asked to stop;
-    members that were not begun are as they were.
+    stack would be slower. known: from trials before; a new one adds to it. say: called where that is to be
+    several stacks, or none. Raises Interrupted where asked to stop; members that were not begun are as they were.
     """
     if stop.signal is not None:
         raise Interrupted
@@ -96,12 +103,12 @@ def train(
         trainer = None
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    for part in cut(members, -(-count // size)):
-        how = "by itself" if len(part) == 1 else f"in a stack of {len(part)}"
-        why = "would be slower here" if fits else "does not fit in memory"
-        for member in part:
-            member.screen.note(f"trained {how}: one of {count} {why}")
-        train(part, stop, left, alone, known)
+    parts, why = cut(members, -(-count // size)), "would be slower here" if fits else "does not fit in memory"
+    for number, alike in groupby(sorted(parts, key=len), len):
+        those = [member for part in alike for member in part]
+        say(those, f"trained {stacked_words(number, len(those))}: a stack of {count} {why}")
+    for part in parts:
+        train(part, stop, left, alone, known, say)
 
 
 def kind_of(member: Member) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,8 +39,12 @@ def train_side_by_side(
         found[place] = how
         screen.left(names[place])
 
+    def say(places: Sequence[int], how: str) -> None:
+        if len(places) < len(entries):  # else the screen says it, see `SideBySide.alone`
+            console.note(f"{', '.join(names[place] for place in places)}: {how}")
+
     silent = [replace(entry, session=replace(session, console=screen.screen(name))) for name, entry in entries.items()]
-    fit_stacked(silent, session.stop, ended)
+    fit_stacked(silent, session.stop, ended, say)
     for place, how in sorted(found.items()):
         if isinstance(how, UserError):
             raise named(names[place], how)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from nntrain.record.files import WriteError, later, refused, together
 from nntrain.record.lock import locked
 from nntrain.stack.agree import why_not
 from nntrain.stack.member import Member
-from nntrain.stack.sizes import cut
+from nntrain.stack.sizes import cut, stacked_words
 from nntrain.stack.trial import Known, is_out_of_memory, kept_by_step, room, train
 from nntrain.training.arithmetic import arithmetic
 from nntrain.training.course import Interrupted, Stop
@@ -34,6 +35,7 @@ from nntrain.verbs.training import Training, begun_with, go_on, goes_on, prepare
 
 Config = Mapping[str, Any]
 Ended = Callable[[int, Run | Exception], None]
+Say = Callable[[Sequence[int], str], None]
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,20 @@ class Entry:
     part: bool = False
 
 
-def fit_stacked(entries: Sequence[Entry], stop: Stop, ended: Ended) -> None:
+def fit_stacked(entries: Sequence[Entry], stop: Stop, ended: Ended, say: Say) -> None:
     """Train all of them, as many as one program as is fastest.
 
     ended: called as each ends, with its place in `entries` and its run, or what it failed by, which never is another's:
     Interrupted (its state saved), WriteError, NonFiniteError and other UserErrors as a training alone raises them, any
     other exception for a fault of ours. Once `stop` is set, those that have not begun are not told of.
+    say: called with some of them, by their places, that train otherwise than as one program, and how; their logs say
+    it too.
 
     Of a config they share device, precision and `deterministic`; which others they must share, see `config.stackable`.
     """
     first = entries[0].config
     with arithmetic(find_device(first["device"]), first["precision"], first["deterministic"]):
-        _Stacking(entries, stop, ended).run()
+        _Stacking(entries, stop, ended, say).run()
 
 
 @dataclass
@@ -71,6 +75,7 @@ class _Stacking:
     entries: Sequence[Entry]
     stop: Stop
     ended: Ended
+    say: Say
     datasets: dict[str, Dataset] = field(default_factory=dict)
     known: Known = field(default_factory=dict)
     told: set[int] = field(default_factory=set)
@@ -118,14 +123,21 @@ class _Stacking:
                 self.train_group(group)
 
     def divided(self, trainings: Mapping[int, Training]) -> list[dict[int, Training]]:
-        """The groups that are stacks beside each other, which each training's log tells where there are several."""
+        """The groups that are stacks beside each other, which is said where there are several."""
         found = groups(trainings)
-        for group in found if len(found) > 1 else ():
-            how = f"in a stack of {len(group)}" if len(group) > 1 else "by itself"
+        if len(found) > 1:
             why = why_not([member_of(training) for training in trainings.values()])
-            for training in group.values():
-                training.alone.screen.note(f"trained {how}, not of {len(trainings)} as planned: {why}")
+            for size, alike in groupby(sorted(found, key=len), len):
+                places = [place for group in alike for place in group]
+                how = stacked_words(size, len(places))
+                self.replan(places, f"trained {how}, not in one of {len(trainings)} as planned: {why}")
         return found
+
+    def replan(self, places: Sequence[int], how: str) -> None:
+        """Say of these that they train otherwise than was planned."""
+        for place in places:
+            self.entries[place].session.console.note(how)
+        self.say(places, how)
 
     def set_up(self, places: Sequence[int], held: ExitStack) -> dict[int, Experiment]:
         """Build each, and make, lock and set up its folder; those that could not be have ended."""
@@ -208,11 +220,14 @@ class _Stacking:
             with self.failing(place):
                 self.tell(place, trainings[place].run())
 
+        def say(some: Sequence[Member], how: str) -> None:
+            self.replan([places[id(member)] for member in some], how)
+
         for training in trainings.values():
             if isinstance(training.keeper, MemberKeeper):
                 training.keeper.each_epoch = report_written
         try:
-            train(list(members.values()), self.stop, left, alone, self.known)
+            train(list(members.values()), self.stop, left, alone, self.known, say)
         except Interrupted:
             for place in places.values():
                 if trainings[place].alone.loop.step:
@@ -237,10 +252,11 @@ class _Stacking:
             half = len(places) // 2
             self.known = {kind: (-(-size // 2), of) for kind, (size, of) in self.known.items()}
         self.again += [list(places[:half]), list(places[half:])] if half else [[place] for place in places]
+        said = f"the stack broke ({type(error).__name__}: {error}): on from the last saved state"
         for place in places:
             with suppress(WriteError):  # of its log, which may be what broke
-                said = f"the stack broke ({type(error).__name__}: {error}): on from the last saved state"
                 self.entries[place].session.console.warn(said)
+        self.say(places, said)
 
     def report(self, writing: dict[int, tuple[Run, Future[None]]], places: Sequence[int]) -> None:
         """Of those whose files are on disk, or will be now."""

@@ -112,6 +112,10 @@ def test_steps_left() -> None:
     assert trial.steps_left(trainer) == 3 * trainer.orders.steps(0)
 
 
+def unsaid(those: Sequence[Member], how: str) -> None:
+    pass
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_stacks_of_the_fastest_size(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[int] = []
@@ -129,17 +133,20 @@ def test_stacks_of_the_fastest_size(size: int, monkeypatch: pytest.MonkeyPatch) 
     said: list[str] = []
     known: trial.Known = {}
     first, others = members(5), members(4)
-    for one in first:
-        monkeypatch.setattr(one.screen, "note", said.append)
-    trial.train(first, Stop(), left.append, alone.append, known)
+
+    def say(those: Sequence[Member], how: str) -> None:
+        said.append(f"{len(those)} {how}")
+
+    trial.train(first, Stop(), left.append, alone.append, known, say)
     assert tried == [5]
     assert trained == {1: [], 2: [2, 2], 5: [5]}[size]
-    by_itself, pair = (
-        "trained by itself: one of 5 would be slower here",
-        "trained in a stack of 2: one of 5 would be slower here",
-    )
-    assert sorted(said) == {1: 5 * [by_itself], 2: [by_itself] + 4 * [pair], 5: []}[size]
-    trial.train(others, Stop(), left.append, alone.append, known)
+    why = "a stack of 5 would be slower here"
+    words = {
+        1: [f"5 trained one by one: {why}"],
+        2: [f"1 trained by itself: {why}", f"4 trained in stacks of 2: {why}"],
+    }
+    assert said == words.get(size, [])
+    trial.train(others, Stop(), left.append, alone.append, known, say)
     assert tried == [5]  # what is known is not tried again
     assert trained == {1: [], 2: [2, 2, 2, 2], 5: [5, 4]}[size]
     assert set(left) | set(alone) == {*first, *others}
@@ -155,7 +162,7 @@ def test_what_was_fastest_of_few_says_nothing_of_more(monkeypatch: pytest.Monkey
     monkeypatch.setattr(trial, "fastest", lambda trainer: tried.append(len(trainer.members)) or len(trainer.members))
     known: trial.Known = {}
     for count in (2, 3, 3, 2):
-        trial.train(members(count), Stop(), lambda one: None, lambda one: None, known)
+        trial.train(members(count), Stop(), lambda one: None, lambda one: None, known, unsaid)
     assert tried == [2, 3]
 
 
@@ -168,7 +175,7 @@ def test_after_a_signal_no_other_stack_begins(monkeypatch: pytest.MonkeyPatch) -
         stop.signal = 15 if len(ended) == 2 else None
 
     with pytest.raises(Interrupted):
-        trial.train(those, stop, left, left, {})
+        trial.train(those, stop, left, left, {}, unsaid)
     assert {id(one) for one in ended} == {id(one) for one in those[:2]}
     assert [bits(one) for one in those[2:]] == [bits(one) for one in members(4)[2:]]
 
@@ -186,13 +193,11 @@ def test_what_does_not_fit_in_memory_is_halved(error: Exception, monkeypatch: py
     monkeypatch.setattr(trial, "fastest", fits_two)
     left: list[Member] = []
     alone: list[Member] = []
-    said: list[str] = []
-    those = members(6)
-    monkeypatch.setattr(those[0].screen, "note", said.append)
-    trial.train(those, Stop(), left.append, alone.append, {})
+    said: list[tuple[int, str]] = []
+    trial.train(members(6), Stop(), left.append, alone.append, {}, lambda those, how: said.append((len(those), how)))
     assert tried == [6, 3, 2, 3]
     assert (len(left), len(alone)) == (4, 2)
-    assert said[0] == "trained in a stack of 3: one of 6 does not fit in memory"
+    assert said[0] == (6, "trained in stacks of 3: a stack of 6 does not fit in memory")
 
 
 def test_other_errors_are_none_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +206,7 @@ def test_other_errors_are_none_of_memory(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(trial, "fastest", broken)
     with pytest.raises(RuntimeError, match="shapes"):
-        trial.train(members(2), Stop(), lambda one: None, lambda one: None, {})
+        trial.train(members(2), Stop(), lambda one: None, lambda one: None, {}, unsaid)
 
 
 def test_room_is_shared_with_the_other_workers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -395,7 +395,7 @@ def test_where_a_stack_would_be_slower_it_is_said_once_before_the_table(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "nntrain.verbs.stacked.train", lambda members, stop, left, alone, known: [alone(member) for member in members]
+        "nntrain.verbs.stacked.train", lambda members, stop, left, alone, *rest: [alone(member) for member in members]
     )
     lab.fit("ensemble=2", "epochs=1")
     said = " ".join(lab.said.getvalue().split())

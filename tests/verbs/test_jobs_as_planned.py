@@ -107,6 +107,23 @@ def test_tables(lab: Lab, columns: str, model: str) -> None:
     assert_one_stack(lab, seeds("data=table", columns, "data.target=y", f"model={model}"))
 
 
+def test_what_only_the_data_can_tell_is_said_when_it_is_found(lab: Lab, tmp_path: Path) -> None:
+    """Which categories the training rows have."""
+    rows = [f"{k % 7},{'rare' if k == 3 else 'ab'[k % 2]},{'yes' if k % 7 > 3 else 'no'}" for k in range(80)]
+    (tmp_path / "rare.csv").write_text("\n".join(["x,kind,y", *rows]) + "\n")
+    data = ["data=table", f"data.path={tmp_path / 'rare.csv'}", "data.target=y", "epochs=1"]
+    jobs = jobs_of(lab, "stacked", [[*data, f"data.split_seed={seed}"] for seed in range(6)])
+    assert [len(group.jobs) for group in partition(jobs)] == [6]
+    said: dict[int, str] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finish, "_plot", lambda *args: None)
+        ended: list[Outcome] = []
+        train_unit(jobs, ["test"], ended.append, say=lambda some, how: said.update({j.number: how for j in some}))
+    assert [outcome.error for outcome in ended] == [None] * 6
+    assert said.keys() == {job.number for job in jobs}
+    assert all("not in one of 6 as planned: the shape of the network differs" in how for how in said.values())
+
+
 def test_each_stops_by_a_metric_of_its_own(lab: Lab) -> None:
     metrics = ("loss", "accuracy", "f1_macro", "roc_auc")
     stopping = ["early_stopping=patience", "early_stopping.patience=1", "epochs=12"]

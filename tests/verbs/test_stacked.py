@@ -47,8 +47,10 @@ def train(
     stop: Stop | None = None,
     told: Callable[[], None] = lambda: None,
     judges: Mapping[int, Judge] | None = None,
+    said: list[tuple[list[int], str]] | None = None,
 ) -> list[Run | Exception]:
-    """How each ended, in order; those that did not begin are left out. told: called as each ends. judges: by place."""
+    """How each ended, in order; those that did not begin are left out. told: called as each ends. judges: by place.
+    said: takes which of them train otherwise than as one, and how."""
     stop, found = stop or Stop(), dict[int, Run | Exception]()
     entries = []
     for i, words in enumerate(jobs):
@@ -62,7 +64,7 @@ def train(
         found[place] = how
         told()
 
-    fit_stacked(entries, stop, ended)
+    fit_stacked(entries, stop, ended, lambda places, how: None if said is None else said.append((list(places), how)))
     return [found[place] for place in sorted(found)]
 
 
@@ -316,9 +318,11 @@ def test_those_that_are_faster_alone_leave_the_same(lab: Lab, monkeypatch: pytes
     beside = results(train(lab))
     shutil.rmtree(lab.folder / "sweep")
     monkeypatch.setattr(trial, "fastest", lambda trainer: 1)
-    for one, other in zip(results(train(lab)), beside, strict=True):
+    said = list[tuple[list[int], str]]()
+    for one, other in zip(results(train(lab, said=said)), beside, strict=True):
         assert one["val"] == pytest.approx(other["val"], rel=1e-4)
         assert one["best_epoch"] == other["best_epoch"]
+    assert said == [([0, 1, 2], "trained one by one: a stack of 3 would be slower here")]
 
 
 def test_what_was_not_begun_is_not_told_of(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -334,8 +338,9 @@ def test_what_is_finished_is_not_trained_again(lab: Lab) -> None:
 
 
 def test_what_cannot_be_stacked_is_trained_beside(lab: Lab) -> None:
-    jobs = [["augment=table"], ["optimizer=sgd"], *JOBS]
-    assert [len(run["val"]) > 0 for run in results(train(lab, jobs))] == [True] * 5
-    how = {0: "by itself", 1: "by itself", 4: "in a stack of 3"}
-    for job, said in how.items():
-        assert f"note  trained {said}, not of 5 as planned" in (lab.folder / f"sweep/{job}/log.txt").read_text()
+    jobs, said = [["augment=table"], ["optimizer=sgd"], *JOBS], list[tuple[list[int], str]]()
+    assert [len(run["val"]) > 0 for run in results(train(lab, jobs, said=said))] == [True] * 5
+    why = "not in one of 5 as planned: the optimizer differs"
+    assert said == [([0, 1], f"trained one by one, {why}"), ([2, 3, 4], f"trained in a stack of 3, {why}")]
+    for places, how in said:
+        assert all(f"note  {how}" in (lab.folder / f"sweep/{job}/log.txt").read_text() for job in places)

@@ -12,7 +12,7 @@ from nntrain.sweep.outcome import INTERRUPTED, Outcome
 from nntrain.sweep.workers.crew import Unit, settings
 from nntrain.sweep.workers.dry_builds import dry_builds
 from nntrain.sweep.workers.processes import Setting, Workers
-from nntrain.sweep.workers.progress import Progress
+from nntrain.sweep.workers.progress import Progress, Replanned
 
 UNTOLD = "interrupted; its process ended without saying that the state is saved"
 
@@ -41,10 +41,12 @@ class Parallel(Launcher):
         workers = self._start(len(units))
         left = {job.number for unit in units for job in unit}
 
-        def told(message: Outcome | Sequence[Progress]) -> None:
+        def told(message: Outcome | Replanned | Sequence[Progress]) -> None:
             if isinstance(message, Outcome):
                 left.discard(message.number)
                 record(_of_signal(message, workers.signalled))
+            elif isinstance(message, Replanned):
+                self.sweep.board.replanned(*message)
             else:
                 for progress in message:
                     self.sweep.board.progress(*progress)

@@ -12,7 +12,7 @@ from rich.text import Text
 from nntrain.record.layout import FAINT, WARNING, Page
 from nntrain.record.screen import stacked_lines
 from nntrain.record.speaker import Speaker
-from nntrain.record.words import clean, count, duration, wrapped
+from nntrain.record.words import clean, count, duration, numbers_text, wrapped
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.told.table import leader_words, live_table
@@ -22,6 +22,7 @@ from nntrain.sweep.told.words import figure, metric_words
 FEW = 50  # jobs: up to here each gets a line where there is no terminal
 EVERY = 2.0  # seconds between lines of a larger sweep
 SILENCE = 30.0  # seconds without a line where there is no terminal, and then it is said how far the sweep is
+MOST_REPLANNED = 5  # lines for stacks that are none
 MOST_FAILURES = 10  # lines for them, of a larger sweep
 
 
@@ -47,6 +48,7 @@ class Board(Speaker):
         self._lock = threading.RLock()  # the display looks from its own thread
         self._said_at, self._failures_said = time.perf_counter(), 0
         self._plans: set[str] = set()
+        self._replanned = 0
 
     @property
     def seconds(self) -> float:
@@ -91,6 +93,15 @@ class Board(Speaker):
             self.tally.progress(number, epoch, epochs, value, now)
             if not (self.quiet or self.display.on) and now - self._said_at >= SILENCE:
                 self._say_progress(now)
+
+    def replanned(self, numbers: Sequence[int], how: str) -> None:
+        """Jobs that were to be one stack train otherwise; of many such lines only the first are said."""
+        text = f"{'jobs' if len(numbers) > 1 else 'job'} {numbers_text(numbers)}: {how}"
+        self._replanned += 1
+        if self._replanned <= MOST_REPLANNED:
+            self.note(text)
+        else:
+            self.logged(text)
 
     def done(self, outcome: Outcome) -> None:
         """A job has ended, well or not."""

@@ -87,9 +87,13 @@ def _work(unit: Unit | Share | Pictures, send: Callable[[Any], None]) -> None:
 
 
 def _train(unit: Unit, send: Callable[[Any], None]) -> None:
-    from nntrain.sweep.workers.progress import Reporter, beginning, watching
+    from nntrain.sweep.workers.progress import Replanned, Reporter, beginning, watching
     from nntrain.sweep.workers.work import train_unit
 
     reporter = Reporter(send)
     judges = watching(unit.judges, reporter.note)
-    train_unit(unit.jobs, unit.command, reporter.send, judges, beginning(reporter.note), again=False)
+
+    def say(jobs: Sequence[Job], how: str) -> None:
+        reporter.send(Replanned([job.number for job in jobs], how))
+
+    train_unit(unit.jobs, unit.command, reporter.send, judges, beginning(reporter.note), again=False, say=say)

@@ -22,6 +22,13 @@ class Progress(NamedTuple):
     value: float | None
 
 
+class Replanned(NamedTuple):
+    """Jobs, by their numbers, that were planned as one stack and train otherwise. how: a sentence."""
+
+    numbers: Sequence[int]
+    how: str
+
+
 Tell = Callable[[Progress], None]
 
 

@@ -28,6 +28,7 @@ STATES = "last/state.safetensors"  # of a run, or of a part of it
 Judge = Callable[[int, float], str | None]  # after an epoch, with its monitored value: why the run ends here, or None
 Judges = Callable[[Job], Judge]
 Begun = Callable[[Job, int], None]  # a job is being trained from here on; the epochs that it has done before
+Say = Callable[[Sequence[Job], str], None]  # jobs that were planned as one stack train otherwise, and how
 
 
 def import_torch() -> None:
@@ -37,7 +38,7 @@ def import_torch() -> None:
     gc.freeze()
 
 
-def _unsaid(job: Job, epochs: int) -> None:
+def _unsaid(*said: object) -> None:
     pass
 
 
@@ -48,12 +49,13 @@ def train_unit(
     judges: Judges | None = None,
     begun: Begun = _unsaid,
     again: bool = True,
+    say: Say = _unsaid,
 ) -> int:
     """Train what belongs together, and say when each job begins, and how it ended. After one that a signal ended no
     other begins, and its exit status comes back; else 0. again: see `catching_signals`."""
     if len(jobs) > 1:
         ready = _ready(jobs, ended)
-        return train_together(ready, command, ended, judges, begun, again) if ready else 0
+        return train_together(ready, command, ended, judges, begun, again, say) if ready else 0
     for job in jobs:
         begun(job, len(curve_of(job)))
         outcome = train_alone(job, command, None if judges is None else judges(job), again)
@@ -85,6 +87,7 @@ def train_together(
     judges: Judges | None = None,
     begun: Begun = _unsaid,
     again: bool = True,
+    say: Say = _unsaid,
 ) -> int:
     """Several jobs as one program, each in its own folder; see `train_unit`."""
     from nntrain.launch import catching_signals
@@ -106,7 +109,7 @@ def train_together(
             consoles[place].close()
 
         try:
-            fit_stacked(entries, stop, end)
+            fit_stacked(entries, stop, end, lambda places, how: say([jobs[place] for place in places], how))
         except Exception as error:  # it broke for all that were left
             for place in list(left):
                 end(place, error)

@@ -19,6 +19,7 @@ from nntrain.cli import main
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.parallel import Parallel
 from nntrain.sweep.outcome import SAVED, Outcome
+from nntrain.sweep.workers.progress import Replanned
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: mlp, widths: [4]}\nepochs: 2\nbatch_size: 64\n"
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -200,6 +201,16 @@ def outcomes_of(
     jobs = [[Job(number, (), {}, Path(str(number)), {}) for number in unit] for unit in units]
     launcher.run(jobs, lambda outcome: outcomes.update({outcome.number: outcome}))
     return outcomes, [[job.number for job in unit.jobs] for unit in again]
+
+
+def test_what_a_worker_decides_otherwise_than_planned_is_said() -> None:
+    said: list[Any] = []
+    launcher = Parallel(1)
+    workers = SimpleNamespace(count=1, run=lambda units, told, lost: told(Replanned([0, 1], "trained one by one")))
+    board = SimpleNamespace(replanned=lambda *what: said.append(what))
+    launcher.sweep = SimpleNamespace(workers=workers, board=board, command=[], judges=None, devices={"cpu"})
+    launcher.run([], said.append)
+    assert said == [([0, 1], "trained one by one")]
 
 
 def test_members_of_a_stack_that_lost_its_worker_are_tried_alone() -> None:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from standings import ended, jobs_of, loss_of, result
 
 from nntrain.sweep.outcome import Outcome
-from nntrain.sweep.told.board import Board
+from nntrain.sweep.told.board import MOST_REPLANNED, Board
 
 SPACE = {"optimizer.lr": ["1e-3", "1e-2", "1e-1"], "seed": [0, 1]}
 FAILED = Outcome(1, 2, "batch_size: 5000 is larger than the training split, which has 1149 samples")
@@ -38,6 +38,19 @@ def test_where_there_is_no_terminal_each_job_is_a_line() -> None:
         "3 / 6  #2  optimizer.lr=1e-2 seed=0  val loss 0.2500  pruned  1.2 s",
         "3 / 6  #3  optimizer.lr=1e-2 seed=1  interrupted",
     ]
+
+
+def test_a_stack_that_is_none_is_said_and_of_many_the_first() -> None:
+    screen = io.StringIO()
+    with Board(screen) as board:
+        board.begin(jobs_of(SPACE), [])
+        board.replanned([4], "trained by itself, not in one of 6 as planned: a layer differs")
+        for _ in range(2 * MOST_REPLANNED):
+            board.replanned([0, 1, 2], "trained one by one: a stack of 3 would be slower here")
+    lines = screen.getvalue().splitlines()
+    assert lines[0] == "note  job 4: trained by itself, not in one of 6 as planned: a layer differs"
+    assert lines[1] == "note  jobs 0-2: trained one by one: a stack of 3 would be slower here"
+    assert len(lines) == MOST_REPLANNED
 
 
 def test_hundreds_of_jobs_are_a_line_now_and_then() -> None:
