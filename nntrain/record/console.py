@@ -106,9 +106,6 @@ class RunConsole(Speaker):
         if best:
             self._best = line
 
-    def alone(self, reason: str) -> None:
-        """The run could be part of a stack, and trains by itself: for the screen of several runs, which says it."""
-
     def finish(
         self,
         result: Mapping[str, Any],

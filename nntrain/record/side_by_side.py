@@ -23,7 +23,6 @@ class SideBySide:
         self._rows: dict[int, dict[str, Mapping[str, Any]]] = {}  # by epoch and name
         self._begun = 0
         self._best = math.inf
-        self._alone = False
 
     def screen(self, name: str) -> RunConsole:
         """The display of one of them, which itself only writes its log. name: before its warnings."""
@@ -42,12 +41,10 @@ class SideBySide:
         self._rows.setdefault(self._at[name], {})[name] = row
         self._show()
 
-    def alone(self, name: str, reason: str) -> None:
-        """They train one after another, which is said once, before the first of them begins."""
-        if not self._alone:
-            kind = name.partition(" ")[0]
-            self.console.note(f"the {kind}s train one after another, each with epochs of its own below: {reason}")
-        self._alone = True
+    def apart(self, names: Sequence[str], of: int, how: str) -> None:
+        """Not all `of` them train together. how: what is done instead, and why."""
+        who = f"all {of}" if len(names) == of else ", ".join(names)
+        self.console.note(f"{who}: {how}; an epoch below is of those that train together")
 
     def left(self, name: str) -> None:
         """It trains no more, whatever the reason."""
@@ -78,9 +75,6 @@ class _One(RunConsole):
     def epoch_end(self, row: Mapping[str, Any], best: bool) -> None:
         super().epoch_end(row, best)
         self.all_of_them.end(self.name, row)
-
-    def alone(self, reason: str) -> None:
-        self.all_of_them.alone(self.name, reason)
 
     def warn(self, text: str) -> None:
         super().warn(text)

@@ -40,8 +40,7 @@ def train_side_by_side(
         screen.left(names[place])
 
     def say(places: Sequence[int], how: str) -> None:
-        if len(places) < len(entries):  # else the screen says it, see `SideBySide.alone`
-            console.note(f"{', '.join(names[place] for place in places)}: {how}")
+        screen.apart([names[place] for place in places], len(names), how)
 
     silent = [replace(entry, session=replace(session, console=screen.screen(name))) for name, entry in entries.items()]
     fit_stacked(silent, session.stop, ended, say)

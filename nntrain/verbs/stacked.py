@@ -136,7 +136,8 @@ class _Stacking:
     def replan(self, places: Sequence[int], how: str) -> None:
         """Say of these that they train otherwise than was planned."""
         for place in places:
-            self.entries[place].session.console.note(how)
+            with suppress(WriteError):  # of its log, which may be why
+                self.entries[place].session.console.note(how)
         self.say(places, how)
 
     def set_up(self, places: Sequence[int], held: ExitStack) -> dict[int, Experiment]:
@@ -215,8 +216,6 @@ class _Stacking:
             if self.stop.signal is not None:
                 raise Interrupted
             place = places.pop(id(member))
-            if len(trainings) > 1:
-                self.entries[place].session.console.alone("a stack of them would be slower here, or not fit in memory")
             with self.failing(place):
                 self.tell(place, trainings[place].run())
 
@@ -252,11 +251,10 @@ class _Stacking:
             half = len(places) // 2
             self.known = {kind: (-(-size // 2), of) for kind, (size, of) in self.known.items()}
         self.again += [list(places[:half]), list(places[half:])] if half else [[place] for place in places]
-        said = f"the stack broke ({type(error).__name__}: {error}): on from the last saved state"
-        for place in places:
-            with suppress(WriteError):  # of its log, which may be what broke
-                self.entries[place].session.console.warn(said)
-        self.say(places, said)
+        how = stacked_words(half or 1, len(places))
+        self.replan(
+            places, f"trained {how} from the last saved state on: the stack broke ({type(error).__name__}: {error})"
+        )
 
     def report(self, writing: dict[int, tuple[Run, Future[None]]], places: Sequence[int]) -> None:
         """Of those whose files are on disk, or will be now."""

@@ -76,12 +76,15 @@ def test_those_that_train_one_after_another_have_rows_of_their_own() -> None:
     assert console.rows == [(1, 4.0, 1, True), (2, 2.0, 1, True)] * 2
 
 
-def test_that_they_train_one_after_another_is_said_once() -> None:
-    console, _, screens = started()
-    for screen in screens:
-        screen.alone("a stack would be slower")
-    said = "the members train one after another, each with epochs of its own below: a stack would be slower"
-    assert console.notes == [said]
+def test_how_they_train_where_not_all_do_together() -> None:
+    console, both, _ = started()
+    both.apart(["member 1", "member 2"], 2, "trained one by one: a stack would be slower")
+    both.apart(["member 2"], 2, "trained by itself: a layer differs")
+    rest = "an epoch below is of those that train together"
+    assert console.notes == [
+        f"all 2: trained one by one: a stack would be slower; {rest}",
+        f"member 2: trained by itself: a layer differs; {rest}",
+    ]
 
 
 def test_warnings_say_whose_they_are() -> None:
