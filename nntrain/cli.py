@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
 
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError, nearest, say
 from nntrain.garbage import collect_seldom
 
 OK, BUG, USER = 0, 1, 2
@@ -31,7 +31,7 @@ def _end_quickly() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status (0 done, 1 our fault, 2 the user's to mend, 130 / 143 interrupted)."""
+    """Run one command; the exit status (0 done, 1 our fault, 2 the user's to mend, 128 and the signal's number)."""
     if argv is None:  # the process is the command
         atexit.register(_end_quickly)
     words = list(sys.argv[1:] if argv is None else argv)
@@ -41,12 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         for line in (*(f"nntrain: {problem}" for problem in error.problems), *error.table):
             printable = "".join(c if c.isprintable() else " " for c in line)  # a key may hold a terminal's commands
-            print(printable, file=sys.stderr)
+            say(printable)
         if len(error.problems) > 1:
-            print(f"nntrain: {len(error.problems)} mistakes; nothing was run", file=sys.stderr)
+            say(f"nntrain: {len(error.problems)} mistakes; nothing was run")
         return USER
     except KeyboardInterrupt as interrupted:
-        print(f"nntrain: {str(interrupted) or 'interrupted'}", file=sys.stderr)
+        say(f"nntrain: {str(interrupted) or 'interrupted'}")
         return int(getattr(interrupted, "status", 130))
     except (BrokenPipeError, SystemExit):  # the reader of our output has gone (`| head`); rich says it by SystemExit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -54,12 +54,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if out_of_memory(error):
             said = " ".join(str(error).split()) or "no more memory"
-            print(f"nntrain: {TOO_LARGE}: {said}", file=sys.stderr)
+            say(f"nntrain: {TOO_LARGE}: {said}")
             return USER
         import traceback
 
         traceback.print_exc()
-        print(REPORT, file=sys.stderr)
+        say(REPORT)
         return BUG
     finally:
         gc.set_threshold(*thresholds)
@@ -162,7 +162,7 @@ def _fit(words: list[str], flags: set[str]) -> int:
 
     run, status = launch(words, command, stream=_people(flags))
     if status:
-        print(f"nntrain: {run.stopped}", file=sys.stderr)
+        say(f"nntrain: {run.stopped}")
         _answer({"run_dir": run.dir, "stopped": run.stopped}, flags)
         return status
     return _answer(run.result, flags)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import os
+import sys
 from collections.abc import Iterable, Sequence
 
 
@@ -17,6 +19,14 @@ class UserError(Exception):
         super().__init__("\n".join((*problems, *table)))
         self.problems: tuple[str, ...] = problems
         self.table = tuple(table)
+
+
+def say(text: str) -> None:
+    """A line on standard error, unless nobody can read that any more, as of a terminal that was closed."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # or flushing it at the end would fail again
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

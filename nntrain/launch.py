@@ -37,8 +37,8 @@ def launch(
     stream: TextIO | None = None,
     quiet: bool = False,
 ) -> tuple[Run, int]:
-    """Train as the words say, or go on with the run of `resume=`; the run, and the exit status (0, or 130 / 143 where a
-    signal ended it with its state saved).
+    """Train as the words say, or go on with the run of `resume=`; the run, and the exit status (0; 128 and the number
+    of the signal that ended it with its state saved).
 
     source: what to call the recipe in the commands that are proposed, where not as `config=` does.
     """
@@ -142,8 +142,8 @@ def _end_if(stop: Stop) -> None:
 
 @contextmanager
 def catching_signals(*, again: bool = True) -> Iterator[Stop]:
-    """Ctrl-C and SIGTERM end the step under way and save the state; one that follows later than SAME_ASK seconds ends
-    the process at once.
+    """A signal (see `signals.ENDING`) ends the step under way and saves the state; one that follows later than SAME_ASK
+    seconds ends the process at once.
 
     again: False in a worker, where none that follows does, and after one they stay ignored: its parent has SIGKILL.
     """

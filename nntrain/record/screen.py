@@ -32,8 +32,10 @@ class PeopleConsole(Console):
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        for stream in (sys.stdout, sys.stderr):
-            if self.file is stream or (self.file in (sys.stdout, sys.stderr) and _closed(stream)):
+        # rich puts streams of its own before these two while a display redirects them
+        ours = [getattr(stream, "rich_proxied_file", stream) for stream in (sys.stdout, sys.stderr)]
+        for stream in ours:
+            if self.file is stream or (self.file in ours and _closed(stream)):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # or flushing it at the end would fail again
 
 

@@ -15,7 +15,7 @@ from nntrain.signals import handling
 class Interrupted(KeyboardInterrupt):
     """A signal ended a job, its state saved. No Exception: Hydra keeps those of a job to itself.
 
-    status: the exit status, 130 or 143. said: what there is to say of it.
+    status: the exit status, 128 and the signal's number. said: what there is to say of it.
     """
 
     def __init__(self, status: int, said: str = "") -> None:
@@ -24,13 +24,13 @@ class Interrupted(KeyboardInterrupt):
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """A handler by which SIGTERM ends what is done here as Ctrl-C does."""
+    """A handler by which every signal ends what is done here as Ctrl-C does."""
     raise Interrupted(128 + number)
 
 
 @dataclass
 class Deferred:
-    """status: the exit status that a signal asked for, 130 or 143; 0 where none came."""
+    """status: the exit status that a signal asked for; 0 where none came."""
 
     status: int = 0
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 import signal
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,7 +19,7 @@ from hydra.errors import HydraException
 from nntrain.config.compose import hydra_over
 from nntrain.config.recipe import Recipe, absolute
 from nntrain.config.words import CommandLine
-from nntrain.errors import UserError
+from nntrain.errors import UserError, say
 from nntrain.folder import shown
 from nntrain.record.files import WriteError
 from nntrain.record.lock import locked
@@ -51,8 +50,9 @@ QUIET = (  # a job is a run of ours: its folder, log and working directory are n
 def multirun(
     words: Sequence[str], command: Sequence[str], stream: TextIO, workers: Workers, began: float
 ) -> tuple[dict[str, Any], int]:
-    """Run every combination; what `sweep.json` holds, and the exit status: 130 or 143 where a signal ended the sweep,
-    1 where a job failed by a fault of ours, 2 where one failed by a mistake. One job's failure never stops the others.
+    """Run every combination; what `sweep.json` holds, and the exit status: 128 and the signal's number where one
+    ended the sweep, 1 where a job failed by a fault of ours, 2 where one failed by a mistake. One job's failure never
+    stops the others.
 
     workers: those that are started already. began: when the command did, on the clock of time.perf_counter.
     UserError where a word, a recipe or a value of any combination is wrong, before anything runs.
@@ -185,8 +185,8 @@ def _say_how_to_go_on(sweep: Sweep, status: int) -> None:
 
 
 def _say(sweep: Sweep, said: str) -> None:
-    print(f"nntrain: {said}", file=sys.stderr)
     sweep.board.logged(said)
+    say(f"nntrain: {said}")
 
 
 def _expected(line: CommandLine) -> int | None:

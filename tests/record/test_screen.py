@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import io
+import os
+import subprocess
+import sys
 
 import pytest
 from rich.text import Text
@@ -32,3 +35,29 @@ def test_the_work_goes_on_where_a_window_was_closed() -> None:
 def test_any_other_refusal_is_said() -> None:
     with pytest.raises(OSError, match="refused"):
         show(lambda page: [Text("one")], Closed(errno.ENOSPC))
+
+
+SHOWING = """
+import sys
+from rich.text import Text
+from nntrain.record.screen import Display
+
+display = Display(live=True)
+display.begin(lambda: Text("running"))
+sys.stdin.readline()
+display.console.print("closed")
+display.end()
+print("done", file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals")
+def test_a_window_that_is_closed_while_something_changes_in_it_fails_nothing() -> None:
+    window, terminal = os.openpty()
+    command = [sys.executable, "-c", SHOWING]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=terminal, stderr=terminal) as process:
+        os.close(terminal)
+        os.read(window, 1)
+        os.close(window)
+        process.communicate(b"\n", timeout=30)
+    assert process.returncode == 0
