@@ -48,12 +48,14 @@ def mistakes(words: Sequence[str]) -> Iterator[str]:
             sections = [entry.name for entry in fields(HydraConf)]
             if part not in sections:
                 yield f"hydra.{part}: {_no_such('hydra.', part, sections)} (command line: {word})"
+            elif part in PARTS and key is None:
+                yield f"hydra.{part}: a {part} is chosen by hydra/{part}={raw} (command line: {word})"
             elif part in PARTS and (cls := PARTS[part][0].get(chosen[part])) is not None:
                 value, said = _value(raw)
-                said = said or _setting_problem(cls, key or "", value, f"hydra/{part}={chosen[part]}")
+                said = said or _setting_problem(cls, key, value, f"hydra/{part}={chosen[part]}")
                 if said:
-                    yield f"hydra.{part}{f'.{key}' if key else ''}: {said} (command line: {word})"
-                elif cls is Optuna and key:
+                    yield f"hydra.{part}.{key}: {said} (command line: {word})"
+                elif cls is Optuna:
                     drawn[key] = value, Origin("command line", word)
     yield from setting_problems(drawn)
 
@@ -99,7 +101,9 @@ def _setting_problem(cls: type, key: str, value: Any, what: str) -> str | None:
     if key not in kinds:
         return unknown(f"setting of {what}", key, list(kinds))
     kind = None if cls is Optuna else kinds[key]
-    return None if kind is None else kind.complaint(value)
+    if kind is None or (isinstance(value, int | float) and kind.complaint(str(value)) is None):
+        return None  # Hydra makes text of a number, as of an account's
+    return kind.complaint(value)
 
 
 def _kind(name: str, annotation: str) -> Kind | None:

@@ -89,6 +89,10 @@ def test_another_launcher_stacks_nothing(launcher: str, said: str, capsys: pytes
     assert capsys.readouterr().out.splitlines()[-1] == said
 
 
+def test_a_name_in_a_launcher_s_settings_may_be_a_number() -> None:
+    assert preview("seed=1,2", "hydra/launcher=submitit", "hydra.launcher.account=1234") == 0
+
+
 def test_a_search_says_what_it_draws_from(capsys: pytest.CaptureFixture[str]) -> None:
     assert preview("optimizer.lr=interval(0.1,1)", "optimizer=adam,sgd", "--json") == 0
     out, err = capsys.readouterr()
