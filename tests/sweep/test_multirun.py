@@ -250,7 +250,7 @@ MISTAKES = {
     "seed=1,2 hydra/launcher=parallel hydra.launcher.workers=two": [
         "hydra.launcher.workers: 'two' is not a whole number of at least 1 or null"
     ],
-    "seed=1,2 hydra.launcher=basic": ["hydra.launcher: a launcher is chosen by hydra/launcher=basic (command line: hyd"],
+    "seed=1,2 hydra.launcher=basic": ["hydra.launcher: a launcher is chosen by hydra/launcher=basic (command"],
     "seed=1,2 hydra.launcher.workers=1,2": ["hydra.launcher.workers: 1,2 are several values; a sweep is set up once"],
     "seed=1,2 hydra.launcher.workers=[": ["hydra.launcher.workers: [ cannot be read: '[' is not closed"],
     "optimizer.lr=interval(0.1,1) hydra.sweeper.n_trials=0": [
