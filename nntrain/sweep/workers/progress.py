@@ -58,14 +58,14 @@ class Reporter:
 
     def __init__(self, send: Callable[[Any], None]) -> None:
         self._send = send
-        self._news: dict[int, Progress] = {}
+        self._news: dict[tuple[int, bool], Progress] = {}  # that a job begins is not lost to its first epoch
         self._timer: Timer | None = None
         self._lock = Lock()
 
     def note(self, progress: Progress) -> None:
         """To be sent soon."""
         with self._lock:
-            self._news[progress.number] = progress
+            self._news[progress.number, progress.value is None] = progress
             if self._timer is None:
                 self._timer = Timer(EVERY, self._send_news)
                 self._timer.daemon = True

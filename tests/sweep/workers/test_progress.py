@@ -51,6 +51,14 @@ def test_the_members_of_a_stack_are_told_of_together(told: list[Any]) -> None:
     assert told == [[Progress(1, 2, 50, 0.25), Progress(2, 2, 50, 0.25)]]
 
 
+def test_what_a_job_had_done_before_is_told_besides_its_first_epoch(told: list[Any]) -> None:
+    reporter = Reporter(told.append)
+    beginning(reporter.note)(job(1), 30)
+    watching(None, reporter.note)(job(1))(31, 0.5)
+    Clock.last.ring()
+    assert told == [[Progress(1, 30, 50, None), Progress(1, 31, 50, 0.5)]]
+
+
 def test_what_is_not_told_yet_is_told_before_how_a_job_ended(told: list[Any]) -> None:
     reporter = Reporter(told.append)
     watching(None, reporter.note)(job(1))(1, 0.5)
