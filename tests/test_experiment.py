@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import nntrain
-from nntrain.builders import layout_of
+from nntrain.builders import data_key, layout_of
 from nntrain.checks import find_device
 from nntrain.config.compose import compose
 from nntrain.data.dataset import Dataset, PixelFeatures, Split
@@ -255,3 +255,14 @@ def test_what_next_names_a_recipe_that_is_there() -> None:
 )
 def test_advice_against_overfitting_is_none_that_is_followed(words: list[str], remedies: list[str]) -> None:
     assert _remedies(compose(["config=digits", *words]).config) == remedies
+
+
+def test_data_is_known_by_what_it_is_read_for() -> None:
+    """Losses that want targets in the same unit share it; others must not, nor what learns without labels."""
+
+    def key(*words: str, fold: int | None = None) -> str:
+        return data_key(compose(["config=housing", *words]).config, fold=fold)
+
+    plain = key()
+    assert key("loss=huber", "seed=5") == plain
+    assert plain not in {key("loss=poisson"), key("objective=autoencoder"), key("data.split_seed=1"), key(fold=1)}

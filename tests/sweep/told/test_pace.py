@@ -137,3 +137,26 @@ def test_many_news_are_thinned_out() -> None:
     now = stack(pace, range(1), 0.0, until=5000, seconds=0.1)
     assert len(pace._news) <= 400
     assert pace.seconds_left(now) == pytest.approx(9500.0, rel=0.01)
+
+
+def test_of_those_that_go_on_so_many_stop_as_of_those_that_came_so_far() -> None:
+    pace = pace_of(dict.fromkeys(range(8), 100))
+    stack(pace, range(8), 0.0, until=20, seconds=1.0)
+    for number in range(4):
+        pace.end(number, 20, 20.0)
+    now = stack(pace, range(4, 8), 20.0, until=40, seconds=1.0, begun=20)
+    for number in (4, 5):  # half of those that came to 40, a quarter of all
+        pace.end(number, 40, now)
+    pace.epochs[8] = 100
+    expected = 20 + 20 / 2 + 60 / 4  # of one that is to come
+    assert pace.share() == pytest.approx(240 / (240 + 2 * 60 + expected))
+
+
+def test_a_job_that_begins_again_has_lost_its_epochs_and_not_the_time_for_them() -> None:
+    pace = pace_of({0: 100})
+    now = stack(pace, range(1), 0.0, until=20, seconds=1.0)
+    pace.wait(0)
+    assert pace.share() == 0.0
+    now = stack(pace, range(1), now, until=10, seconds=1.0)
+    assert pace.share() == pytest.approx(0.1)
+    assert pace.seconds_left(now) == pytest.approx(90.0)
