@@ -212,6 +212,7 @@ def test_other_errors_are_none_of_memory(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_room_is_shared_with_the_other_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     one = member(experiment({}))
     needed = trial.COPIES * sum(tensor.nbytes for tensor in one.state.tensors().values())
+    monkeypatch.setattr(trial, "cores", lambda: 4 * torch.get_num_threads())
     monkeypatch.setenv(SHARING, "2")
     for free, room in ((1000 * needed, MOST), (20 * needed, 10), (needed, 1)):
         monkeypatch.setattr(trial, "free_bytes", lambda device, free=free: free)
@@ -220,7 +221,6 @@ def test_room_is_shared_with_the_other_workers(monkeypatch: pytest.MonkeyPatch) 
     assert trial.room(one.program, one.state, 4 * needed // trial.COPIES, 0) == 2
     assert trial.room(one.program, one.state, 0, 2 * needed) == 2
     monkeypatch.delenv(SHARING)  # by a launcher that does not say it
-    monkeypatch.setattr(trial, "cores", lambda: 4 * torch.get_num_threads())
     assert trial.room(one.program, one.state, 0, 0) == 5
 
 
