@@ -14,10 +14,7 @@ from torch import nn
 from nntrain.augment.pictures import Pictures
 from nntrain.augment.rows import Rows
 from nntrain.augment.table import AUGMENTATIONS
-from nntrain.checks import (
-    check_mixing,
-    check_monitor,
-)
+from nntrain.checks import check_mixing, check_monitor
 from nntrain.components import build, find
 from nntrain.data.dataset import Dataset, Features, PixelFeatures, Split, TableFeatures
 from nntrain.data.kept import read_once

@@ -118,7 +118,7 @@ def _function(reason: str) -> str | None:
 
 def _in_brackets(raw: str) -> str | None:
     found = re.fullmatch(r"\(([^()]*)\)|\{([^{}:]*)\}", raw)
-    return f"several values are listed without brackets: {found[1] or found[2]}" if found else None
+    return f"write several values without brackets: {found[1] or found[2]}" if found else None
 
 
 def sweep_problem(sweep: Sweep, raw: str) -> str | None:

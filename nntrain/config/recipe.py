@@ -50,7 +50,7 @@ def find_recipe(given: str, cwd: Path, origin: Origin | None = None) -> Path:
     path = absolute(given, cwd)
     if given in recipe_names():
         return recipe_file(given)
-    for candidate in (path, path.parent / f"{path.name}.yaml", path / "config.yaml"):
+    for candidate in (path, path.parent / f"{path.name}.yaml", path / "config.yaml") if given else ():
         if exists(candidate) and candidate.is_file():
             return candidate
     where = "" if origin is None else f" ({origin})"

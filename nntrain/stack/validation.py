@@ -1,7 +1,4 @@
-"""What is measured of each member after an epoch, and which weights are the best so far.
-
-Legend: M members.
-"""
+"""What is measured of each member after an epoch, and which weights are the best so far."""
 
 from __future__ import annotations
 

@@ -16,12 +16,13 @@ from nntrain.config.fields import Boolean, Integer, Kind, ListOf, Number, Text, 
 from nntrain.config.grammar import unreadable
 from nntrain.config.grow import GROW
 from nntrain.config.origin import Origin
+from nntrain.config.schema.search import GRID
 from nntrain.config.search import setting_problems
 from nntrain.errors import nearest, unknown
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, DEFAULT_SWEEPER, LAUNCHERS, SWEEPERS, Optuna, register
 
 CHOICE = re.compile(r"hydra/(\w+)=(.*)", re.DOTALL)
-SETTING = re.compile(r"[+]{0,2}hydra\.(\w+)(?:\.(\w+))?=(.*)", re.DOTALL)
+SETTING = re.compile(r"[+]{0,2}hydra\.(\w+)(?:\.(\w+)([\w.]*))?=(.*)", re.DOTALL)
 PARTS = {"launcher": (LAUNCHERS, DEFAULT_LAUNCHER), "sweeper": (SWEEPERS, DEFAULT_SWEEPER)}
 NAMES_ELSEWHERE = {"joblib": "parallel", "loky": "parallel", "multiprocessing": "parallel", "slurm": "submitit"}
 POSITIVE = ("workers", "timeout_min", "cpus_per_task", "array_parallelism", "patience")  # other numbers may be 0
@@ -44,7 +45,7 @@ def mistakes(words: Sequence[str]) -> Iterator[str]:
         if (found := CHOICE.fullmatch(word)) and found[1] not in _names("hydra"):
             yield f"hydra/{found[1]}: {_no_such('hydra/', found[1], _names('hydra'))} (command line: {word})"
         if found := SETTING.fullmatch(word):
-            part, key, raw = found.groups()
+            part, key, below, raw = found.groups()
             sections = [entry.name for entry in fields(HydraConf)]
             if part not in sections:
                 yield f"hydra.{part}: {_no_such('hydra.', part, sections)} (command line: {word})"
@@ -52,9 +53,9 @@ def mistakes(words: Sequence[str]) -> Iterator[str]:
                 yield f"hydra.{part}: a {part} is chosen by hydra/{part}={raw} (command line: {word})"
             elif part in PARTS and (cls := PARTS[part][0].get(chosen[part])) is not None:
                 value, said = _value(raw)
-                said = said or _setting_problem(cls, key, value, f"hydra/{part}={chosen[part]}")
+                said = said or _setting_problem(cls, key, below, value, f"hydra/{part}={chosen[part]}")
                 if said:
-                    yield f"hydra.{part}.{key}: {said} (command line: {word})"
+                    yield f"hydra.{part}.{key}{below}: {said} (command line: {word})"
                 elif cls is Optuna:
                     drawn[key] = value, Origin("command line", word)
     yield from setting_problems(drawn)
@@ -93,13 +94,22 @@ def _value(raw: str) -> tuple[Any, str | None]:
     return parsed.value(), None
 
 
-def _setting_problem(cls: type, key: str, value: Any, what: str) -> str | None:
-    """What is wrong with a setting of a launcher or sweeper of ours. The search's own are checked as a whole."""
-    kinds = {entry.name: _kind(entry.name, str(entry.type)) for entry in fields(cls) if not entry.name.startswith("_")}
+def _setting_problem(cls: type, key: str, below: str, value: Any, what: str) -> str | None:
+    """What is wrong with a setting of a launcher or sweeper of ours. The search's own are checked as a whole.
+
+    below: the rest of the key, as `.a.b`; what a mapping holds is for the library that gets it.
+    """
+    types = {entry.name: str(entry.type) for entry in fields(cls) if not entry.name.startswith("_")}
+    kinds = {name: _kind(name, annotation) for name, annotation in types.items()}
     if not kinds:
         return f"{what} has no settings"
     if key not in kinds:
         return unknown(f"setting of {what}", key, list(kinds))
+    if below:
+        return None if types[key].startswith("dict") else f"{key} is one value and has no settings of its own"
+    name = value.get("name") if isinstance(value, Mapping) else value
+    if cls is Optuna and key == "sampler" and name == GRID:
+        return "a grid is tried by hydra/sweeper=basic, the default; leave out hydra/sweeper=optuna"
     kind = None if cls is Optuna else kinds[key]
     if kind is None or (isinstance(value, int | float) and kind.complaint(str(value)) is None):
         return None  # Hydra makes text of a number, as of an account's

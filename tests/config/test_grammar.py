@@ -38,8 +38,8 @@ MISTAKES = {
     "optimizer.lr=choice(0.1,0.2))": "choice(0.1,0.2)) cannot be read: ')' closes no '('",
     "model.widths=[4)": "[4) cannot be read: ')' closes no '('",
     'seed=choice("1,2)': 'choice("1,2) cannot be read: the quote " is not closed',
-    "seed=(1,2)": "(1,2) cannot be read: several values are listed without brackets: 1,2",
-    "seed={1,2}": "{1,2} cannot be read: several values are listed without brackets: 1,2",
+    "seed=(1,2)": "(1,2) cannot be read: write several values without brackets: 1,2",
+    "seed={1,2}": "{1,2} cannot be read: write several values without brackets: 1,2",
     # no values, or too many
     "seed=choice()": "choice() has no values",
     "seed=range(4,1)": "range(4,1) has no values: steps of 1 do not lead from 4 to 1",

@@ -127,6 +127,15 @@ def test_a_mistake_on_the_command_line(word: str, mistakes: Mistakes) -> None:
     assert word in said or "not understood" in said
 
 
+def test_no_name_is_no_recipe_where_a_config_yaml_lies_here(
+    mistakes: Mistakes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("config.yaml").write_text("seed: 0")
+    (said,) = mistakes(None, "config=")
+    assert said.startswith("config: names no recipe")
+
+
 def test_a_name_that_another_begins_with_leads_to_it(mistakes: Mistakes) -> None:
     (said,) = mistakes("model: resnet", "model.width=8")
     assert "model resnet has no setting 'width'; did you mean 'model.width_multiplier'?" in said

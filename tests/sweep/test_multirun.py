@@ -448,6 +448,8 @@ HYDRA = {
         "hydra.launcher.worker: unknown setting of hydra/launcher=stacked 'worker'; did you mean 'workers'? "
         "(choices: workers) (command line: hydra.launcher.worker=2)"
     ),
+    "hydra.launcher.workers.most=2": "hydra.launcher.workers.most: workers is one value and has no settings of its own",
+    "hydra.launcher.foo.bar=2": "hydra.launcher.foo.bar: unknown setting of hydra/launcher=stacked 'foo'",
     "hydra.sweeper.seed=2": "hydra.sweeper.seed: hydra/sweeper=basic has no settings (command line: ",
 }
 

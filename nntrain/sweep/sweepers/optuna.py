@@ -67,8 +67,6 @@ class Search(Sweeper):
         changed = {key: (value, origin) for key, value in given.items() if value != plain[key]}
         if problems := list(setting_problems(changed)):
             raise UserError(*problems)
-        if named(given["sampler"])[0] == "grid":
-            raise UserError("search.sampler: a grid is tried by hydra/sweeper=basic, the default; leave out optuna")
         self.settings: dict[str, Any] = {**plain, **given}
         check_installed(named(self.settings["sampler"])[0])
 

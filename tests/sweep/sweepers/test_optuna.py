@@ -353,7 +353,9 @@ def test_a_sweeper_that_is_named_on_the_command_line_needs_something_to_search(
     assert search("hydra/sweeper=optuna", "optimizer.lr=interval(0.1,0.2)", "hydra.sweeper.sampler=tpee") == 2
     assert "search.sampler: unknown sampler 'tpee'; did you mean 'tpe'?" in capsys.readouterr().err
     assert search("hydra/sweeper=optuna", "optimizer.lr=0.1,0.2", "hydra.sweeper.sampler=grid") == 2
-    assert "a grid is tried by hydra/sweeper=basic, the default; leave out optuna" in capsys.readouterr().err
+    assert (
+        "a grid is tried by hydra/sweeper=basic, the default; leave out hydra/sweeper=optuna" in capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(("package", "sampler"), [("optuna", "tpe"), ("cmaes", "cmaes")])
