@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import groupby, pairwise
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,8 +19,14 @@ def cut(items: Sequence[T], count: int) -> list[list[T]]:
     return [list(items[start:end]) for start, end in pairwise(ends)]
 
 
-def stacked_words(size: int, count: int) -> str:
-    """`in a stack of 8`, `one by one`: how `count` trainings go, in stacks of `size`."""
+def by_size(parts: Iterable[Collection[T]]) -> Iterator[tuple[list[T], str]]:
+    """What is in parts of the same size, together, and how it goes: `in a stack of 8`, `one by one`."""
+    for size, alike in groupby(sorted(parts, key=len), len):
+        items = [item for part in alike for item in part]
+        yield items, _words(size, len(items))
+
+
+def _words(size: int, count: int) -> str:
     if size > 1:
         return f"in a stack of {size}" if count == size else f"in stacks of {size}"
     return "by itself" if count == 1 else "one by one"

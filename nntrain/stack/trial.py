@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache, partial
-from itertools import groupby
 from time import perf_counter, thread_time
 from typing import Any
 
@@ -16,7 +15,7 @@ from nntrain.cores import cores, sharing
 from nntrain.optim.optimizer import Hyper
 from nntrain.seeding import derive
 from nntrain.stack.member import Member
-from nntrain.stack.sizes import MOST, MOST_ON_GPU, cut, stacked_words
+from nntrain.stack.sizes import MOST, MOST_ON_GPU, by_size, cut
 from nntrain.stack.stack import Part
 from nntrain.stack.trainer import StackedTrainer
 from nntrain.training.batches import epoch_order
@@ -104,9 +103,8 @@ def train(
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
     parts, why = cut(members, -(-count // size)), "would be slower here" if fits else "does not fit in memory"
-    for number, alike in groupby(sorted(parts, key=len), len):
-        those = [member for part in alike for member in part]
-        say(those, f"trained {stacked_words(number, len(those))}: a stack of {count} {why}")
+    for those, how in by_size(parts):
+        say(those, f"trained {how}: a stack of {count} {why}")
     for part in parts:
         train(part, stop, left, alone, known, say)
 

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from nntrain.record.files import WriteError, later, refused, together
 from nntrain.record.lock import locked
 from nntrain.stack.agree import why_not
 from nntrain.stack.member import Member
-from nntrain.stack.sizes import cut, stacked_words
+from nntrain.stack.sizes import by_size, cut
 from nntrain.stack.trial import Known, is_out_of_memory, kept_by_step, room, train
 from nntrain.training.arithmetic import arithmetic
 from nntrain.training.course import Interrupted, Stop
@@ -127,9 +126,7 @@ class _Stacking:
         found = groups(trainings)
         if len(found) > 1:
             why = why_not([member_of(training) for training in trainings.values()])
-            for size, alike in groupby(sorted(found, key=len), len):
-                places = [place for group in alike for place in group]
-                how = stacked_words(size, len(places))
+            for places, how in by_size(found):
                 self.replan(places, f"trained {how}, not in one of {len(trainings)} as planned: {why}")
         return found
 
@@ -250,11 +247,11 @@ class _Stacking:
         if is_out_of_memory(error):
             half = len(places) // 2
             self.known = {kind: (-(-size // 2), of) for kind, (size, of) in self.known.items()}
-        self.again += [list(places[:half]), list(places[half:])] if half else [[place] for place in places]
-        how = stacked_words(half or 1, len(places))
-        self.replan(
-            places, f"trained {how} from the last saved state on: the stack broke ({type(error).__name__}: {error})"
-        )
+        parts = [list(places[:half]), list(places[half:])] if half else [[place] for place in places]
+        self.again += parts
+        why = f"the stack broke ({type(error).__name__}: {error})"
+        for some, how in by_size(parts):
+            self.replan(some, f"trained {how} from the last saved state on: {why}")
 
     def report(self, writing: dict[int, tuple[Run, Future[None]]], places: Sequence[int]) -> None:
         """Of those whose files are on disk, or will be now."""
