@@ -125,8 +125,9 @@ def fastest(trainer: StackedTrainer) -> int:
     """How many of its members are to be one stack: the size whose steps take least time a member, 1 for one by one.
 
     Tried are all, their halves, quarters and so on, as long as these are not clearly slower, and one alone. That takes
-    less than twice the steps of all. Where those are too large a share of the training, it is all, untried. On a GPU an
-    epoch's evaluation is tried too, for its memory. Afterwards everything is what it was, to the bit.
+    less than twice the steps of all. Where those are too large a share of the training, it is all, untried; and where
+    torch is to be deterministic, as a clock is not. On a GPU an epoch's evaluation is tried too, for its memory.
+    Afterwards everything is what it was, to the bit.
     """
     count = len(trainer.members)
     with untouched(trainer):
@@ -135,7 +136,7 @@ def fastest(trainer: StackedTrainer) -> int:
             for evaluation in (trainer.validation.val, trainer.validation.probe):
                 trainer.validation.scores(evaluation, 0, count)
     tries = min(STEPS, int(SHARE * steps_left(trainer) / 2) - 1)
-    if tries < 1:
+    if tries < 1 or torch.are_deterministic_algorithms_enabled():
         return count
     best = size = count
     least = seconds_each(trainer, count, tries)

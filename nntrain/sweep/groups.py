@@ -15,7 +15,7 @@ from nntrain.sweep.job import Job
 
 FEWEST = 4  # members that are worth a program of their own, for the sake of an idle worker
 NAMED = 3  # reasons and settings that a plan names
-TRIED = "as far as a short trial finds that faster"
+TRIED = ", as far as a short trial finds that faster"
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def plan_words(groups: Sequence[Group]) -> list[str]:
     if not stacks:
         return [jobs if len(single) == 1 else f"{jobs}, one by one: {_reasons(single)}"]
     alone = f"; {len(single)} one by one" if single else ""
-    lines = [f"{jobs}: {', '.join(_sizes(stacks))} stacked, {TRIED}{alone}"]
+    tried = "" if all(group.jobs[0].config["deterministic"] for group in stacks) else TRIED
+    lines = [f"{jobs}: {', '.join(_sizes(stacks))} stacked{tried}{alone}"]
     if keys := _differing(stacks):
         lines.append(f"the groups differ in {_some(keys)}")
     if single:

@@ -14,6 +14,7 @@ from nntrain.stack import trial
 from nntrain.stack.member import Member
 from nntrain.stack.sizes import MOST, cut
 from nntrain.stack.trainer import StackedTrainer
+from nntrain.training.arithmetic import arithmetic
 from nntrain.training.course import Interrupted, Stop
 
 NOISY = {"model.dropout": 0.2, "model.norm": "batch", "optimizer.lr": 0.01}
@@ -101,6 +102,20 @@ def test_a_short_training_is_tried_little(steps: int, tries: int | None, monkeyp
     monkeypatch.setattr(trial, "steps_left", lambda trainer: steps)
     assert trial.fastest(StackedTrainer(members(2), Stop())) == 2
     assert set(given) == ({tries} if tries else set())
+
+
+def test_no_clock_decides_where_torch_is_deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "seconds_each", lambda trainer, size, tries: pytest.fail("it was timed"))
+    monkeypatch.setattr(trial, "steps_left", lambda trainer: 1000)
+    with arithmetic(torch.device("cpu"), deterministic=True):
+        assert trial.fastest(StackedTrainer(members(3), Stop())) == 3
+
+
+@pytest.mark.parametrize("size", [2, 3])
+def test_how_many_train_together_changes_no_bit(size: int) -> None:
+    settings = [NOISY | {"seed": seed} for seed in range(6)]
+    parts = [one for part in cut(settings, 6 // size) for one in stacked(*part)]
+    assert [bits(one) for one in parts] == [bits(one) for one in stacked(*settings)]
 
 
 def test_steps_left() -> None:

@@ -221,6 +221,10 @@ def test_the_plan_in_words() -> None:
     ]
 
 
+def test_nothing_is_tried_where_a_sweep_is_to_repeat_bit_for_bit() -> None:
+    assert plan_words([Group((job("deterministic=true"),) * 3)]) == ["3 jobs: 1 group of 3 stacked"]
+
+
 def test_a_plan_says_nothing_twice() -> None:
     alone = Group((job(),), "precision fp16")
     assert plan_words([alone] * 3) == ["3 jobs, one by one: precision fp16"]
