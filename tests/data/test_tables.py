@@ -280,12 +280,6 @@ def test_a_validation_file_leaves_the_main_file_to_training_and_test(table, tmp_
         table(columns, val_path=str(tmp_path / "val.csv"))
 
 
-def test_a_split_column_that_says_train_and_test_alone(table):
-    part = ["train"] * 50 + ["test"] * 10
-    data = table({"a": column("numbers"), "part": part, "y": column("binary")}, split_column="part", val=0.2)
-    assert (len(data.train), len(data.val), len(data.test)) == (40, 10, 10)
-
-
 @pytest.mark.parametrize("name", ["validation", "test"])
 def test_duplicates_of_training_rows_are_counted(table, name):
     data = table({"a": [i % 3 for i in range(ROWS)], "y": [("p", "q", "r")[i % 3] for i in range(ROWS)]})
@@ -385,12 +379,6 @@ MISTAKES: dict[str, tuple[dict, dict, str]] = {
         {**FINE, "w": [0] * (ROWS - 9) + [1] * 9, "s": ["train"] * (ROWS - 9) + ["val"] * 9},
         {"weight_column": "w", "split_column": "s"},
         r"data.weight_column 'w': every weight of the training split is 0",
-    ),
-    "text for a time": (FINE, {"time_column": "c"}, r"data.time_column 'c': holds text"),
-    "a missing time": (
-        {**FINE, "a": [*FINE["a"][:-1], None]},
-        {"time_column": "a"},
-        r"data.time_column 'a': row 60 has none",
     ),
     "a split too small": (FINE, {"val": 30, "test": 30}, r"val and test ask for 60 of 60 rows and leave none"),
     "nothing left": (

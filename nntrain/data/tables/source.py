@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nntrain.data import fingerprint
 from nntrain.data.dataset import Dataset
 from nntrain.data.files import existing_file
-from nntrain.data.splitting import Rows, Shares, by_chance, by_group, by_name, by_time, check_class_sizes
+from nntrain.data.splitting import Rows, Shares
 from nntrain.data.tables.assembling import Encoding, table_dataset
 from nntrain.data.tables.columns import Column, Kind, stacked
 from nntrain.data.tables.delimited import clean, read_delimited
@@ -30,6 +30,7 @@ from nntrain.data.tables.frames import (
 from nntrain.data.tables.inference import to_column
 from nntrain.data.tables.preprocessing import sample_weights
 from nntrain.data.tables.sniffing import Header
+from nntrain.data.tables.splitting import split_rows, splitting_columns, usable_unlabelled
 from nntrain.data.targets import TaskSetting, agree, decide_task, kind_of_targets, labels
 from nntrain.errors import UserError
 from nntrain.task import Task
@@ -104,7 +105,8 @@ class TableSource:
         self.time_column = time_column
 
     def load(self, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
-        """Read, type, split and prepare; `fold` chooses one of the k folds. Raises UserError for all that §7 names."""
+        """Read, type, split and prepare; `fold` chooses one of the k folds. Raises UserError for a file that cannot be
+        read, columns that are not there or not what the settings say, and splits that would be empty."""
         path = existing_file(self.path, "data.path")
         others = {
             name: existing_file(given, f"data.{name}_path")
@@ -120,31 +122,28 @@ class TableSource:
         task = decide_task(self.task, target_columns) if targets else Task("reconstruction", ())
         present = _all_there(target_columns, frame.height)
         weight = roles.get("weight_column")
-        part, said = self._part(
-            frame, present, task, target_columns, weight, [*targets, *roles.values(), *dropped], path
-        )
-        notes += said
-        rows = self._rows(frame, present, part, task, roles, fold, others)
-        kept = _beside_training(frame, present, rows.train, roles) if part.unlabelled else None
         aside = tuple(dict.fromkeys([*targets, *roles.values()]))
-        reading = Reading(names, aside, header, self.encoding, self.missing)
+        deciding = splitting_columns(frame, roles)
+        part, said = self._part(frame, present, task, target_columns, weight, [*aside, *dropped], path)
+        notes += said
         del frame
-        parts, ranges = [part], [rows.train, rows.val, rows.test]
-        start = part.rows
-        for place, name in ((1, "val"), (2, "test")):
-            if name in others:
-                other, said = self._other(others[name], reading, part, task, weight)
-                notes += said
-                parts.append(other)
-                count = other.rows
-                ranges[place] = np.arange(start, start + count)
-                start += count
+        rows = self._rows({key: column.at(present) for key, column in deciding.items()}, part, task, fold, others)
+        if part.unlabelled:
+            usable = usable_unlabelled(deciding, present, rows.train)
+            part.unlabelled = {name: column.at(usable) for name, column in part.unlabelled.items()}
+        reading = Reading(names, aside, header, self.encoding, self.missing)
+        parts, ranges = [part], {"train": rows.train, "val": rows.val, "test": rows.test}
+        for name, other_path in others.items():
+            other, said = self._other(other_path, reading, part, task, weight)
+            notes += said
+            ranges[name] = np.arange(other.rows) + sum(one.rows for one in parts)
+            parts.append(other)
         whole = _joined(parts)
         return table_dataset(
             whole.columns,
             whole.targets,
             task,
-            Rows(*ranges),
+            Rows(**ranges),
             replace(self.coding, declared=frozenset(self.types)),
             reading,
             fingerprint.of_files(path, *others.values()),
@@ -153,7 +152,7 @@ class TableSource:
             standardize_target=standardize_target,
             notes=notes,
             roles={name: role for role, name in roles.items()} | dict.fromkeys(dropped, "drop"),
-            unlabelled={} if kept is None else {name: column.at(kept) for name, column in part.unlabelled.items()},
+            unlabelled=part.unlabelled,
         )
 
     def _read(self, path: Path) -> tuple[pl.DataFrame, bool]:
@@ -257,45 +256,16 @@ class TableSource:
 
     def _rows(
         self,
-        frame: pl.DataFrame,
-        present: NDArray[np.bool_],
+        columns: Mapping[str, Column],
         part: _Part,
         task: Task,
-        roles: Mapping[str, str],
         fold: int | None,
         others: Mapping[str, Path],
     ) -> Rows:
-        """Which rows of the main file go where; `frame` still has the columns that say it."""
-        test = "test" not in others
-        if "split_column" in roles:
-            column = to_column(frame[roles["split_column"]], "categorical").at(present)
-            rows = by_name(column.name, column.categories, column.values.astype(np.int64))
-            if len(rows.val) == 0 and len(rows.train) > 1:  # a table that says train and test alone
-                known = labels(part.targets[0], task) if task.is_classification and self.stratify else None
-                inner = by_chance(rows.train, self.shares, known, None, test=False)
-                return Rows(inner.train, inner.val, rows.test)
-            return rows
-        if "group_column" in roles:
-            column = to_column(frame[roles["group_column"]], "categorical").at(present)
-            groups = column.values.astype(np.int64)
-            alone = np.flatnonzero(groups < 0)  # rows without a group are groups of their own
-            groups[alone] = len(column.categories) + np.arange(len(alone))
-            return by_group(groups, self.shares, fold, test=test)
-        if "time_column" in roles:
-            column = to_column(frame[roles["time_column"]]).at(present)
-            if column.kind == "categorical":
-                raise UserError(
-                    f"data.time_column '{column.name}': holds text ({column.categories[0]!r}), not dates or numbers"
-                )
-            if column.missing.any():
-                row = int(np.flatnonzero(column.missing)[0]) + 1
-                raise UserError(f"data.time_column '{column.name}': row {row} has none; every row needs its time")
-            return by_time(column.values, self.shares, test=test)
-        known = None
-        if task.is_classification and self.stratify and not ({"val", "test"} <= set(others)):
-            known = labels(part.targets[0], task)
-            check_class_sizes(known, task.classes)
-        return by_chance(np.arange(part.rows), self.shares, known, fold, test=test, val="val" not in others)
+        """Which rows of the main file go where."""
+        known = labels(part.targets[0], task) if task.is_classification and self.stratify else None
+        val, test = "val" not in others, "test" not in others
+        return split_rows(columns, part.rows, self.shares, fold, known, task.classes, val=val, test=test)
 
 
 def _all_there(targets: Sequence[Column], rows: int) -> NDArray[np.bool_]:
@@ -304,23 +274,6 @@ def _all_there(targets: Sequence[Column], rows: int) -> NDArray[np.bool_]:
     for column in targets:
         there &= ~column.missing
     return there
-
-
-def _beside_training(
-    frame: pl.DataFrame, present: NDArray[np.bool_], train: NDArray[np.int64], roles: Mapping[str, str]
-) -> NDArray[np.bool_]:
-    """Which of the rows without a target may be learnt from: by the columns that divide the rows those that would be
-    training rows, so that nothing of validation and test is seen."""
-    kept = np.ones(int((~present).sum()), dtype=np.bool_)
-    for role in ("split_column", "group_column"):
-        if role in roles:
-            column = to_column(frame[roles[role]], "categorical")
-            known = np.unique(column.at(present).values[train])
-            kept &= np.isin(column.at(~present).values, known)
-    if "time_column" in roles:
-        times = to_column(frame[roles["time_column"]])
-        kept &= times.at(~present).values <= times.at(present).values[train].max()
-    return kept
 
 
 def _joined(parts: Sequence[_Part]) -> _Part:
