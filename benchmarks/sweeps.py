@@ -23,11 +23,12 @@ from common import HERE, Ran, arguments, interleaved, mnist_folder, nntrain, rat
 
 PARTS = ("32", "256", "mnist")
 STACKED, BASIC, PARALLEL = "nntrain, stacked", "nntrain, basic", "nntrain, parallel"
-LOOP, JOBLIB, HYDRA, SKLEARN = (
+LOOP, JOBLIB, HYDRA, SKLEARN, BARE = (
     "by hand: a loop",
     "by hand: joblib, 2 processes",
     "Hydra's basic launcher",
     "scikit-learn",
+    "bare: import torch, and the steps",
 )
 BARS = {BASIC: 5.0, LOOP: 3.0, JOBLIB: 2.0, SKLEARN: 1.0}  # how many times faster stacked must be
 MANY = 8.0  # than the loop, of 256 jobs
@@ -71,7 +72,13 @@ def on_digits(rates: int, seeds: int, epochs: int) -> dict[str, Command]:
         told = [f"hydra.sweep.dir={folder}", "hydra.job.chdir=false"]
         return [*script, "hydra", *told, f"+epochs={epochs}", f"+lr={values}", f"+seed={numbers}", "-m"]
 
-    others = {LOOP: by_hand("loop"), JOBLIB: by_hand("joblib"), SKLEARN: by_hand("sklearn"), HYDRA: by_hydra}
+    others = {
+        LOOP: by_hand("loop"),
+        JOBLIB: by_hand("joblib"),
+        SKLEARN: by_hand("sklearn"),
+        HYDRA: by_hydra,
+        BARE: by_hand("bare"),
+    }
     return our_launchers(rates, seeds, epochs, [STACKED, BASIC, PARALLEL]) | others
 
 
