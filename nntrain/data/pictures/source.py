@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from nntrain.data.dataset import Dataset, Split, class_counts
 from nntrain.data.files import existing_file, existing_folder
@@ -19,56 +17,17 @@ from nntrain.data.pictures.assembling import assembled, labels_note, with_labels
 from nntrain.data.pictures.copies import copies_notes, one_of_each, with_copies
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
 from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, is_archive, list_folder
-from nntrain.data.pictures.layout import SPLIT_OF_WORD, SPLITS, Layout, lay_out
+from nntrain.data.pictures.layout import SPLITS, lay_out
 from nntrain.data.pictures.pool import Crew
 from nntrain.data.pictures.reading import Colour, Pictures, Wanted, read_pictures, start_early
+from nntrain.data.pictures.samples import Samples, samples_of_layout, samples_of_table
 from nntrain.data.pictures.splits import GIB, in_memory, machine_memory, on_disk, statistics, streaming_note
-from nntrain.data.pictures.table import (
-    PictureTable,
-    Target,
-    files_of,
-    is_table,
-    labelled_rows,
-    read_table,
-    targets_of,
-    task_of_table,
-)
+from nntrain.data.pictures.table import Target, files_of, is_table, read_table, task_of_table
 from nntrain.data.pictures.words import are, how_read, notes_of
 from nntrain.data.splitting import Index, Rows, Shares, by_chance, check_class_sizes
-from nntrain.data.targets import TaskSetting, labels
+from nntrain.data.targets import TaskSetting
 from nntrain.errors import UserError
 from nntrain.task import Task
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Pictures with what is known of them.
-
-    stored: row of each one's pixels, int64 [S]. splits: "train", "val", "test" or "unlabelled" each. known: whether it
-    has a label. divided: splits that are told apart already. labels: its class, [S], or None where there are none.
-    table: which lists them, if one does.
-    """
-
-    stored: Index
-    splits: NDArray[np.str_]
-    known: NDArray[np.bool_]
-    divided: tuple[str, ...]
-    task: Task
-    labels: Index | None
-    table: PictureTable | None = None
-
-    def at(self, kept: NDArray[np.bool_]) -> Samples:
-        """Some of them."""
-        table = None if self.table is None else self.table.at(kept)
-        classes = None if self.labels is None else self.labels[kept]
-        return replace(
-            self,
-            stored=self.stored[kept],
-            splits=self.splits[kept],
-            known=self.known[kept],
-            labels=classes,
-            table=table,
-        )
 
 
 class FolderSource:
@@ -120,7 +79,7 @@ class FolderSource:
             samples = samples.at(~np.isin(samples.stored, list(pictures.broken)))
         notes = notes_of(pictures, len(np.unique(samples.stored)))
         rows, unlabelled, said = self._rows(pictures, samples, fold, path)
-        targets, task = _targets(samples, rows, standardize=standardize_target)
+        targets, task = samples.targets(rows, standardize=standardize_target)
         _check_training(task, targets, rows.train)
         return self._dataset(
             pictures, samples, rows, unlabelled, targets, task, (*notes, *said), standardize_target=standardize_target
@@ -142,30 +101,33 @@ class FolderSource:
                 raise UserError(f"data.{key}: is for a CSV of path,label; in '{path}' the folders name the classes")
         if self.task not in ("auto", "classification"):
             raise UserError(f"data.task: folders are classes; {self.task} takes a CSV of path,label")
-        if path.is_dir():
-            with Crew() as crew:
-                listing = list_folder(path, partial(start_early, crew, self.wanted, path))
-                layout = lay_out(listing.names, listing.folders, path, self.classes)
-                some = listing.chosen(layout.kept.tolist())
-                key = picture_cache.key_of("folder", str(path.resolve()), some.names, some.sizes, some.times)
-                pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key, crew)
-            pictures.listing.others[:] = listing.others
-            stored = np.arange(len(some.names))
-        else:
-            about, wanted = path.stat(), None if self.classes is None else set(self.classes)
-            key = picture_cache.key_of(
-                "archive", str(path.resolve()), about.st_size, about.st_mtime_ns, sorted(wanted or ())
-            )
+        return self._from_folder(path) if path.is_dir() else self._from_archive(path)
 
-            def keep(name: str) -> bool:
-                return wanted is None or not wanted.isdisjoint(name.split("/"))
+    def _from_folder(self, path: Path) -> tuple[Pictures, Samples]:
+        with Crew() as crew:
+            listing = list_folder(path, partial(start_early, crew, self.wanted, path))
+            layout = lay_out(listing.names, listing.folders, path, self.classes)
+            some = listing.chosen(layout.kept.tolist())
+            key = picture_cache.key_of("folder", str(path.resolve()), some.names, some.sizes, some.times)
+            pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key, crew)
+        pictures.listing.others[:] = listing.others
+        return pictures, samples_of_layout(layout, np.arange(len(some.names)))
 
-            pictures = read_pictures(ArchiveSupply(path, keep), self.wanted, path, key)
-            names = pictures.listing.names
-            order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
-            layout = lay_out([names[i] for i in order], pictures.listing.folders, path, self.classes)
-            stored = order[layout.kept]
-        return pictures, _of_layout(layout, stored)
+    def _from_archive(self, path: Path) -> tuple[Pictures, Samples]:
+        about = path.stat()
+        wanted = None if self.classes is None else set(self.classes)
+        key = picture_cache.key_of(
+            "archive", str(path.resolve()), about.st_size, about.st_mtime_ns, sorted(wanted or ())
+        )
+
+        def keep(name: str) -> bool:
+            return wanted is None or not wanted.isdisjoint(name.split("/"))
+
+        pictures = read_pictures(ArchiveSupply(path, keep), self.wanted, path, key)
+        names = pictures.listing.names
+        order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+        layout = lay_out([names[i] for i in order], pictures.listing.folders, path, self.classes)
+        return pictures, samples_of_layout(layout, order[layout.kept])
 
     def _from_table(self, path: Path) -> tuple[Pictures, Samples]:
         if self.classes is not None:
@@ -179,13 +141,11 @@ class FolderSource:
         task = task_of_table(table, self.task, self.label_separator)
         advice = "; paths are relative to the table; data.on_broken=skip leaves such rows out"
         listing, stored = files_of(table, advice, patient=self.wanted.patient)
+        samples = samples_of_table(table, stored, task)
         root = path.parent
         key = picture_cache.key_of("files", str(root.resolve()), listing.names, listing.sizes, listing.times)
         pictures = read_pictures(FolderSupply(root, listing), self.wanted, path, key)
-        splits, divided = _splits_of(table)
-        known = labelled_rows(table)
-        classes = labels(table.columns[0], task) if task.is_classification else None
-        return pictures, Samples(stored, splits, known, divided, task, classes, table)
+        return pictures, samples
 
     def _rows(
         self, pictures: Pictures, samples: Samples, fold: int | None, path: Path
@@ -268,38 +228,6 @@ class FolderSource:
             notes=notes,
             about={"files": len(pictures.listing.names), "read": how_read(pictures), "streamed": streamed},
         )
-
-
-def _of_layout(layout: Layout, stored: Index) -> Samples:
-    kept = layout.kept
-    labels = layout.labels[kept]
-    task = Task("classification", ("class",), layout.classes)
-    return Samples(stored, layout.splits[kept], labels >= 0, layout.divided, task, labels)
-
-
-def _splits_of(table: PictureTable) -> tuple[NDArray[np.str_], tuple[str, ...]]:
-    """The split of each row, and which splits the table tells apart."""
-    if table.splits is None:
-        return np.full(len(table.names), "train"), ()
-    column = table.splits
-    meant = []
-    for name in column.categories:
-        split = SPLIT_OF_WORD.get(name.strip().lower())
-        if split is None:
-            raise UserError(f"{table.path}: column 'split': {name!r} is none of train, val, test")
-        meant.append(split)
-    if column.missing.any():
-        row = int(np.flatnonzero(column.missing)[0]) + 1
-        raise UserError(f"{table.path}: column 'split': row {row} says nothing; it must say train, val or test")
-    splits = np.array(meant)[column.values]
-    return splits, tuple(split for split in SPLITS if split in set(splits.tolist()))
-
-
-def _targets(samples: Samples, rows: Rows, *, standardize: bool) -> tuple[torch.Tensor, Task]:
-    if samples.table is None:
-        assert samples.labels is not None
-        return torch.from_numpy(samples.labels), samples.task
-    return targets_of(samples.table, samples.task, rows.train, standardize=standardize)
 
 
 def _check_training(task: Task, targets: torch.Tensor, rows: Index) -> None:

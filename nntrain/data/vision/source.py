@@ -23,7 +23,8 @@ from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
 from nntrain.data.pictures.files import FolderSupply, Listing, list_folder
 from nntrain.data.pictures.pool import Crew
 from nntrain.data.pictures.reading import Colour, Pictures, read_pictures, start_early
-from nntrain.data.pictures.source import FolderSource, Samples
+from nntrain.data.pictures.samples import Samples
+from nntrain.data.pictures.source import FolderSource
 from nntrain.data.pictures.table import PictureTable
 from nntrain.data.splitting import Shares
 from nntrain.data.tables.columns import Column
