@@ -13,10 +13,11 @@ from nntrain.seeding import derive
 
 Index = NDArray[np.int64]
 
-SPLIT_WORDS = {
-    "train": ("train", "training", "tr"),
-    "val": ("val", "valid", "validation", "dev"),
-    "test": ("test", "testing", "holdout"),
+SPLITS = ("train", "val", "test")
+SPLIT_OF_WORD = {
+    **dict.fromkeys(("train", "training", "tr"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
+    **dict.fromkeys(("test", "testing", "holdout"), "test"),
 }
 
 
@@ -186,15 +187,20 @@ def by_time(times: NDArray[np.float64], shares: Shares, *, test: bool = True) ->
 
 def by_name(column: str, names: Sequence[str], codes: Index) -> Rows:
     """The table says it: `names[codes[i]]` is row i's split, "train", "val" or "test" in the usual spellings."""
-    meaning = {word: split for split, words in SPLIT_WORDS.items() for word in words}
-    found: dict[str, list[int]] = {"train": [], "val": [], "test": []}
-    for code, name in enumerate(names):
-        split = meaning.get(name.strip().lower())
-        if split is None:
-            raise UserError(f"data.split_column '{column}': {name!r} is none of train, val, test")
-        found[split].append(code)
+    splits = splits_as_written(f"data.split_column '{column}'", names, codes)
+    train, val, test = (np.flatnonzero(splits == split) for split in SPLITS)
+    return Rows(train, val, test)
+
+
+def splits_as_written(where: str, names: Sequence[str], codes: Index) -> NDArray[np.str_]:
+    """The split of each row, [N], from `names[codes[i]]` in any of the usual spellings; a code of -1: nothing is said.
+
+    where: what to call the column. Raises UserError for a word that means no split, and for a row that says nothing.
+    """
+    meant = [SPLIT_OF_WORD.get(name.strip().lower()) for name in names]
+    if None in meant:
+        raise UserError(f"{where}: {names[meant.index(None)]!r} is none of train, val, test")
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0]) + 1
-        raise UserError(f"data.split_column '{column}': row {row} says nothing; it must say train, val or test")
-    train, val, test = (np.flatnonzero(np.isin(codes, found[split])) for split in ("train", "val", "test"))
-    return Rows(train, val, test)
+        raise UserError(f"{where}: row {row} says nothing; it must say train, val or test")
+    return np.array(meant, dtype=np.str_)[codes]

@@ -13,8 +13,9 @@ from nntrain.builders import load_data
 from nntrain.config import schema
 from nntrain.config.fields import is_path
 from nntrain.data.dataset import Split, TableFeatures
-from nntrain.data.pictures.layout import SPLIT_OF_WORD, has_splits
+from nntrain.data.pictures.layout import has_splits
 from nntrain.data.progress import watched
+from nntrain.data.splitting import SPLIT_OF_WORD, SPLITS
 from nntrain.errors import UserError, unknown
 from nntrain.folder import shown
 from nntrain.model_checks import refuse_own_code
@@ -25,8 +26,6 @@ from nntrain.record.result import metrics_table
 from nntrain.record.screen import show
 from nntrain.record.words import plural
 from nntrain.verbs.opened import check_words, opened, trusted, views_of
-
-SPLITS = ("train", "val", "test")
 
 
 def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> dict[str, Any]:

@@ -11,12 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nntrain.data.pictures.decoding import IMAGE_ENDINGS
-from nntrain.data.splitting import SPLIT_WORDS
+from nntrain.data.splitting import SPLIT_OF_WORD, SPLITS
 from nntrain.errors import UserError, unknown
 
-SPLIT_OF_WORD = {word: split for split, words in SPLIT_WORDS.items() for word in words}
 UNLABELLED = ("unlabelled", "unlabeled")
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data.pictures.layout import SPLIT_OF_WORD, SPLITS, Layout
+from nntrain.data.pictures.layout import Layout
 from nntrain.data.pictures.table import PictureTable, labelled_rows, targets_of
-from nntrain.data.splitting import Index, Rows
+from nntrain.data.splitting import SPLITS, Index, Rows, splits_as_written
 from nntrain.data.targets import labels
-from nntrain.errors import UserError
 from nntrain.task import Task
 
 
@@ -73,15 +72,5 @@ def _splits_of(table: PictureTable) -> tuple[NDArray[np.str_], tuple[str, ...]]:
     """The split of each row, and which splits the table tells apart."""
     if table.splits is None:
         return np.full(len(table.names), "train"), ()
-    column = table.splits
-    meant = []
-    for name in column.categories:
-        split = SPLIT_OF_WORD.get(name.strip().lower())
-        if split is None:
-            raise UserError(f"{table.path}: column 'split': {name!r} is none of train, val, test")
-        meant.append(split)
-    if column.missing.any():
-        row = int(np.flatnonzero(column.missing)[0]) + 1
-        raise UserError(f"{table.path}: column 'split': row {row} says nothing; it must say train, val or test")
-    splits = np.array(meant)[column.values]
+    splits = splits_as_written(f"{table.path}: column 'split'", table.splits.categories, table.splits.values)
     return splits, tuple(split for split in SPLITS if split in set(splits.tolist()))

@@ -17,14 +17,14 @@ from nntrain.data.pictures.assembling import assembled, labels_note, with_labels
 from nntrain.data.pictures.copies import copies_notes, one_of_each, with_copies
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
 from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, is_archive, list_folder
-from nntrain.data.pictures.layout import SPLITS, lay_out
+from nntrain.data.pictures.layout import lay_out
 from nntrain.data.pictures.pool import Crew
 from nntrain.data.pictures.reading import Colour, Pictures, Wanted, read_pictures, start_early
 from nntrain.data.pictures.samples import Samples, samples_of_layout, samples_of_table
 from nntrain.data.pictures.splits import GIB, in_memory, machine_memory, on_disk, statistics, streaming_note
 from nntrain.data.pictures.table import Target, files_of, is_table, read_table, task_of_table
 from nntrain.data.pictures.words import are, how_read, notes_of
-from nntrain.data.splitting import Index, Rows, Shares, by_chance, check_class_sizes
+from nntrain.data.splitting import SPLITS, Index, Rows, Shares, by_chance, check_class_sizes
 from nntrain.data.targets import TaskSetting
 from nntrain.errors import UserError
 from nntrain.task import Task

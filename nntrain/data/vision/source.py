@@ -26,7 +26,7 @@ from nntrain.data.pictures.reading import Colour, Pictures, read_pictures, start
 from nntrain.data.pictures.samples import Samples
 from nntrain.data.pictures.source import FolderSource
 from nntrain.data.pictures.table import PictureTable
-from nntrain.data.splitting import Shares
+from nntrain.data.splitting import SPLITS, Shares
 from nntrain.data.tables.columns import Column
 from nntrain.data.vision.arrays import ARRAYS
 from nntrain.data.vision.cifar import CIFAR10, cifar100
@@ -223,7 +223,7 @@ class _Listed(FolderSource):
         stored = np.searchsorted(rows, [place[name] for name in names])
         splits = np.array(listed.splits)[kept]
         published = set(splits.tolist())
-        divided = tuple(split for split in ("train", "val", "test") if split in published and published != {"train"})
+        divided = tuple(split for split in SPLITS if split in published and published != {"train"})
         known = np.ones(len(names), dtype=np.bool_)
         if listed.marks is None:
             assert labels is not None
