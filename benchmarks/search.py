@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from common import ROOT, arguments, nntrain, report, set_threads
+from search_figure import draw
 
 BAR = 0.5
 BATCH = 8  # trials that are drawn and trained together
@@ -42,6 +43,7 @@ RECIPES = {
     "housing": ["config=housing", "model.width=64", "model.depth=2", "epochs=27", "batch_size=1024"],
 }
 Curves = list[list[float]]
+Progress = dict[int, float]
 
 
 def curves(words: Sequence[str], search: str, seed: int, trials: int, folder: Path) -> Curves:
@@ -59,36 +61,41 @@ def curves(words: Sequence[str], search: str, seed: int, trials: int, folder: Pa
     return found
 
 
-def best(found: Curves) -> float:
-    return min(value for curve in found for value in curve if math.isfinite(value))
-
-
-def epochs_to(mark: float, found: Curves) -> int | None:
-    """Epochs that all trials had done when the first of them reached the mark; None where none does."""
-    before = 0
+def progress(found: Curves) -> Progress:
+    """The best loss so far by the epochs that all trials had done, each time it became better."""
+    best, before, steps = math.inf, 0, {}
     for start in range(0, len(found), BATCH):
         batch = found[start : start + BATCH]
-        reached = [i for curve in batch for i, value in enumerate(curve, 1) if value <= mark]
-        if reached:
-            return before + sum(min(len(curve), min(reached)) for curve in batch)
+        for epoch in range(max(map(len, batch))):
+            values = [curve[epoch] for curve in batch if epoch < len(curve) and math.isfinite(curve[epoch])]
+            if values and min(values) < best:
+                best = min(values)
+                steps[before + sum(min(len(curve), epoch + 1) for curve in batch)] = best
         before += sum(map(len, batch))
-    return None
+    return steps
+
+
+def epochs_to(mark: float, steps: Progress) -> int | None:
+    """Epochs that all trials had done when the first of them reached the mark; None where none does."""
+    return next((spent for spent, best in steps.items() if best <= mark), None)
 
 
 def one_seed(words: Sequence[str], seed: int, trials: Mapping[str, int]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         found = {kind: curves(words, kind, seed, trials[kind], Path(name) / kind) for kind in SEARCHES}
-    budget, mark = sum(map(len, found["random"])), best(found["random"])
-    reached = epochs_to(mark, found["tpe"])
+    steps = {kind: progress(own) for kind, own in found.items()}
+    budget, mark = sum(map(len, found["random"])), min(steps["random"].values())
+    reached = epochs_to(mark, steps["tpe"])
     return {
         "seed": seed,
         "budget": budget,
         "mark": mark,
-        "random reached it after": epochs_to(mark, found["random"]),
+        "random reached it after": epochs_to(mark, steps["random"]),
         "reached after": reached,
         "share": None if reached is None else reached / budget,
         "epochs of all trials": sum(map(len, found["tpe"])),
-        "best": best(found["tpe"]),
+        "best": min(steps["tpe"].values()),
+        "best so far, by epochs spent": steps,
     }
 
 
@@ -133,6 +140,7 @@ def main() -> None:
             print(f"{name}: {runs[name][-1]}", flush=True)
         rows.append(summary(name, runs[name]))
     report("search", rows, options, {"space": SPACE, "recipes": RECIPES, "trials": options.trials, "runs": runs})
+    draw(runs, options.results / "search.png")
 
 
 if __name__ == "__main__":

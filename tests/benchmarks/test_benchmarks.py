@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import json
+import math
 import random
 import runpy
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -90,3 +93,32 @@ def test_image_steps_run_the_real_trainer_with_and_without_augmentation(
     names = ["nntrain", "nntrain, augment=cifar", "by hand: the same network, channels-last"]
     assert [row["contestant"] for row in kept["rows"]] == names
     assert all(row["ms per step"] > 0 for row in kept["rows"])
+
+
+@pytest.fixture
+def scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The benchmarks can be imported."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    yield
+    for name in ("search", "search_figure", "common"):
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.usefixtures("scripts")
+def test_the_epochs_of_a_search_are_those_of_all_trials_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    search = importlib.import_module("search")
+    monkeypatch.setattr(search, "BATCH", 2)
+    course = search.progress([[0.9, 0.8, 0.7], [math.nan], [0.75, 0.6], [0.5, 0.65]])
+    assert course == {2: 0.9, 3: 0.8, 4: 0.7, 6: 0.5}
+    assert [search.epochs_to(mark, course) for mark in (0.95, 0.8, 0.65, 0.4)] == [2, 3, 6, None]
+
+
+@pytest.mark.usefixtures("scripts")
+@pytest.mark.parametrize("course", [{}, {"random": {"8": 0.5, "40": 0.2}, "tpe": {"8": 0.5, "20": 0.1}}])
+def test_what_a_search_came_to_is_drawn_with_its_course_or_without(course: dict[str, Any], tmp_path: Path) -> None:
+    figure = importlib.import_module("search_figure")
+    seed = {"budget": 80, "mark": 0.2, "random reached it after": 40, "reached after": 20, "epochs of all trials": 90}
+    one = {**seed, "best": 0.1, **({figure.COURSE: course} if course else {})}
+    drawn = figure.draw({"iris": [one, one]}, tmp_path / "x.png")
+    assert len(drawn.axes[0].collections) == len(course)  # the ranges
+    assert (tmp_path / "x.png").is_file()
