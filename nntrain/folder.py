@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -39,16 +40,48 @@ def new_run_folder(config: Mapping[str, Any]) -> Path:
     if config["run_dir"] is None:
         return create_run_folder(Path.cwd() / "runs", config["name"])
     folder = Path(config["run_dir"])
-    if held := next((what for what, name in HELD.items() if (folder / name).exists()), None):
+    check_free(folder)
+    return make(folder).resolve()
+
+
+def check_free(folder: Path) -> None:
+    """UserError where `run_dir` already holds a run or a sweep, or cannot be made, which is not tried."""
+    try:
+        around = next(path for path in (folder, *folder.parents) if _is_there(path))
+        held = next((what for what, name in HELD.items() if (folder / name).exists()), None)
+    except (OSError, ValueError) as error:
+        raise _unmade(folder, error) from None
+    if held is not None:
         raise UserError(
             f"run_dir: {shown(folder)} already holds {held}; choose another folder, or go on with: "
             f"nntrain fit resume={quote(shown(folder))}"
         )
+    if not around.is_dir():
+        raise UserError(f"run_dir: cannot make {shown(folder)} ({shown(around)} is no folder)")
+    if not os.access(around, os.R_OK | os.W_OK | os.X_OK):
+        raise UserError(f"run_dir: cannot make {shown(folder)} ({shown(around)} may not be read and written)")
+
+
+def _is_there(path: Path) -> bool:
+    """OSError for one that may not be looked at, or can have no such name."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def make(folder: Path) -> Path:
+    """`run_dir`, which may be there. UserError where the system refuses it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"run_dir: cannot make {shown(folder)} ({error.strerror})") from None
-    return folder.resolve()
+    except (OSError, ValueError) as error:
+        raise _unmade(folder, error) from None
+    return folder
+
+
+def _unmade(folder: Path, error: OSError | ValueError) -> UserError:
+    return UserError(f"run_dir: cannot make {shown(folder)} ({getattr(error, 'strerror', error)})")
 
 
 def write_setup(folder: Path, experiment: Experiment, command: Sequence[str]) -> None:

@@ -12,9 +12,10 @@ from nntrain.config.compose import compose_recipe
 from nntrain.config.grammar import MOST
 from nntrain.config.grow import GROW
 from nntrain.config.keys import Plan
-from nntrain.config.recipe import Recipe, find_recipe, read_recipe
+from nntrain.config.recipe import Recipe, absolute, find_recipe, read_recipe
 from nntrain.config.words import CommandLine
 from nntrain.errors import UserError
+from nntrain.folder import check_free, shown
 from nntrain.sweep.hydra_words import mistakes
 from nntrain.sweep.plugins import DEFAULT_SWEEPER
 from nntrain.sweep.search.space import NOTHING as NOTHING_TO_SEARCH
@@ -51,6 +52,18 @@ def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
     if problems:
         raise UserError(*dict.fromkeys(problems))
     return recipes
+
+
+def given_folder(line: CommandLine, cwd: Path) -> Path | None:
+    """The folder of `run_dir=`, which is not made here. UserError where it cannot be made, or something is in it."""
+    given = next((word.value for word in line.settings if word.key == FOLDER), None)
+    if given is None:
+        return None
+    folder = absolute(str(given), cwd)
+    check_free(folder)
+    if folder.is_dir() and next(folder.iterdir(), None) is not None:
+        raise UserError(f"{FOLDER}: {shown(folder)} is not empty; choose another folder for the sweep")
+    return folder
 
 
 def many_jobs(line: CommandLine) -> str | None:

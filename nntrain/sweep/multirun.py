@@ -17,15 +17,14 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.errors import HydraException
 
 from nntrain.config.compose import hydra_over
-from nntrain.config.recipe import Recipe, absolute
+from nntrain.config.recipe import Recipe
 from nntrain.config.words import CommandLine
 from nntrain.errors import UserError, say
-from nntrain.folder import shown
+from nntrain.folder import make, shown
 from nntrain.record.files import WriteError
 from nntrain.record.lock import locked
 from nntrain.record.run_folder import create_run_folder
-from nntrain.resumed import is_sweep
-from nntrain.sweep.check import FOLDER, check_sweep, many_jobs
+from nntrain.sweep.check import FOLDER, check_sweep, given_folder, many_jobs
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.interrupted import Interrupted, deferring
 from nntrain.sweep.kept.manifest import Manifest, mend_manifest, new_manifest, other_versions, write_manifest
@@ -60,11 +59,11 @@ def multirun(
     cwd = Path.cwd()
     line = sweep_line(words, cwd)
     recipes = check_sweep(line, cwd)
-    given = _given_folder(line, cwd)
+    given = given_folder(line, cwd)
     manifest = new_manifest([word for word in words if not word.startswith(f"{FOLDER}=")], cwd, recipes)
 
     def make_folder() -> Path:
-        folder = create_run_folder(cwd / "runs", _name(line, recipes)) if given is None else _made(given)
+        folder = create_run_folder(cwd / "runs", _name(line, recipes)) if given is None else make(given)
         write_manifest(folder, manifest)
         return folder
 
@@ -210,35 +209,3 @@ def _name(line: CommandLine, recipes: Sequence[Recipe]) -> str:
     names = {value for word in given for value in word.values} or {recipe.values.get("name") for recipe in recipes}
     name = str(names.pop() or "") if len(names) == 1 else ""
     return name if name and "${" not in name else recipes[0].name
-
-
-def _given_folder(line: CommandLine, cwd: Path) -> Path | None:
-    """The folder of `run_dir=`. UserError where something is in it."""
-    given = next((word.value for word in line.settings if word.key == FOLDER), None)
-    if given is None:
-        return None
-    folder = absolute(str(given), cwd)
-    if is_sweep(folder):
-        raise UserError(
-            f"{FOLDER}: {shown(folder)} already holds a sweep; choose another folder, or go on with it: "
-            f"nntrain fit resume={shlex.quote(shown(folder))}"
-        )
-    try:
-        filled = folder.is_dir() and any(folder.iterdir())
-    except (OSError, ValueError) as error:
-        raise _unmade(folder, error) from None
-    if filled:
-        raise UserError(f"{FOLDER}: {shown(folder)} is not empty; choose another folder for the sweep")
-    return folder
-
-
-def _made(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, ValueError) as error:
-        raise _unmade(folder, error) from None
-    return folder
-
-
-def _unmade(folder: Path, error: OSError | ValueError) -> UserError:
-    return UserError(f"{FOLDER}: cannot make {shown(folder)} ({getattr(error, 'strerror', error)})")

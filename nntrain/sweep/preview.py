@@ -13,7 +13,7 @@ from nntrain.config.words import CommandLine
 from nntrain.record.layout import FAINT, Page, facts, grid, heading
 from nntrain.record.screen import show
 from nntrain.record.words import count, plural, wrapped
-from nntrain.sweep.check import check_sweep, many_jobs
+from nntrain.sweep.check import check_sweep, given_folder, many_jobs
 from nntrain.sweep.groups import Group, partition, plan_words
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.job import Job
@@ -34,11 +34,12 @@ LAUNCHER, SWEEPER, SETTING = "hydra/launcher=", "hydra/sweeper=", "hydra.sweeper
 def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
     """What would be run, which is also shown; of a search that draws its jobs, what it draws from.
 
-    UserError where a word, a recipe or a value of any combination is wrong.
+    UserError where a word, a recipe, a value of any combination or the folder is wrong.
     """
     cwd = Path.cwd()
     line = sweep_line(words, cwd)
     recipes = check_sweep(line, cwd)
+    given_folder(line, cwd)
     sweeper, launcher = _chosen(line, SWEEPER, DEFAULT_SWEEPER), _chosen(line, LAUNCHER, DEFAULT_LAUNCHER)
     if sweeper != DEFAULT_SWEEPER:
         space = {word.key: word.text.partition("=")[2] for word in (line.recipes, *line.settings) if word.sweeps}

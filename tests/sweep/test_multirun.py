@@ -283,20 +283,6 @@ def test_every_value_out_of_range_is_said(capsys: pytest.CaptureFixture[str]) ->
     assert "nntrain: 4 mistakes; nothing was run" in said
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (cwd / "out").mkdir()
-    (cwd / "out" / "mine.txt").touch()
-    assert main(["fit", "config=mine.yaml", "seed=1,2", "run_dir=out", "-m"]) == 2
-    assert "run_dir: " in (said := capsys.readouterr().err)
-    assert "is not empty; choose another folder for the sweep" in said
-
-
-def test_a_folder_that_cannot_be_made_is_said(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (cwd / "file").touch()
-    assert main(["fit", "config=mine.yaml", "seed=1,2", "run_dir=file/out", HERE, "-m"]) == 2
-    assert "run_dir: cannot make file/out (" in capsys.readouterr().err
-
-
 def test_a_disk_that_is_full_for_a_while_ends_no_sweep(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

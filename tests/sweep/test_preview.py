@@ -124,6 +124,19 @@ def test_mistakes_are_those_of_the_sweep(capsys: pytest.CaptureFixture[str]) -> 
     assert "nntrain: 2 mistakes; nothing was run" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("swept", ["seed=1,2", "optimizer.lr=interval(0.1,1)"])
+def test_a_folder_that_fit_refuses_is_refused(swept: str, cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in ("run/config.yaml", "full/mine.txt"):
+        (cwd / file).parent.mkdir()
+        (cwd / file).touch()
+    before = sorted(cwd.rglob("*"))
+    for folder, said in (("run", "already holds a run; choose another"), ("full", "is not empty; choose another")):
+        for verb in ("check", "fit"):
+            assert main([verb, "config=mine", swept, f"run_dir={folder}", "-m"]) == 2
+            assert capsys.readouterr().err.startswith(f"nntrain: run_dir: {folder} {said}")
+    assert sorted(cwd.rglob("*")) == before
+
+
 def test_a_search_says_how_much_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert preview("optimizer.lr=interval(0.1,1)", "hydra.launcher.workers=2", "search.n_trials=24", "--json") == 0
     plan = json.loads(capsys.readouterr().out)["plan"]

@@ -236,7 +236,7 @@ def test_units_that_start_alike_are_said(lab: Lab) -> None:
 
 def test_a_folder_that_cannot_be_made_is_an_error(lab: Lab) -> None:
     (lab.folder / "file").write_text("")
-    with pytest.raises(UserError, match=r"run_dir: cannot make file/below \(Not a directory\)"):
+    with pytest.raises(UserError, match=r"run_dir: cannot make file/below \(file is no folder\)"):
         lab.fit(f"run_dir={lab.folder}/file/below")
 
 

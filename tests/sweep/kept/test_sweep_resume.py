@@ -236,7 +236,7 @@ def test_the_folder_of_a_sweep_is_not_anothers(
     capsys.readouterr()
     assert start("seed=3,4") == 2
     assert capsys.readouterr().err == (
-        "nntrain: run_dir: out already holds a sweep; choose another folder, or go on with it: nntrain fit resume=out\n"
+        "nntrain: run_dir: out already holds a sweep; choose another folder, or go on with: nntrain fit resume=out\n"
     )
 
 
