@@ -1,8 +1,10 @@
-"""Pictures with their labels that a model has not seen: a tree of class folders, an archive of one, or a table."""
+"""Labels of pictures that a model has not seen: in a tree of class folders, an archive of one, a table, or an array."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,8 @@ from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, is_archive,
 from nntrain.data.pictures.layout import has_splits
 from nntrain.data.pictures.reading import Pictures, Wanted, read_pictures
 from nntrain.data.pictures.table import files_of, is_table, labelled_rows, lists_pictures, read_table, targets_of_task
+from nntrain.data.tables.columns import Column
+from nntrain.data.targets import encode_targets
 from nntrain.errors import UserError, unknown
 from nntrain.task import Task
 
@@ -73,3 +77,35 @@ def _of_table(path: Path, wanted: Wanted, task: Task, *, standardize: bool) -> t
     key = picture_cache.key_of("files", str(path.parent.resolve()), listing.names, listing.sizes, listing.times)
     pictures = read_pictures(FolderSupply(path.parent, listing), wanted, path, key)
     return pictures.pixels[rows], targets_of_task(table, task, standardize=standardize)
+
+
+def targets_of_array(given: NDArray[Any], task: Task, *, standardize: bool) -> torch.Tensor:
+    """Targets (see Task) from classes by name or number [N], labels of 0 and 1 [N, K], or values [N, T]. Raises
+    UserError."""
+    if task.is_classification:
+        return _class_indices(given, task.classes)
+    table = given[:, None] if given.ndim == 1 else given
+    names = task.classes if task.is_multilabel else task.targets
+    if table.ndim != 2 or table.shape[1] != len(names) or table.dtype.kind not in "buif":
+        wanted = f"numbers [N, {len(names)}] ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''})"
+        raise UserError(f"input: targets are {given.dtype} {given.shape}, not {wanted}")
+    columns = [Column(name, "numeric", table[:, i].astype(np.float64)) for i, name in enumerate(names)]
+    if any(column.missing.any() for column in columns):
+        raise UserError("input: some targets are NaN; leave these samples out")
+    return encode_targets(task, columns, standardize=standardize)
+
+
+def _class_indices(labels: NDArray[Any], classes: Sequence[str]) -> torch.Tensor:
+    """int64 [N], of classes given by name or by number."""
+    index = {name: i for i, name in enumerate(classes)}
+    found = []
+    for label in labels.tolist():
+        name = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+        if name in index:
+            found.append(index[name])
+        elif name.isdigit() and int(name) < len(index):
+            found.append(int(name))
+        else:
+            shown = ", ".join(classes[:10]) + (", ..." if len(index) > 10 else "")
+            raise UserError(f"input: label {name!r} is none of the classes (classes: {shown})")
+    return torch.tensor(found, dtype=torch.int64)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from nntrain.data.dataset import PixelFeatures, Split
 from nntrain.data.files import existing_file
 from nntrain.data.npz import read_npy, read_npz
+from nntrain.data.pictures.arrays import pictures_of
 from nntrain.data.pictures.decoding import (
     IMAGE_ENDINGS,
     MAX_PIXELS,
@@ -25,12 +27,10 @@ from nntrain.data.pictures.decoding import (
     pillow,
 )
 from nntrain.data.pictures.files import ARCHIVE_ENDINGS, ArchiveSupply, is_archive, list_folder
-from nntrain.data.pictures.labelled import holds_pictures, read_labelled
+from nntrain.data.pictures.labelled import holds_pictures, read_labelled, targets_of_array
 from nntrain.data.pictures.table import TABLE_ENDINGS, is_table, lists_pictures, read_paths
 from nntrain.data.pictures.worker import read_file
-from nntrain.data.tables.columns import Column
 from nntrain.data.tables.preprocessing import task_from_state
-from nntrain.data.targets import encode_targets
 from nntrain.errors import UserError
 from nntrain.task import Task
 
@@ -66,8 +66,13 @@ class PixelPreprocessing:
     @property
     def look(self) -> Look:
         """What a file becomes."""
-        features = self.features
-        return Look(features.height, features.width, features.channels, self.fit, max_pixels=self.max_pixels)
+        channels, height, width = self._shape
+        return Look(height, width, channels, self.fit, max_pixels=self.max_pixels)
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        """(C, H, W) that the network takes."""
+        return self.features.channels, self.features.height, self.features.width
 
     def inputs(self, raw: Any) -> torch.Tensor:
         """Raw pictures -> uint8 [N, C, H, W].
@@ -77,8 +82,7 @@ class PixelPreprocessing:
         images; an array [N, H, W], [N, C, H, W], [N, H, W, C], [H, W] or [N, C*H*W]. Other sizes are made to fit,
         colour and grey converted. Raises UserError.
         """
-        shape = (self.features.channels, self.features.height, self.features.width)
-        if isinstance(raw, torch.Tensor) and raw.dtype == torch.uint8 and raw.shape[1:] == shape:
+        if isinstance(raw, torch.Tensor) and raw.dtype == torch.uint8 and raw.shape[1:] == self._shape:
             return raw
         return torch.from_numpy(self._pixels(raw))
 
@@ -113,40 +117,11 @@ class PixelPreprocessing:
                     )
                 return Split(self.inputs(arrays["x"]), self._targets(arrays["y"]))
             if path.suffix.lower() not in IMAGE_ENDINGS:
-                names, values = _csv_numbers(path)
-                place = next((i for i, name in enumerate(names) if name in (*self.task.targets, "label")), 0)
-                return Split(self.inputs(np.delete(values, place, axis=1)), self._targets(values[:, place]))
+                labels, values = self._label_apart(*_csv_numbers(path))
+                return Split(self.inputs(values), self._targets(labels))
         raise UserError(
             "input: labelled pictures are an .npz with x and y, a folder of folders (classes), a CSV, or a pair (x, y)"
         )
-
-    def _targets(self, given: NDArray[Any]) -> torch.Tensor:
-        """Targets as in a split, from classes by name or number [N], labels of 0 and 1 [N, K], or values [N, T]."""
-        if self.task.is_classification:
-            return self._labels(given)
-        table = given[:, None] if given.ndim == 1 else given
-        names = self.task.classes if self.task.is_multilabel else self.task.targets
-        if table.ndim != 2 or table.shape[1] != len(names) or table.dtype.kind not in "buif":
-            wanted = f"numbers [N, {len(names)}] ({', '.join(names[:6])}{', ...' if len(names) > 6 else ''})"
-            raise UserError(f"input: targets are {given.dtype} {given.shape}, not {wanted}")
-        columns = [Column(name, "numeric", table[:, i].astype(np.float64)) for i, name in enumerate(names)]
-        if any(column.missing.any() for column in columns):
-            raise UserError("input: some targets are NaN; leave these samples out")
-        return encode_targets(self.task, columns, standardize=self.standardize_target)
-
-    def _labels(self, labels: NDArray[Any]) -> torch.Tensor:
-        index = {name: i for i, name in enumerate(self.task.classes)}
-        found = []
-        for label in labels.tolist():
-            name = str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
-            if name in index:
-                found.append(index[name])
-            elif name.isdigit() and int(name) < len(index):
-                found.append(int(name))
-            else:
-                shown = ", ".join(self.task.classes[:10]) + (", ..." if len(index) > 10 else "")
-                raise UserError(f"input: label {name!r} is none of the classes (classes: {shown})")
-        return torch.tensor(found, dtype=torch.int64)
 
     def _pixels(self, raw: Any) -> NDArray[np.uint8]:
         if (files := _files(raw)) is not None:
@@ -161,9 +136,8 @@ class PixelPreprocessing:
                 arrays = read_npz(path)
                 return self._from_array(arrays["x"] if "x" in arrays else next(iter(arrays.values())))
             names, values = _csv_numbers(path)
-            if values.shape[1] == self._values() + 1:
-                place = next((i for i, name in enumerate(names) if name in (*self.task.targets, "label")), 0)
-                values = np.delete(values, place, axis=1)
+            if values.shape[1] == math.prod(self._shape) + 1:
+                _, values = self._label_apart(names, values)
             return self._from_array(values)
         if isinstance(raw, np.ndarray):
             return self._from_array(raw)
@@ -178,8 +152,15 @@ class PixelPreprocessing:
             [self._from_file(Path(p)) if isinstance(p, str | Path) else self._from_picture(p) for p in pictures]
         )
 
-    def _values(self) -> int:
-        return self.features.channels * self.features.height * self.features.width
+    def _targets(self, given: NDArray[Any]) -> torch.Tensor:
+        return targets_of_array(given, self.task, standardize=self.standardize_target)
+
+    def _label_apart(
+        self, names: Sequence[str], values: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Labels [N] and pixels [N, D - 1] of a table [N, D]: the column of the target or `label`, else the first."""
+        place = next((i for i, name in enumerate(names) if name in (*self.task.targets, "label")), 0)
+        return values[:, place], np.delete(values, place, axis=1)
 
     def _from_file(self, path: Path) -> NDArray[np.uint8]:
         existing_file(path, "input")
@@ -224,39 +205,9 @@ class PixelPreprocessing:
         return pixels if self.levels == 255 else np.rint(pixels * (self.levels / 255)).astype(np.uint8)
 
     def _from_array(self, array: NDArray[Any]) -> NDArray[np.uint8]:
-        """Pixel values as they were in training, any number type, 0 to 255."""
-        features = self.features
-        shape = (features.channels, features.height, features.width)
-        values = self._values()
-        if array.dtype.kind not in "uif":
-            raise UserError(f"input: pixels are numbers, not {array.dtype}")
-        if array.size and not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 255):
-            raise UserError("input: pixel values run from 0 to 255")
-        if array.shape == (values,) or array.shape == shape[1:] or array.shape == shape:
-            array = array[None]
-        if array.ndim == 2 and array.shape[1] == values:
-            array = array.reshape(-1, *shape)
-        elif array.ndim == 3:
-            array = array[:, None]
-        elif array.ndim == 4 and array.shape[1] not in (1, 3) and array.shape[3] in (1, 3):
-            array = array.transpose(0, 3, 1, 2)
-        if array.ndim != 4 or array.shape[1] not in (1, 3):
-            raise UserError(
-                f"input: an array of shape {tuple(array.shape)} does not fit pictures of "
-                f"{shape[0]} x {shape[1]} x {shape[2]} ({values} values)"
-            )
-        if (
-            array.dtype.kind == "f"
-            and array.size
-            and array.max() <= 1
-            and self.levels > 1
-            and (array != np.floor(array)).any()
-        ):
-            raise UserError(
-                "input: pixel values run from 0 to 1; multiply them by 255, the scale the network was trained on"
-            )
-        pixels = np.ascontiguousarray(np.rint(array)).astype(np.uint8)
-        if pixels.shape[1:] == shape:
+        """Pixel values as they were in training, in any layout that `pictures_of` knows."""
+        pixels = pictures_of(array, self.features, self.levels)
+        if pixels.shape[1:] == self._shape:
             return pixels
         return np.stack([self._resized(one) for one in pixels])
 
@@ -265,7 +216,7 @@ class PixelPreprocessing:
         from PIL import Image
 
         picture = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
-        return replace(self, levels=255)._from_picture(picture)
+        return fitted(picture, self.look)
 
 
 def _files(raw: Any) -> list[tuple[str, Path]] | None:
