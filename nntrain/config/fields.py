@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -28,45 +28,13 @@ def shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-class _Plain:
+class _Plain(Kind, Protocol):
     """A kind whose complaint is simply "... is not <words>"."""
 
-    @property
-    def words(self) -> str:
-        raise AssertionError("every kind has words")
-
-    def allows(self, value: Any) -> bool:
-        raise AssertionError("every kind decides")
+    def allows(self, value: Any) -> bool: ...
 
     def complaint(self, value: Any) -> str | None:
         return None if self.allows(value) else f"{shown(value)} is not {self.words}"
-
-
-def _number(value: float) -> str:
-    """Large whole numbers digit by digit."""
-    return f"{value:,}" if value >= 1_000_000 else f"{value:g}"
-
-
-def _bounds(low: float | None, high: float | None, above: float | None, below: float | None) -> str:
-    if low is not None and high is not None:
-        return f" from {_number(low)} to {_number(high)}"
-    parts = [
-        f"of at least {low:g}" if low is not None else "",
-        f"of at most {high:g}" if high is not None else "",
-        f"above {above:g}" if above is not None else "",
-        f"below {below:g}" if below is not None else "",
-    ]
-    said = " and ".join(part for part in parts if part)
-    return f" {said}" if said else ""
-
-
-def _within(value: float, low: float | None, high: float | None, above: float | None, below: float | None) -> bool:
-    return (
-        (low is None or value >= low)
-        and (high is None or value <= high)
-        and (above is None or value > above)
-        and (below is None or value < below)
-    )
 
 
 @dataclass(frozen=True)
@@ -80,12 +48,36 @@ class Number(_Plain):
 
     @property
     def words(self) -> str:
-        return "a number" + _bounds(self.low, self.high, self.above, self.below)
+        return f"a number{self.range}"
+
+    @property
+    def range(self) -> str:
+        """As it follows "a number" or "a whole number"."""
+        if self.low is not None and self.high is not None:
+            return f" from {_number(self.low)} to {_number(self.high)}"
+        parts = [
+            f"of at least {self.low:g}" if self.low is not None else "",
+            f"of at most {self.high:g}" if self.high is not None else "",
+            f"above {self.above:g}" if self.above is not None else "",
+            f"below {self.below:g}" if self.below is not None else "",
+        ]
+        said = " and ".join(part for part in parts if part)
+        return f" {said}" if said else ""
 
     def allows(self, value: Any) -> bool:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
             return False
-        return _within(value, self.low, self.high, self.above, self.below)
+        return (
+            (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+        )
+
+
+def _number(value: float) -> str:
+    """Large whole numbers digit by digit."""
+    return f"{value:,}" if value >= 1_000_000 else f"{value:g}"
 
 
 @dataclass(frozen=True)
@@ -97,19 +89,15 @@ class Integer(_Plain):
 
     @property
     def words(self) -> str:
-        return "a whole number" + _bounds(self.low, self.high, None, None)
+        return f"a whole number{Number(self.low, self.high).range}"
 
     def allows(self, value: Any) -> bool:
-        return (
-            isinstance(value, int) and not isinstance(value, bool) and _within(value, self.low, self.high, None, None)
-        )
+        return isinstance(value, int) and Number(self.low, self.high).allows(value)
 
 
 @dataclass(frozen=True)
 class Boolean(_Plain):
-    @property
-    def words(self) -> str:
-        return "true or false"
+    words = "true or false"
 
     def allows(self, value: Any) -> bool:
         return isinstance(value, bool)
@@ -117,13 +105,9 @@ class Boolean(_Plain):
 
 @dataclass(frozen=True)
 class Text(_Plain):
-    """Any text; `what` says what it is for ("a column name")."""
+    """Any text but an empty one; `words` say what it is for ("a column name")."""
 
-    what: str = "text"
-
-    @property
-    def words(self) -> str:
-        return self.what
+    words: str = "text"
 
     def allows(self, value: Any) -> bool:
         return isinstance(value, str) and value != ""
@@ -136,12 +120,8 @@ class Path(_Plain):
     names: pattern of what is a name and no path, where no file is called that.
     """
 
-    what: str = "a path"
+    words: str = "a path"
     names: str | None = None
-
-    @property
-    def words(self) -> str:
-        return self.what
 
     def allows(self, value: Any) -> bool:
         return isinstance(value, str) and value != "" and "\0" not in value
@@ -149,13 +129,9 @@ class Path(_Plain):
 
 @dataclass(frozen=True)
 class Null(_Plain):
-    """Left empty; `word` says what that means."""
+    """Left empty; `words` say what that means."""
 
-    word: str = "null"
-
-    @property
-    def words(self) -> str:
-        return self.word
+    words: str = "null"
 
     def allows(self, value: Any) -> bool:
         return value is None
@@ -237,12 +213,7 @@ class Keyed:
     def complaint(self, value: Any) -> str | None:
         if not isinstance(value, Mapping) or any(key not in value for key in self.kinds if key not in self.may):
             return f"{shown(value)} is not {self.words}"
-        for key, entry in value.items():
-            if key not in self.kinds:
-                return unknown("key", str(key), list(self.kinds))
-            if said := self.kinds[key].complaint(entry):
-                return f"{key}: {said}"
-        return None
+        return _first_complaint(value, self.kinds, "key")
 
 
 @dataclass(frozen=True)
@@ -266,16 +237,19 @@ class Variant:
             return said
         name = settings.pop("name")
         kinds = self.options[name]
-        for key, entry in settings.items():
-            if key not in kinds:
-                return (
-                    unknown(f"setting of {self.what} {name}", str(key), list(kinds))
-                    if kinds
-                    else f"{name} has no setting '{key}'"
-                )
-            if said := kinds[key].complaint(entry):
-                return f"{key}: {said}"
-        return None
+        if settings and not kinds:
+            return f"{name} has no setting '{next(iter(settings))}'"
+        return _first_complaint(settings, kinds, f"setting of {self.what} {name}")
+
+
+def _first_complaint(settings: Mapping[str, Any], kinds: Mapping[str, Kind], what: str) -> str | None:
+    """What is wrong with the first of several settings that is unknown or not allowed. what: what such a key is."""
+    for key, value in settings.items():
+        if key not in kinds:
+            return unknown(what, str(key), list(kinds))
+        if said := kinds[key].complaint(value):
+            return f"{key}: {said}"
+    return None
 
 
 class Either:
@@ -294,17 +268,18 @@ class Either:
         said = [kind.complaint(value) for kind in self.kinds]
         if None in said:
             return None
-        for kind, one in zip(self.kinds, said, strict=True):  # the kind that fits in form explains best
-            text, listed, mapped = isinstance(value, str), isinstance(value, list), isinstance(value, dict)
-            if (
-                (text and isinstance(kind, Choice))
-                or (listed and isinstance(kind, ListOf))
-                or (mapped and isinstance(kind, MapOf | Keyed))
-            ):
+        for kind, one in zip(self.kinds, said, strict=True):
+            if _fits_in_form(kind, value):  # it explains best what is wrong
                 others = [other.words for other in self.kinds if other is not kind and not isinstance(other, Null)]
-                final = not (text and others) or "did you mean" in str(one)
+                final = not (isinstance(value, str) and others) or "did you mean" in str(one)
                 return one if final else f"{one}, or {' or '.join(others)}"
         return f"{shown(value)} is not {self.words}"
+
+
+def _fits_in_form(kind: Kind, value: Any) -> bool:
+    """Whether a value that is not allowed is written as those are that the kind allows."""
+    forms: dict[type, Any] = {str: Choice, list: ListOf, dict: MapOf | Keyed}
+    return isinstance(kind, forms.get(type(value), ()))
 
 
 def optional(kind: Kind, meaning: str = "null") -> Either:

@@ -60,6 +60,7 @@ WRONG: list[tuple[Kind, Any, str]] = [
     (Number(), "1", "'1' is not a number"),
     (Number(), True, "true is not a number"),
     (Number(), float("inf"), "inf is not a number"),
+    (Number(), 10**400, f"1{'0' * 56}... is not a number"),
     (Number(low=0, high=1), 2, "2 is not a number from 0 to 1"),
     (Number(above=0, below=1), 0, "0 is not a number above 0 and below 1"),
     (Number(low=0), -1, "-1 is not a number of at least 0"),

@@ -7,15 +7,12 @@ from typing import Any
 
 from nntrain.config.fields import Boolean, Choice, Either, Integer, Kind, Number, Path, Text, optional
 
-DEVICES = "auto, cpu, cuda, cuda:0, cuda:1, ..., or mps"
-
 
 class Device(Text):
     """The name of a device; whether the machine has it is found out when it is used."""
 
-    @property
-    def words(self) -> str:
-        return f"a device: {DEVICES}"
+    def __init__(self) -> None:
+        super().__init__("a device: auto, cpu, cuda, cuda:0, cuda:1, ..., or mps")
 
     def allows(self, value: object) -> bool:
         if not isinstance(value, str):
