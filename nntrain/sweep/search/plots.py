@@ -92,13 +92,13 @@ def history(told: Told, path: Path) -> Figure:
 
 
 def slices(told: Told, space: Sequence[Axis], path: Path) -> Figure:
-    """The metric against each setting, a panel each; the best trial is starred, of two metrics the best trade-offs
-    stand out."""
+    """The metric against each setting, a panel each below the key of its marks; the best trial is starred, of two
+    metrics the best trade-offs stand out."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     across = min(ACROSS, len(space))
     rows = -(-len(space) // across)
-    figure = new_figure(3.5 * across + 0.5, 3.3 * rows + 0.1)
+    figure = new_figure(max(4.6, 3.5 * across + 0.5), 3.3 * rows + 0.35)
     best = min(told.done(), key=lambda one: one[2] * (1 if told.lower else -1), default=None)
     for i, axis in enumerate(space):
         left, bottom = 0.9 + 3.5 * (i % across), 0.65 + 3.3 * (rows - 1 - i // across)
@@ -113,11 +113,12 @@ def slices(told: Told, space: Sequence[Axis], path: Path) -> Figure:
         _dots(axes, told, [(at[trial.number], trial) for trial in told.trials if trial.number in at])
         if best is not None and not told.front:
             star: dict[str, Any] = {"marker": "*", "markersize": 13, "markeredgecolor": "white", "linestyle": "none"}
-            axes.plot([at[best[1].number]], [best[2]], color=GREEN, zorder=5, **star)
+            axes.plot([at[best[1].number]], [best[2]], color=GREEN, zorder=5, label="the best", **star)
         if axis.choices:
             axes.set_xticks(
                 range(len(axis.choices)), [short(clean(choice)) for choice in axis.choices], parse_math=False
             )
+            axes.set_xlim(-0.6, len(axis.choices) - 0.4)
         elif axis.log:
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(numticks=4))
@@ -128,6 +129,8 @@ def slices(told: Told, space: Sequence[Axis], path: Path) -> Figure:
         if beyond := _focus(axes, told.lower):
             axes.set_title(f"{beyond} beyond the edge", fontsize=9, color=GREY)
         plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
+    marks = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+    figure.legend(handles=list(marks.values()), loc="upper left", ncols=len(marks), frameon=False, fontsize=9)
     return save_figure(figure, path)
 
 

@@ -31,8 +31,10 @@ FAR = 8.0  # quartile ranges from the others
 STAR = 14.0
 KEY = 0.3  # inches above the panels
 DOT = 6.0
+FAINT, DASHES = "#C8C8C8", (3.0, 3.0)  # of pruned jobs
 BLUES = (0xD4, 0xE4, 0xF2), (0x1C, 0x5F, 0xA8)  # of the worst job, and of the best
 GREYS = (0xDE, 0xDE, 0xDE), (0x8C, 0x8C, 0x8C)
+Look = tuple[str, str, float, tuple[float, ...]]  # of a line: what it is, colour, width, dashes
 
 
 def draw(found: Sequence[Contest], folder: Path) -> None:
@@ -106,7 +108,7 @@ def _dagger(canvas: Canvas, x: float, y: float) -> None:
 
 
 def _dots(axes: Axes, setting: Setting, y: NDArray[np.float64], pruned: NDArray[np.bool_]) -> bool:
-    """Whether there are means. pruned: [jobs]."""
+    """Whether there are means, of values that mostly several jobs have. pruned: [jobs]."""
     x, many = setting.places, len(y) > 100
     if setting.names:  # beside each other, not over each other
         x = x + 0.22 * np.random.default_rng(0).uniform(-1, 1, len(x)) * (len(x) > len(setting.names))
@@ -117,8 +119,8 @@ def _dots(axes: Axes, setting: Setting, y: NDArray[np.float64], pruned: NDArray[
             _dagger(axes.canvas, at, value)
     whole = ~pruned if not pruned.all() else pruned
     places, ended = setting.places[whole], y[whole]
-    distinct = np.unique(places)
-    averaged = len(distinct) < len(places) and len(distinct) <= 50
+    distinct, counts = np.unique(places, return_counts=True)
+    averaged = float(np.median(counts)) > 1 and len(distinct) <= 50
     if averaged:
         means = np.array([float(ended[places == value].mean()) for value in distinct])
         if not setting.names:
@@ -155,12 +157,12 @@ def _effect(setting: Setting, y: NDArray[np.float64]) -> float:
 
 
 def parallel_coordinates(contest: Contest, settings: Sequence[Setting], path: Path) -> Canvas:
-    """A line per job through its settings to its metric, the darker the better; the best on top."""
-    y = _metric(contest)
+    """A line per job through its settings to its metric, the darker the better, pruned ones dashed; the best on top."""
+    y, whole = _metric(contest), sum(not outcome.pruned for _, outcome in contest.ranked)  # which come first
     metric = Setting(metric_words(contest.monitor), y, log=_limits(y, contest)[2])
     shown = [*settings[:MOST_AXES], metric]
     width, height = max(4.5, 1.5 * (len(shown) - 1)), 3.3
-    canvas = Canvas(width + 2.0, height + 1.0)
+    canvas = Canvas(width + 2.0, height + 1.0 + KEY)
     left, bottom = points(72 * 1.05), points(72 * 0.2)
     x = left + points(72 * width) * np.arange(len(shown)) / (len(shown) - 1)
     shares = np.stack([setting.shares() for setting in shown], axis=1)  # [jobs, axes]
@@ -170,16 +172,30 @@ def parallel_coordinates(contest: Contest, settings: Sequence[Setting], path: Pa
     everywhere = _everywhere(canvas)
     thin = 1.4 if len(y) <= 30 else 0.8
     for i in range(len(y) - 1, 0, -1):
-        canvas.line(x, places[i], _shade(BLUES, (1 - i / (len(y) - 1)) ** 2), thin, everywhere)
+        if i < whole:
+            canvas.line(x, places[i], _shade(BLUES, (1 - i / (whole - 1)) ** 2), thin, everywhere)
+        else:
+            canvas.line(x, places[i], FAINT, thin, everywhere, DASHES)
     canvas.line(x, places[0], GREEN, 3.0, everywhere)
     canvas.dots(x, places[0], GREEN, 6.0, everywhere)
     top = bottom + points(72 * height)
     for at, setting in zip(x, shown, strict=True):
         canvas.upright(float(at), bottom, top, GREY)
         _ticks_beside(canvas, setting, float(at), (bottom, top), last=setting is metric)
-    said = f"{plural(len(y), 'job')}; best: {figure(float(y[0]), contest.monitor)}"
+    pruned = f", {len(y) - whole} pruned" if whole < len(y) else ""
+    said = f"{plural(len(y), 'job')}{pruned}; best: {figure(float(y[0]), contest.monitor)}"
     canvas.write(left, top + points(40), said, LARGE)
+    looks: list[Look] = [("a job, the darker the better", _shade(BLUES, 0.7), thin, ())] if whole > 1 else []
+    looks += [("the best", GREEN, 3.0, ())] + ([("pruned", FAINT, thin, DASHES)] if pruned else [])
+    _line_key(canvas, left, points(72 * (height + 1.0 + KEY / 2)), looks)
     return canvas.save(path)
+
+
+def _line_key(canvas: Canvas, left: float, middle: float, looks: Sequence[Look]) -> None:
+    """What the lines say, beside each other."""
+    for said, colour, thick, dashes in looks:
+        canvas.line([left, left + points(20)], [middle] * 2, colour, thick, _everywhere(canvas), dashes)
+        left = canvas.write(left + points(26), middle, said, SMALL, up="centre")[2] + points(24)
 
 
 def _everywhere(canvas: Canvas) -> Box:

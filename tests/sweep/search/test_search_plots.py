@@ -87,6 +87,11 @@ def test_slices_have_a_panel_for_every_setting_on_its_own_scale(tmp_path: Path) 
     assert star.get_ydata()[0] == min(trial.values[0] for trial in made.completed)
 
 
+def test_slices_say_what_their_marks_are(tmp_path: Path) -> None:
+    (key,) = slices(losses(study().trials), AXES, tmp_path / "a.png").legends
+    assert [text.get_text() for text in key.get_texts()] == ["trial", "pruned", "the best"]
+
+
 def test_importance_finds_what_the_metric_depends_on(tmp_path: Path) -> None:
     (told,) = found(study(count=30))
     assert next(iter(told.shares)) == "optimizer.lr"

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from standings import ended, jobs_of, loss_of, write_curves
+from standings import CONFIG, ended, jobs_of, loss_of, write_curves
 
 from nntrain.record.canvas import GREEN, ORANGE, Box, Canvas, rgb
+from nntrain.sweep.job import Job
 from nntrain.sweep.told import plots
 from nntrain.sweep.told.ranking import Contest, contests
 from nntrain.sweep.told.scale import Setting
@@ -116,6 +117,50 @@ def test_parallel_coordinates(tmp_path: Path) -> None:
     assert_drawn(canvas, tmp_path / "x.png")
     assert {"324 jobs; best: 0.1031", "optimizer.", "weight_decay", "seed", "val loss"} <= set(canvas.texts)
     assert has_colour(tmp_path / "x.png", GREEN)
+
+
+def test_lines_of_pruned_jobs_are_dashed_and_the_key_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = jobs_of({"optimizer": ["adam", "sgd"], "optimizer.lr": RATES}, tmp_path)
+    outcomes = ended(jobs, loss_of)
+    for number in (0, 4, 7):
+        outcomes[number].pruned = True
+    (contest,) = contests(jobs, outcomes)
+    looks: list[tuple[str, bool]] = []
+    line = Canvas.line
+
+    def noted(canvas: Canvas, x: Any, y: Any, colour: str, width: float, clip: Box, dashes: Any = ()) -> None:
+        looks.append((colour, bool(dashes)))
+        line(canvas, x, y, colour, width, clip, dashes)
+
+    monkeypatch.setattr(Canvas, "line", noted)
+    canvas = plots.parallel_coordinates(contest, settings_of(contest), tmp_path / "x.png")
+    assert_drawn(canvas, tmp_path / "x.png")
+    assert [dashed for _, dashed in looks] == [True] * 3 + [False] * 5 + [False, False, True]  # jobs, then the key
+    assert (looks[7][0], looks[6][0]) == (GREEN, plots._shade(plots.BLUES, (1 - 1 / 4) ** 2))  # shades of whole ones
+    said = f"8 jobs, 3 pruned; best: {contest.ranked[0][1].result['best_value']:.4f}"
+    assert {said, "a job, the darker the better", "the best", "pruned"} <= set(canvas.texts)
+
+
+def test_a_search_of_which_all_jobs_were_pruned_is_drawn(tmp_path: Path) -> None:
+    jobs = jobs_of({"optimizer": ["adam", "sgd"], "optimizer.lr": RATES[:2]}, tmp_path)
+    outcomes = ended(jobs, loss_of)
+    for outcome in outcomes.values():
+        outcome.pruned = True
+    (contest,) = contests(jobs, outcomes)
+    canvas = plots.parallel_coordinates(contest, settings_of(contest), tmp_path / "x.png")
+    assert {"the best", "pruned"} <= set(canvas.texts)
+
+
+def test_means_are_drawn_where_jobs_share_most_values(tmp_path: Path) -> None:
+    drawn = {}
+    for shared in (1, 3):  # of five rates
+        rates = [0.1, 0.2, 0.3, 0.4, 0.5, *[0.1, 0.2, 0.3][:shared]]
+        varied = [{"optimizer.lr": str(rate), "seed": str(seed)} for seed, rate in enumerate(rates)]
+        jobs = [Job(i, (), settings, tmp_path, CONFIG) for i, settings in enumerate(varied)]
+        (contest,) = contests(jobs, ended(jobs, loss_of))
+        canvas = plots.metric_by_setting(contest, settings_of(contest)[:1], tmp_path / "x.png")
+        drawn[shared] = "mean" in canvas.texts
+    assert drawn == {1: False, 3: True}
 
 
 def test_learning_curves(tmp_path: Path) -> None:
