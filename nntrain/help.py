@@ -42,9 +42,9 @@ Train; keep the best model on validation; evaluate it on test once, at the end.
   nntrain fit resume=runs/digits/2026-01-31_12-00-00_abc123    go on exactly where a run or a sweep stopped
 
 -m: a sweep, a run for every combination. Jobs whose networks have the same shapes train as one program, the
-rest one by one, in a process per core or GPU; nntrain check ... -m shows which. Jobs that failed or are missing
-run by resume=SWEEP_FOLDER. hydra/launcher= stacked (the default), parallel, basic (one after another, in this
-process), submitit, ray; hydra.launcher.workers= processes at the same time
+rest each by itself, in a process per core or GPU; nntrain check ... -m shows which. Jobs that failed or are
+missing run by resume=SWEEP_FOLDER. hydra/launcher= stacked (the default), parallel, basic (one after another,
+in this process), submitit, ray; hydra.launcher.workers= processes at the same time
 
 a choice is made by its group (optimizer=sgd), a setting of it with a dot (optimizer.lr=0.1)
   data model init loss optimizer schedule regularization early_stopping checkpoint augment

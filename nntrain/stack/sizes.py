@@ -20,7 +20,7 @@ def cut(items: Sequence[T], count: int) -> list[list[T]]:
 
 
 def by_size(parts: Iterable[Collection[T]]) -> Iterator[tuple[list[T], str]]:
-    """What is in parts of the same size, together, and how it goes: `in a stack of 8`, `one by one`."""
+    """What is in parts of the same size, together, and how it goes: `in a stack of 8`, `each by itself`."""
     for size, alike in groupby(sorted(parts, key=len), len):
         items = [item for part in alike for item in part]
         yield items, _words(size, len(items))
@@ -29,4 +29,4 @@ def by_size(parts: Iterable[Collection[T]]) -> Iterator[tuple[list[T], str]]:
 def _words(size: int, count: int) -> str:
     if size > 1:
         return f"in a stack of {size}" if count == size else f"in stacks of {size}"
-    return "by itself" if count == 1 else "one by one"
+    return "by itself" if count == 1 else "each by itself"

@@ -116,19 +116,20 @@ def units(groups: Sequence[Group], workers: int, most: int = MOST) -> list[list[
 
 
 def plan_words(groups: Sequence[Group]) -> list[str]:
-    """`48 jobs: 3 groups of 16 stacked, ...`; what tells the groups apart; what trains one by one, and why."""
+    """`48 jobs: 3 groups of 16 stacked, ...`; what tells the groups apart; what trains by itself, and why."""
     stacks = [group for group in groups if group.stacked]
     single = [group for group in groups if not group.stacked]
     jobs = plural(sum(len(group.jobs) for group in groups), "job")
     if not stacks:
-        return [jobs if len(single) == 1 else f"{jobs}, one by one: {_reasons(single)}"]
-    alone = f"; {len(single)} one by one" if single else ""
+        return [jobs if len(single) == 1 else f"{jobs}, each by itself: {_reasons(single)}"]
+    how = "each by itself" if len(single) > 1 else "by itself"
+    alone = f"; {len(single)} {how}" if single else ""
     tried = "" if all(group.jobs[0].config["deterministic"] for group in stacks) else TRIED
     lines = [f"{jobs}: {', '.join(_sizes(stacks))} stacked{tried}{alone}"]
     if keys := _differing(stacks):
         lines.append(f"the groups differ in {_some(keys)}")
     if single:
-        lines.append(f"one by one: {_reasons(single)}")
+        lines.append(f"{how}: {_reasons(single)}")
     return lines
 
 

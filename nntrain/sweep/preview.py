@@ -27,7 +27,7 @@ from nntrain.sweep.search.space import MARK, read_space
 from nntrain.sweep.sweepers.grid import combinations
 
 SHOWN = 40  # jobs on the screen; --json has them all
-ONE_BY_ONE = "one by one"
+ALONE = "by itself"
 LAUNCHER, SWEEPER, SETTING = "hydra/launcher=", "hydra/sweeper=", "hydra.sweeper."
 
 
@@ -119,7 +119,7 @@ def _wrapped(texts: Sequence[str], page: Page) -> list[Text]:
 
 
 def _name(group: Group, place: int) -> str:
-    return str(place) if group.stacked else f"{ONE_BY_ONE}: {group.reason}"
+    return str(place) if group.stacked else f"{ALONE}: {group.reason}"
 
 
 def _space_lines(space: dict[str, str], settings: dict[str, str], sweeper: str, page: Page) -> list[Text]:

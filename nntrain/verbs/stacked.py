@@ -237,8 +237,8 @@ class _Stacking:
 
     def broke(self, places: Sequence[int], error: Exception, *, alone: bool = False) -> None:
         """Something ended all of them, which may be the fault of one, or of their number: they are to go on from their
-        saved states, by halves where memory ran out, else one by one. Where one was alone, or once `stop` is set, it is
-        how they ended."""
+        saved states, by halves where memory ran out, else each by itself. Where one was alone, or once `stop` is set,
+        it is how they ended."""
         if alone or self.stop.signal is not None:
             for place in places:
                 self.tell(place, error)

@@ -78,11 +78,11 @@ def test_those_that_train_one_after_another_have_rows_of_their_own() -> None:
 
 def test_how_they_train_where_not_all_do_together() -> None:
     console, both, _ = started()
-    both.apart(["member 1", "member 2"], 2, "trained one by one: a stack would be slower")
+    both.apart(["member 1", "member 2"], 2, "trained each by itself: a stack would be slower")
     both.apart(["member 2"], 2, "trained by itself: a layer differs")
     rest = "an epoch below is of those that train together"
     assert console.notes == [
-        f"all 2: trained one by one: a stack would be slower; {rest}",
+        f"all 2: trained each by itself: a stack would be slower; {rest}",
         f"member 2: trained by itself: a layer differs; {rest}",
     ]
 

@@ -157,7 +157,7 @@ def test_stacks_of_the_fastest_size(size: int, monkeypatch: pytest.MonkeyPatch) 
     assert trained == {1: [], 2: [2, 2], 5: [5]}[size]
     why = "a stack of 5 would be slower here"
     words = {
-        1: [f"5 trained one by one: {why}"],
+        1: [f"5 trained each by itself: {why}"],
         2: [f"1 trained by itself: {why}", f"4 trained in stacks of 2: {why}"],
     }
     assert said == words.get(size, [])

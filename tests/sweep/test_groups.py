@@ -216,8 +216,8 @@ def test_the_plan_in_words() -> None:
         "the groups differ in model.width",
     ]
     assert plan_words([Group(wide), Group((other,), "optimizer lbfgs"), Group((job(),), "precision fp16")]) == [
-        "18 jobs: 1 group of 16 stacked, as far as a short trial finds that faster; 2 one by one",
-        "one by one: optimizer lbfgs (1 job); precision fp16 (1 job)",
+        "18 jobs: 1 group of 16 stacked, as far as a short trial finds that faster; 2 each by itself",
+        "each by itself: optimizer lbfgs (1 job); precision fp16 (1 job)",
     ]
 
 
@@ -227,9 +227,12 @@ def test_nothing_is_tried_where_a_sweep_is_to_repeat_bit_for_bit() -> None:
 
 def test_a_plan_says_nothing_twice() -> None:
     alone = Group((job(),), "precision fp16")
-    assert plan_words([alone] * 3) == ["3 jobs, one by one: precision fp16"]
+    assert plan_words([alone] * 3) == ["3 jobs, each by itself: precision fp16"]
     assert plan_words([alone]) == ["1 job"]
-    assert plan_words([Group((job(),) * 2), alone])[-1] == "one by one: precision fp16"
+    assert plan_words([Group((job(),) * 2), alone]) == [
+        "3 jobs: 1 group of 2 stacked, as far as a short trial finds that faster; 1 by itself",
+        "by itself: precision fp16",
+    ]
 
 
 def test_groups_that_differ_in_a_choice_are_not_told_by_its_settings() -> None:

@@ -28,11 +28,11 @@ def test_the_jobs_with_their_groups_and_the_plan(cwd: Path, capsys: pytest.Captu
     assert preview("optimizer=adam,lbfgs", "batch_size=full", "seed=range(3)", "model.widths=[4],[5]") == 0
     lines = capsys.readouterr().out.splitlines()
     assert "  0  optimizer=adam seed=0 model.widths=[4]   1" in [line.rstrip() for line in lines]
-    assert any(line.endswith("one by one: optimizer lbfgs") for line in lines)
+    assert any(line.endswith(" by itself: optimizer lbfgs") for line in lines)
     assert lines[-3:] == [
-        "12 jobs: 2 groups of 3 stacked, as far as a short trial finds that faster; 6 one by one",
+        "12 jobs: 2 groups of 3 stacked, as far as a short trial finds that faster; 6 each by itself",
         "the groups differ in model.widths",
-        "one by one: optimizer lbfgs",
+        "each by itself: optimizer lbfgs",
     ]
     assert [path.name for path in cwd.iterdir()] == ["mine.yaml"]
 
@@ -41,7 +41,9 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert preview("optimizer.lr=0.1,0.2,0.10", "precision=fp32,fp16", "--json") == 0
     out, err = capsys.readouterr()
     found = json.loads(out)
-    assert found["plan"][0] == "4 jobs: 1 group of 2 stacked, as far as a short trial finds that faster; 2 one by one"
+    assert (
+        found["plan"][0] == "4 jobs: 1 group of 2 stacked, as far as a short trial finds that faster; 2 each by itself"
+    )
     assert found["notes"] == ["2 jobs are identical to others, and not run twice: job 4 is job 0, job 5 is job 1"]
     assert [(job["job"], job["group"], job["alone_because"]) for job in found["jobs"]] == [
         (0, 1, None),

@@ -395,15 +395,15 @@ def test_where_a_stack_would_be_slower_it_is_said_once_before_the_table(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def one_by_one(members: Any, stop: Any, left: Any, alone: Any, known: Any, say: Any) -> None:
-        say(members, "trained one by one: a stack of 2 would be slower here")
+        say(members, "trained each by itself: a stack of 2 would be slower here")
         for member in members:
             alone(member)
 
     monkeypatch.setattr("nntrain.verbs.stacked.train", one_by_one)
     lab.fit("ensemble=2", "epochs=1")
     said = " ".join(lab.said.getvalue().split())
-    assert said.count("all 2: trained one by one: a stack of 2 would be slower here; an epoch below is of") == 1
-    assert said.index("one by one") < said.index("train loss")
+    assert said.count("all 2: trained each by itself: a stack of 2 would be slower here; an epoch below is of") == 1
+    assert said.index("each by itself") < said.index("train loss")
     assert said.count("epoch train loss") == 1
 
 

@@ -56,7 +56,7 @@ class Parallel(Launcher):
             if len(jobs) > 1 and workers.signalled is None:  # one of a stack may have broken it for all
                 died = _how_it_died(code)
                 joint = " " if died.endswith("?") else "; "
-                self.sweep.board.note(f"a worker {died}{joint}its {len(jobs)} jobs are trained one by one")
+                self.sweep.board.note(f"a worker {died}{joint}its {len(jobs)} jobs are trained each by itself")
                 self.sweep.board.waiting(job.number for job in jobs)
                 return [Unit([job], unit.command, unit.judges) for job in jobs]
             left.difference_update(job.number for job in jobs)

@@ -13,7 +13,7 @@ from nntrain.sweep.workers.crew import on_gpus
 
 
 class Stacked(Parallel):
-    """A stack runs in one worker, several beside each other; the other jobs go one by one to the same workers."""
+    """A stack runs in one worker, several beside each other; the other jobs go to the same workers, each by itself."""
 
     stacks = True
 

@@ -206,11 +206,11 @@ def outcomes_of(
 def test_what_a_worker_decides_otherwise_than_planned_is_said() -> None:
     said: list[Any] = []
     launcher = Parallel(1)
-    workers = SimpleNamespace(count=1, run=lambda units, told, lost: told(Replanned([0, 1], "trained one by one")))
+    workers = SimpleNamespace(count=1, run=lambda units, told, lost: told(Replanned([0, 1], "trained each by itself")))
     board = SimpleNamespace(replanned=lambda *what: said.append(what))
     launcher.sweep = SimpleNamespace(workers=workers, board=board, command=[], judges=None, devices={"cpu"})
     launcher.run([], said.append)
-    assert said == [([0, 1], "trained one by one")]
+    assert said == [([0, 1], "trained each by itself")]
 
 
 def test_members_of_a_stack_that_lost_its_worker_are_tried_alone() -> None:
@@ -221,7 +221,7 @@ def test_members_of_a_stack_that_lost_its_worker_are_tried_alone() -> None:
     notes: list[str] = []
     outcomes, again = outcomes_of([[0, 1, 2], [3, 4]], happening, said=notes)
     assert again == [[1], [2]]
-    assert notes == ["a worker was ended by SIGKILL; out of memory? its 2 jobs are trained one by one"]
+    assert notes == ["a worker was ended by SIGKILL; out of memory? its 2 jobs are trained each by itself"]
     assert {number: outcome.error for number, outcome in outcomes.items() if outcome.status == 1} == {
         4: "its process was ended by SIGKILL; out of memory?"
     }

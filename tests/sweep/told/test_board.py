@@ -46,10 +46,10 @@ def test_a_stack_that_is_none_is_said_and_of_many_the_first() -> None:
         board.begin(jobs_of(SPACE), [])
         board.replanned([4], "trained by itself, not in one of 6 as planned: a layer differs")
         for _ in range(2 * MOST_REPLANNED):
-            board.replanned([0, 1, 2], "trained one by one: a stack of 3 would be slower here")
+            board.replanned([0, 1, 2], "trained each by itself: a stack of 3 would be slower here")
     lines = screen.getvalue().splitlines()
     assert lines[0] == "note  job 4: trained by itself, not in one of 6 as planned: a layer differs"
-    assert lines[1] == "note  jobs 0-2: trained one by one: a stack of 3 would be slower here"
+    assert lines[1] == "note  jobs 0-2: trained each by itself: a stack of 3 would be slower here"
     assert len(lines) == MOST_REPLANNED
 
 
