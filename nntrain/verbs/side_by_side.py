@@ -12,9 +12,9 @@ from nntrain.objective.metrics import METRICS
 from nntrain.record.side_by_side import SideBySide
 from nntrain.training.course import Interrupted
 from nntrain.training.state import LoopState
+from nntrain.verbs.header import header
 from nntrain.verbs.run import Run, Session
 from nntrain.verbs.stacked import Entry, fit_stacked
-from nntrain.verbs.training import header
 
 
 def train_side_by_side(
