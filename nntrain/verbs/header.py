@@ -16,28 +16,16 @@ PICTURE_MODEL_KEYS = ("architecture", "depth", "width", "width_multiplier")  # t
 
 
 def header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, Any]:
-    """What is said before the first step."""
-    config, dataset, course, task = experiment.config, experiment.dataset, experiment.course, experiment.task
-    objective = experiment.program.objective
-    if isinstance(objective, Reconstruction):
-        kind = objective.corruption.described(objective.layout)
-    elif not task.classes:
-        kind = ", ".join(task.targets)
-    else:
-        kind = plural(len(task.classes), "label") if task.is_multilabel else f"{len(task.classes)} classes"
-    optimizer, lr, schedule = config["optimizer"]["name"], experiment.program.optimizer.lr, config["schedule"]["name"]
-    batch = "all samples" if course.step_size is None else f"batch {course.step_size}"
-    steps = "" if schedule == "constant" else f", {schedule} schedule"
-    augment = config["augment"]["name"]
-    changed = "" if augment == "none" else f", augmented ({augment})"
+    """The arguments of `RunConsole.start`."""
+    config, dataset, course = experiment.config, experiment.dataset, experiment.course
     return {
         "name": config["name"],
         "data": config["data"].get("dataset") or config["data"].get("path") or config["data"]["name"],
         "rows": {name: len(split) for name, split in dataset.splits.items()},
-        "task": f"{task.kind}, {kind}",
+        "task": _task_words(experiment),
         "model": _model_words(experiment),
         "parameters": experiment.parameters,
-        "training": f"{optimizer}, lr {lr:g}, {batch}{steps}{changed}, up to {plural(course.epochs, 'epoch')}",
+        "training": _training_words(experiment),
         "device": str(experiment.device),
         "folder": shown(folder),
         "epochs": course.epochs,
@@ -46,13 +34,38 @@ def header(experiment: Experiment, folder: Path, loop: LoopState) -> dict[str, A
     }
 
 
+def _task_words(experiment: Experiment) -> str:
+    """The kind of task, and its classes, its targets, or what is reconstructed."""
+    task, objective = experiment.task, experiment.program.objective
+    if isinstance(objective, Reconstruction):
+        what = objective.corruption.described(objective.layout)
+    elif task.is_multilabel:
+        what = plural(len(task.classes), "label")
+    else:
+        what = f"{len(task.classes)} classes" if task.classes else ", ".join(task.targets)
+    return f"{task.kind}, {what}"
+
+
+def _training_words(experiment: Experiment) -> str:
+    """Optimizer, learning rate, batch size, schedule, augmentation and epochs."""
+    config, course = experiment.config, experiment.course
+    schedule, augment = config["schedule"]["name"], config["augment"]["name"]
+    parts = [
+        config["optimizer"]["name"],
+        f"lr {experiment.program.optimizer.lr:g}",
+        "all samples" if course.step_size is None else f"batch {course.step_size}",
+        *([] if schedule == "constant" else [f"{schedule} schedule"]),
+        *([] if augment == "none" else [f"augmented ({augment})"]),
+        f"up to {plural(course.epochs, 'epoch')}",
+    ]
+    return ", ".join(parts)
+
+
 def _model_words(experiment: Experiment) -> str:
-    """The model in a line: its name and the widths of its layers; of a picture network its settings and the size."""
-    section, weights = (
-        experiment.config["model"],
-        [p for p in experiment.program.network.body.parameters() if p.ndim > 1],
-    )
-    if not any(p.ndim == 4 for p in weights) or experiment.program.network.from_features:
+    """The model's name, and the widths of its layers; of a picture network its settings and the size of pictures."""
+    section, network = experiment.config["model"], experiment.program.network
+    weights = [p for p in network.body.parameters() if p.ndim > 1]
+    if not any(p.ndim == 4 for p in weights) or network.from_features:
         matrices = [p for p in weights if p.ndim == 2]
         widths = [str(matrices[0].shape[1]), *(str(p.shape[0]) for p in matrices)] if matrices else []
         return f"{section['name']} {'-'.join(widths)}"

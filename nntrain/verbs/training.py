@@ -49,9 +49,9 @@ CACHES_FEATURES = True  # False in tests alone, which compare the two ways
 
 @dataclass
 class Training:
-    """A training that can begin, or go on: its folder is set up, and what comes first is said.
+    """A training ready to begin or to go on: its folder is set up, and its header has been printed.
 
-    alone: the trainer that would train it by itself.
+    alone: the trainer that would train it by itself, outside a stack.
     """
 
     experiment: Experiment
@@ -61,21 +61,22 @@ class Training:
     keeper: FolderKeeper
 
     def run(self) -> Run:
-        """From where it stands to the result. Raises Interrupted with the state saved, NonFiniteError with the last
-        good model kept."""
-        with self._ended_as_said():
+        """Train to the end and evaluate. Raises Interrupted once the state is saved, WriteError where it could not be,
+        and NonFiniteError with the last good model kept."""
+        with self._named_errors():
             self.alone.fit()
         return self.finish(self.alone.best)
 
     def end_epoch(self) -> None:
-        """Train what is left of the epoch under way, and save where it stands then; raises as `run` does."""
-        with self._ended_as_said():
+        """Train the rest of the epoch under way, and save the state unless the training is over; raises as `run`."""
+        with self._named_errors():
             self.alone.epoch()
             if self.alone.loop.stop_reason is None:
                 self.alone.save()
 
     @contextmanager
-    def _ended_as_said(self) -> Iterator[None]:
+    def _named_errors(self) -> Iterator[None]:
+        """What the trainer raises, saying what of the run is on disk."""
         try:
             yield
         except NonFiniteError as error:
@@ -84,7 +85,7 @@ class Training:
             raise self.interrupted() from None
 
     def finish(self, best: Best) -> Run:
-        """Of a training whose last epoch is done, here or in a stack."""
+        """Evaluate, and write what a finished run has, once the last epoch is done, here or in a stack."""
         try:
             settle = partial(self.keeper.settle, model=False)
             return finish(self.experiment, self.folder, self.alone.loop, best, self.session, settle)
@@ -93,7 +94,7 @@ class Training:
             raise
 
     def not_finite(self, error: NonFiniteError) -> NonFiniteError:
-        """The same error, saying what is kept; `result.json` says it too."""
+        """The same error with the model that is kept, which `result.json` names too."""
         loop, folder = self.alone.loop, self.folder
         self.keeper.settle()
         loop.stop_reason = "a loss or gradient was not finite"
@@ -104,7 +105,7 @@ class Training:
         return NonFiniteError(f"{error}; {kept}")
 
     def interrupted(self) -> WriteError | Interrupted:
-        """What a training raises that was asked to stop."""
+        """What to raise when the training was asked to stop: WriteError where its state could not be saved."""
         self.keeper.settle()
         if self.keeper.unsaved is not None and self.experiment.config["checkpoint"]["resumable"]:
             return WriteError(f"{UNSAVED}: {self.keeper.unsaved}")
@@ -112,22 +113,22 @@ class Training:
 
 
 def train(experiment: Experiment, folder: Path, session: Session) -> Run:
-    """From the first step to the result: see `Training.run`."""
+    """Train from the first step to the result; see `Training.run`."""
     return prepare(experiment, folder, LoopState(), [], session).run()
 
 
 def goes_on(folder: Path) -> bool:
-    """Whether the training in this folder, if there is one, has a state to go on from."""
+    """Whether the folder holds a training with a saved state to go on from."""
     return (folder / LAST).is_file()
 
 
 def begun_with(folder: Path) -> dict[str, Any] | None:
-    """What the training in this folder noted of the weights it began with; None where it does not go on."""
+    """What the training in this folder recorded of its initial weights; None where there is no state to go on from."""
     return beginning_of(folder) if goes_on(folder) else None
 
 
 def train_in(experiment: Experiment, folder: Path, session: Session) -> Run:
-    """To the result, from the first step, or from where the training in this folder was."""
+    """Train to the result: on from the state in this folder, where it has one, else from the first step."""
     if goes_on(folder):
         return resume_training(experiment, folder, session)
     write_setup(folder, experiment, session.command)
@@ -135,7 +136,7 @@ def train_in(experiment: Experiment, folder: Path, session: Session) -> Run:
 
 
 def check_unchanged(experiment: Experiment, folder: Path, session: Session) -> None:
-    """UserError where settings or data are no longer those that the run in `folder` was started with."""
+    """UserError where settings or data differ from those that the run in `folder` was started with."""
     known = read_json(folder / ENVIRONMENT)
     if known.get("config_fingerprint") != config_fingerprint(experiment.config):
         raise UserError(
@@ -150,7 +151,7 @@ def check_unchanged(experiment: Experiment, folder: Path, session: Session) -> N
 
 
 def resume_training(experiment: Experiment, folder: Path, session: Session) -> Run:
-    """Go on exactly where the training in `folder` was; one that is finished is only said again."""
+    """Go on exactly where the training in `folder` stopped; of a finished one only say that it is."""
     found = go_on(experiment, folder, session)
     return found.run() if isinstance(found, Training) else found
 
@@ -158,17 +159,17 @@ def resume_training(experiment: Experiment, folder: Path, session: Session) -> R
 def go_on(
     experiment: Experiment, folder: Path, session: Session, keeping: type[FolderKeeper] = FolderKeeper
 ) -> Training | Run:
-    """The training in `folder`, ready to go on from where it was; its run, where it is finished."""
+    """The training in `folder`, ready to go on from where it stopped; or its run, where it is finished."""
     check_unchanged(experiment, folder, session)
     grows, thawing = experiment.program.optimizer.needs_closure, experiment.course.thawing
 
-    def laid_out(loop: LoopState) -> None:
+    def thaw_as_then(loop: LoopState) -> None:
         if thawing is not None:
             thaw(experiment.program, experiment.state, thawing, epoch_of(loop))
 
-    loop, losses = load_state(folder, experiment.state, grows=grows, prepare=laid_out)
-    write_config(folder, experiment.config, whole_of(experiment, folder))  # with what was changed
-    loop.stop_reason = experiment.course.reason_to_stop(loop)  # more epochs, time or patience may have been asked for
+    loop, losses = load_state(folder, experiment.state, grows=grows, prepare=thaw_as_then)
+    write_config(folder, experiment.config, whole_of(experiment, folder))  # a resumed run may change some settings
+    loop.stop_reason = experiment.course.reason_to_stop(loop)  # it may allow more epochs now
     if loop.stop_reason is not None and (folder / RESULT).is_file():
         result = read_json(folder / RESULT)
         if result.get("val"):
@@ -186,7 +187,7 @@ def prepare(
     session: Session,
     keeping: type[FolderKeeper] = FolderKeeper,
 ) -> Training:
-    """Say what comes before the first step. losses: of the steps already done in the epoch under way."""
+    """The training, once its header has been printed. losses: of the steps already done in the epoch under way."""
     console, dataset = session.console, experiment.dataset
     console.log.open(folder / "log.txt")
     console.start(**header(experiment, folder, loop))
@@ -220,9 +221,9 @@ def prepare(
 
 
 def cache_features(experiment: Experiment, folder: Path) -> str:
-    """Put what the head takes in place of every split's inputs, for it does not change; a sentence on it. Features that
-    do not fit in memory are computed in every step, as otherwise. A run that goes on does as it did, whatever the
-    memory is now: the two ways round differently."""
+    """Replace every split's inputs by the features that the head takes of them, which never change; returns a note for
+    the user. Features that do not fit in memory are computed in every step instead. A resumed run does what it did
+    before, whatever memory there is now, as the two ways round differently."""
     program, dataset, device = experiment.program, experiment.dataset, experiment.device
     splits = dataset.splits
     count, began = sum(map(len, splits.values())), perf_counter()
