@@ -1,7 +1,7 @@
 """What the launchers have in common that hand jobs to other machines.
 
 All machines share the sweep's folder: a job's results are in its own, and what comes back is small. How far a running
-job is, is read there too.
+job is, is read there too; what a unit decided otherwise than planned is told with its end.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from nntrain.errors import UserError
 from nntrain.record.words import plural
 from nntrain.signals import handling
-from nntrain.stack.sizes import MOST, MOST_ON_GPU
+from nntrain.stack.sizes import MOST, MOST_ON_GPU, by_size
 from nntrain.sweep.groups import partition, plan_words, units
 from nntrain.sweep.interrupted import Interrupted, interrupt
 from nntrain.sweep.launchers.base import Launcher, Plan, Units
 from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome
 from nntrain.sweep.workers.curve import curve_of
+from nntrain.sweep.workers.progress import Replanned
 
 if TYPE_CHECKING:
     from nntrain.sweep.job import Job
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 LOOKS = 2.0  # seconds between looks at the curves of running jobs
 GRACE = 30.0  # seconds that a job has to save its state
 
-Answer = list[Outcome] | Exception
+Told = Outcome | Replanned
+Answer = list[Told] | Exception
 
 
 class Remote(Launcher):
@@ -56,7 +58,7 @@ class Remote(Launcher):
 
     @abstractmethod
     def ended(self, handles: Sequence[Any]) -> list[tuple[Any, Answer]]:
-        """Those that have ended, with the outcomes of their jobs, or why there are none."""
+        """Those that have ended, with what `train_there` gave, or why there is nothing."""
 
     @abstractmethod
     def cancel(self, handles: Sequence[Any]) -> None:
@@ -90,16 +92,27 @@ class Remote(Launcher):
                 raise Interrupted(status) from None
 
     def _record_ended(self, given: dict[Any, Sequence[Job]], record: Callable[[Outcome], None]) -> list[Sequence[Job]]:
-        """What is to be tried again, one by one: the jobs of a stack, one of which may have broken it for all."""
+        """What is to be tried again, each by itself: the jobs of a stack, one of which may have broken it for all."""
         again: list[Sequence[Job]] = []
         for handle, answer in self.ended(list(given)):
             jobs = given.pop(handle)
+            self._say_replanned(answer)
+            broken, lost = isinstance(answer, Exception) and len(jobs) > 1, []
             for job, outcome in zip(jobs, outcomes_of(jobs, answer), strict=True):
-                if outcome.status and isinstance(answer, Exception) and len(jobs) > 1:
+                if broken and outcome.status:
+                    lost.append(outcome)
                     again.append([job])
                 else:
                     record(outcome)
+            for numbers, how in by_size([outcome.number] for outcome in lost):
+                self.sweep.board.replanned(numbers, f"trained {how} from here on: {lost[0].error}")
+                self.sweep.board.waiting(numbers)
         return again
+
+    def _say_replanned(self, answer: Answer) -> None:
+        for told in () if isinstance(answer, Exception) else answer:
+            if isinstance(told, Replanned):
+                self.sweep.board.replanned(*told)
 
     def _end_all(self, given: dict[Any, Sequence[Job]], record: Callable[[Outcome], None], status: int) -> None:
         """Jobs that cannot be asked any more are said to be interrupted."""
@@ -108,6 +121,7 @@ class Remote(Launcher):
         while given and time.monotonic() < until:
             for handle, answer in self.ended(list(given)):
                 jobs = given.pop(handle)
+                self._say_replanned(answer)
                 for outcome in outcomes_of(jobs, answer):
                     said = SAVED if outcome.error == SAVED else "interrupted"
                     record(outcome if not outcome.status else Outcome(outcome.number, status, said))
@@ -116,19 +130,24 @@ class Remote(Launcher):
             record(Outcome(job.number, status, "interrupted"))
 
 
-def train_there(jobs: Sequence[Job], command: Sequence[str], judges: Judges | None) -> list[Outcome]:
-    """What the other machine does."""
+def train_there(jobs: Sequence[Job], command: Sequence[str], judges: Judges | None) -> list[Told]:
+    """What the other machine does: how each job ended, and what was decided otherwise than planned."""
     from nntrain.sweep.workers.work import train_unit
 
-    outcomes: list[Outcome] = []
-    train_unit(jobs, command, outcomes.append, judges)
-    return outcomes
+    told: list[Told] = []
+
+    def say(those: Sequence[Job], how: str) -> None:
+        told.append(Replanned([job.number for job in those], how))
+
+    train_unit(jobs, command, told.append, judges, say=say)
+    return told
 
 
 def outcomes_of(jobs: Sequence[Job], answer: Answer) -> list[Outcome]:
     """One for each job, whatever came back: where the machinery failed, jobs that had ended by then have their results
     in their folders, and it is the failure of the others."""
-    told = {} if isinstance(answer, Exception) else {outcome.number: outcome for outcome in answer}
+    found = () if isinstance(answer, Exception) else answer
+    told = {outcome.number: outcome for outcome in found if isinstance(outcome, Outcome)}
     why = "it was not run: its unit ended before"
     if isinstance(answer, Exception):
         lines = [line.strip() for line in str(answer).splitlines() if line.strip(" -")]

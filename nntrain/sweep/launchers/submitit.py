@@ -18,8 +18,7 @@ from nntrain.cores import cores
 from nntrain.errors import UserError, unknown
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Units
-from nntrain.sweep.launchers.remote import Answer, Remote, require, train_there
-from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.launchers.remote import Answer, Remote, Told, require, train_there
 from nntrain.sweep.workers.processes import Setting
 
 if TYPE_CHECKING:
@@ -35,8 +34,7 @@ COMMON = ("name", "timeout_min", "cpus_per_task", "gpus_per_node", "mem_gb", "st
 class Submitit(Remote):
     """cluster: auto (Slurm where there is one, else local), slurm, local (processes here), debug (in this process).
     workers: how many at the same time; None: as many as the cores here are enough for, or AT_ONCE on Slurm, where it
-    is for searches alone. settings: as
-    submitit.AutoExecutor takes them; those that are not COMMON are Slurm's."""
+    is for searches alone. settings: as submitit.AutoExecutor takes them; those that are not COMMON are Slurm's."""
 
     def __init__(
         self, cluster: str = "auto", workers: int | None = None, stacked: bool = True, **settings: Any
@@ -117,7 +115,7 @@ class Task:
     judges: Judges | None
     threads: int
 
-    def __call__(self) -> list[Outcome]:
+    def __call__(self) -> list[Told]:
         os.environ.update(Setting(self.threads).environment())  # before torch is imported
         return train_there(self.jobs, self.command, self.judges)
 
@@ -137,10 +135,10 @@ def _failures() -> tuple[type[Exception], ...]:
 
 def _answer(handle: Any) -> Answer:
     try:
-        outcomes: list[Outcome] = handle.result()
+        told: list[Told] = handle.result()
     except _failures() as error:
         return MachineError(_last_line(str(error)), handle.paths.stderr)
-    return outcomes
+    return told
 
 
 class MachineError(RuntimeError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,8 +17,9 @@ from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers import remote
 from nntrain.sweep.launchers.base import Units
-from nntrain.sweep.launchers.remote import Answer, Remote, Watch, outcomes_of, require
+from nntrain.sweep.launchers.remote import Answer, Remote, Watch, outcomes_of, require, train_there
 from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.workers.progress import Replanned
 
 CONFIG = {"epochs": 20, "early_stopping": {"monitor": "loss"}}
 RESULT = {"monitor": "val_loss", "best_value": 0.5, "val": {"loss": 0.5}, "stop_reason": "all 20 epochs done"}
@@ -38,7 +40,14 @@ class Elsewhere(Remote):
         self.cancelled: list[Any] = []
         self.units: dict[int, Sequence[Job]] = {}
         self.looked: set[int] = set()
-        board = SimpleNamespace(running=lambda numbers: None, progress=lambda *news: None)
+        self.said: list[tuple[Sequence[int], str]] = []
+        self.waiting: list[int] = []
+        board = SimpleNamespace(
+            running=lambda numbers: None,
+            progress=lambda *news: None,
+            waiting=self.waiting.extend,
+            replanned=lambda *what: self.said.append(what),
+        )
         self.sweep: Any = SimpleNamespace(board=board)
 
     @property
@@ -115,6 +124,32 @@ def test_of_a_stack_that_broke_the_jobs_are_tried_one_by_one(tmp_path: Path) -> 
     launcher.run([jobs[:3], jobs[3:]], recorded.append)
     assert launcher.given == [[0, 1, 2, 3], [0, 1, 2]]
     assert sorted((outcome.number, outcome.status) for outcome in recorded) == [(0, 0), (1, 1), (2, 0), (3, 0)]
+    assert launcher.said == [([0, 1, 2], "trained each by itself from here on: RuntimeError: killed")]
+    assert launcher.waiting == [0, 1, 2]
+
+
+def test_what_a_unit_decides_otherwise_than_planned_is_said_when_it_ends(tmp_path: Path) -> None:
+    how = "trained each by itself: a stack of 2 would be slower here"
+    launcher = Elsewhere(lambda jobs: [Replanned([job.number for job in jobs], how), *done(jobs)])
+    jobs, recorded = jobs_in(tmp_path, 3), []
+    launcher.run([jobs[:2], jobs[2:]], recorded.append)
+    assert launcher.said == [([0, 1], how), ([2], how)]
+    assert [outcome.number for outcome in recorded] == [0, 1, 2]
+
+
+def test_what_was_decided_is_part_of_what_a_machine_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def train_unit(jobs: Sequence[Job], command: object, ended: Any, judges: object, *, say: Any) -> int:
+        say(jobs[:2], "trained in a stack of 2")
+        for job in jobs:
+            ended(Outcome(job.number))
+        return 0
+
+    monkeypatch.setattr("nntrain.sweep.workers.work.train_unit", train_unit)
+    answer = train_there(jobs_in(tmp_path, 3), [], None)
+    assert pickle.loads(pickle.dumps(answer)) == [
+        Replanned([0, 1], "trained in a stack of 2"),
+        *(Outcome(n) for n in range(3)),
+    ]
 
 
 def test_jobs_after_one_that_ended_its_unit_were_not_run(tmp_path: Path) -> None:

@@ -44,10 +44,16 @@ def test_each_job_is_a_run_in_its_folder(cwd: Path, capsys: pytest.CaptureFixtur
 
 
 @pytest.mark.slow
-@pytest.mark.slow
-def test_in_a_process_of_its_own(cwd: Path) -> None:
+def test_in_a_process_of_its_own(cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What decides there that a stack is none, as splits have other categories, is said here."""
     pytest.importorskip("submitit")
-    assert sweep("hydra.launcher.cluster=local", "seed=1,2", "hydra.launcher.workers=2") == 0
+    rows = [f"{'ab'[i % 2]},{i % 3}.5" for i in range(30)] + [f"c{i},1.5" for i in range(10)]
+    (cwd / "mine.csv").write_text("\n".join(["category,y", *rows]))
+    table = RECIPE.replace("{name: bundled, dataset: iris}", "{name: table, path: mine.csv, target: y}")
+    (cwd / "mine.yaml").write_text(table.replace("64", "8"))
+    assert sweep("hydra.launcher.cluster=local", "data.split_seed=0,1", "hydra.launcher.workers=1") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "jobs 0, 1: trained each by itself, not in one of 2 as planned: the shape of the network differs" in said
     assert (cwd / "out" / "0" / "result.json").is_file()
     assert list((cwd / "out" / ".submitit").glob("*_log.out"))
 
