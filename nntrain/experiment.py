@@ -1,4 +1,4 @@
-"""From a config to all that a training needs, built and put together; the parts are built in `builders.py`."""
+"""From a config to everything a training needs. `builders.py` builds the parts; here they are put together."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from nntrain.components import build
 from nntrain.data.dataset import Dataset
 from nntrain.models import autoencoder, transfer
 from nntrain.models.initializers import initialize
+from nntrain.models.network import Network
 from nntrain.models.table import INITIALIZERS
 from nntrain.objective.objective import Objective
 from nntrain.objective.reconstruction import Reconstruction
@@ -49,7 +50,12 @@ Config = Mapping[str, Any]
 
 @dataclass
 class Experiment:
-    """Everything that a training needs, built. Splits and network are on the device."""
+    """Everything that a training needs, built. Splits and network are on the device.
+
+    fold: which of `data.folds` it is. layer: of an autoencoder, the only one that trains (see `verbs.pretrain`). part:
+    whether it is one of several trainings of a run: a member of an ensemble, a stage of pre-training. beginning: where
+    the initial weights come from, and which layers are frozen.
+    """
 
     config: Config
     device: torch.device
@@ -61,12 +67,12 @@ class Experiment:
     notes: tuple[str, ...]
     fold: int | None = None
     layer: int | None = None
-    part: bool = False  # of a run that goes on afterwards
+    part: bool = False
     beginning: Beginning = field(default_factory=Beginning)
 
     @property
     def whole(self) -> bool:
-        """Whether it is a run of its own: no fold, and nothing that another training goes on from."""
+        """Whether it is a run of its own: neither a fold nor a part of another training."""
         return self.fold is None and not self.part
 
     @property
@@ -75,14 +81,14 @@ class Experiment:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the network is made of, whether they train or not."""
+        """How many parameters the network has, frozen ones among them."""
         return sum(p.numel() for p in self.program.network.parameters())
 
     @property
     def fixed_features(self) -> bool:
-        """Whether what the head takes is the same for a sample in every epoch."""
-        still = self.augment is None and not self.program.input_noise and self.course.thawing is None
-        return still and self.program.network.fixed_features and isinstance(self.program.objective, Objective)
+        """Whether the head is given the same features of a sample in every epoch, so that they can be cached."""
+        unchanged = self.augment is None and not self.program.input_noise and self.course.thawing is None
+        return unchanged and self.program.network.fixed_features and isinstance(self.program.objective, Objective)
 
 
 def build_experiment(
@@ -97,35 +103,27 @@ def build_experiment(
 ) -> Experiment:
     """Raises UserError where the config does not fit the data or the machine. Nothing is written.
 
-    dataset: what `load_data` returned, where it is known already. start: weights by name that a training before this
-    one left. pretrained: the model file that its encoder is to be taken from. layer: of an autoencoder, the only one
-    that is to train (see `verbs.pretrain`). resumed: of a run that goes on, what it noted of `model.init_from`, which
-    is not opened again.
+    dataset: what `load_data` returned, where it is loaded already. start: weights by name that the training before this
+    one left. pretrained: the model file to take the encoder from. layer: of an autoencoder, the only one to train.
+    resumed: of a run that goes on, what it recorded of `model.init_from`, which is then not opened again.
     """
     device = find_device(config["device"])
     check_precision(config, device)
     check_pretraining(config)
     dataset = load_data(config, fold=fold) if dataset is None else replace(dataset)
     objective = build_objective(config, dataset, layer)
-    network, notes = build_network(config, dataset.features, objective.outputs), []
-    notes += initialize(network, build("init", INITIALIZERS, config["init"]), config["seed"])
-    from_encoder = {} if pretrained is None else {"init_from": str(pretrained), "reuse": "encoder"}
-    beginning = begin(network, dataset, {**config["model"], **from_encoder}, resumed)
-    notes += beginning.notes
-    if isinstance(objective, Reconstruction) and "mean" in beginning.record:  # as the source standardises pictures
-        objective.layout = layout_of(dataset)
+    network = build_network(config, dataset.features, objective.outputs)
+    beginning, notes = _begin(config, network, dataset, pretrained, resumed)
+    if isinstance(objective, Reconstruction) and "mean" in beginning.record:
+        objective.layout = layout_of(dataset)  # pictures are standardised as the source of the weights does
     if start is not None:
         transfer.take(network, start)
     if layer is not None:
         autoencoder.train_layer(network, layer)
     network.to(device)
-    dataset.train, dataset.val = dataset.train.to(device), dataset.val.to(device)
-    dataset.test = None if dataset.test is None else dataset.test.to(device)
-    given = len(dataset.train)
-    augment = build_augment(config, dataset, objective)
-    notes += [] if augment is None else augment.notes
-    if len(dataset.train) > given:
-        notes.append(f"augment.expand: {len(dataset.train):,} training samples were made of {given:,}, once")
+    dataset = dataset.to(device)
+    augment, said = _augment(config, dataset, objective)
+    notes += said
     check_batches(config, network, dataset.train)
 
     optimizer: Optimizer = build("optimizer", OPTIMIZERS, config["optimizer"])
@@ -141,5 +139,31 @@ def build_experiment(
         scaled=config["precision"] == "fp16",
         averaged=program.ema > 0 or course.swa_start is not None,
     )
-    said = (*dataset.notes, *notes)
-    return Experiment(config, device, dataset, program, state, course, augment, said, fold, layer, beginning=beginning)
+    notes = [*dataset.notes, *notes]
+    return Experiment(
+        config, device, dataset, program, state, course, augment, tuple(notes), fold, layer, beginning=beginning
+    )
+
+
+def _begin(
+    config: Config, network: Network, dataset: Dataset, pretrained: Path | None, resumed: Mapping[str, Any] | None
+) -> tuple[Beginning, list[str]]:
+    """Give the network its initial weights: random ones, then over them those of `pretrained` or `model.init_from`.
+    Returns notes for the user as well; `dataset.features` may change, see `source_weights.begin`."""
+    notes = initialize(network, build("init", INITIALIZERS, config["init"]), config["seed"])
+    from_encoder = {} if pretrained is None else {"init_from": str(pretrained), "reuse": "encoder"}
+    beginning = begin(network, dataset, {**config["model"], **from_encoder}, resumed)
+    return beginning, [*notes, *beginning.notes]
+
+
+def _augment(
+    config: Config, dataset: Dataset, objective: Objective | Reconstruction
+) -> tuple[Augmentation | None, list[str]]:
+    """Changes to the training samples of every epoch, or None; and notes for the user. With `augment.expand` the
+    training split of `dataset` grows instead."""
+    before = len(dataset.train)
+    augment = build_augment(config, dataset, objective)
+    notes = [] if augment is None else [*augment.notes]
+    if len(dataset.train) > before:
+        notes.append(f"augment.expand: {len(dataset.train):,} training samples were made of {before:,}, once")
+    return augment, notes
