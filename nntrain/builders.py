@@ -1,11 +1,13 @@
-"""From the sections of a config to the parts of a training, in the order in which `experiment.py` puts them together:
-the only place where the one becomes the other."""
+"""From the sections of a config to the parts of a training, in the order in which `experiment.py` puts them together.
+
+Only here does config become objects.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -47,9 +49,8 @@ RANGE_SAMPLES = 10_000  # training pictures in which the darkest and the brighte
 
 
 def load_data(config: Config, *, standardize_target: bool | None = None, fold: int | None = None) -> Dataset:
-    """The splits, on the CPU; without labels where none are learnt. standardize_target: None for as the loss wants."""
-    if standardize_target is None:
-        standardize_target = _standardizes_target(config)
+    """The splits, on the CPU; without labels for an autoencoder. standardize_target: None: as the loss wants it."""
+    standardize_target = _standardizes_target(config, standardize_target)
     unlabelled = isinstance(find_learner(config), Autoencoder)
 
     def read() -> Dataset:
@@ -63,25 +64,24 @@ def load_data(config: Config, *, standardize_target: bool | None = None, fold: i
 
 
 def data_key(config: Config, *, standardize_target: bool | None = None, fold: int | None = None) -> str:
-    """Equal where `load_data` gives the same splits."""
-    if standardize_target is None:
-        standardize_target = _standardizes_target(config)
+    """Equal for two configs where `load_data` gives them the same splits."""
+    standardize_target = _standardizes_target(config, standardize_target)
     unlabelled = isinstance(find_learner(config), Autoencoder)
     return json.dumps([config["data"], unlabelled, standardize_target, fold], default=str, sort_keys=True)
 
 
-def _standardizes_target(config: Config) -> bool:
-    return not build("loss", LOSSES, config["loss"]).raw_targets
+def _standardizes_target(config: Config, asked: bool | None) -> bool:
+    return not build("loss", LOSSES, config["loss"]).raw_targets if asked is None else asked
 
 
 def find_learner(config: Config) -> Supervised | Autoencoder:
-    """What is learnt. Model files from before there was a choice learn their targets."""
+    """What is learnt: the targets, or to reconstruct the inputs. Configs in old model files have no `objective`."""
     learner: Supervised | Autoencoder = build("objective", OBJECTIVES, config.get("objective", {"name": "supervised"}))
     return learner
 
 
 def build_objective(config: Config, dataset: Dataset, layer: int | None = None) -> Objective | Reconstruction:
-    """What is minimised, for this data. layer: of an autoencoder, the only one that is to train."""
+    """What is minimised, for this data. layer: of an autoencoder, the only one to train."""
     learner = find_learner(config)
     if isinstance(learner, Autoencoder):
         return _reconstruction(config, learner, dataset, layer)
@@ -89,7 +89,7 @@ def build_objective(config: Config, dataset: Dataset, layer: int | None = None) 
 
 
 def _reconstruction(config: Config, learner: Autoencoder, dataset: Dataset, layer: int | None) -> Reconstruction:
-    """The objective without labels. UserError for what only targets give a meaning."""
+    """The objective of an autoencoder. UserError for settings that only make sense with targets."""
     name, loss = config["objective"]["name"], config["loss"]
     if loss["name"] != "auto" or loss.get("class_weights") is not None:
         said = "class_weights" if loss["name"] == "auto" else loss["name"]
@@ -155,7 +155,7 @@ def build_network(config: Config, features: Features, outputs: int) -> Network:
 
 def build_augment(config: Config, dataset: Dataset, objective: Objective | Reconstruction) -> Pictures | Rows | None:
     """The changes to each epoch's training samples, or None. With `expand` they are made here, once: the training split
-    of `dataset` becomes that many times as large, and stays as it is."""
+    of `dataset` is replaced by one that many times as large, and None is returned."""
     if config["augment"]["name"] == "none":
         return None
     augment: Pictures | Rows = build(
@@ -217,17 +217,9 @@ def build_course(
     per_step = None if batch_size is None else batch_size * config["gradient_accumulation"]
     steps = 1 if per_step is None else -(-len(dataset.train) // per_step)
     total = steps * config["epochs"]
-    monitor, task = config["early_stopping"]["monitor"], objective.task
     stopping = build_stopping(config["early_stopping"])
-    shown = metric_names(task)[0]
+    main = metric_names(objective.task)[0]
     limit = config["time_limit"]
-    watch = None
-    if isinstance(schedule, Plateau):
-        observe, start = schedule.observer(total, steps, stopping.direction), schedule.initial_state()
-
-        def watch(state: dict[str, Any] | None, value: float) -> dict[str, Any]:
-            return observe(state or start, value)
-
     return Course(
         seed=config["seed"],
         epochs=config["epochs"],
@@ -235,13 +227,23 @@ def build_course(
         accumulate=config["gradient_accumulation"],
         rates=schedule.plan(total, steps, optimizer.lr, optimizer.base_momentum),
         stopping=stopping,
-        watch=watch,
-        metrics=(shown,) if monitor in ("loss", shown) else (shown, monitor),
+        watch=_plateau_watch(schedule, total, steps, stopping),
+        metrics=(main,) if stopping.monitor in ("loss", main) else (main, stopping.monitor),
         swa_start=swa_start(config["regularization"], steps, total),
         time_limit=None if limit is None else limit * 60.0,
         every_seconds=config["checkpoint"]["every_seconds"],
         thawing=beginning.thawing(steps),
     )
+
+
+def _plateau_watch(
+    schedule: Schedule, total: int, steps_per_epoch: int, stopping: Stopping
+) -> Callable[[dict[str, Any] | None, float], dict[str, Any]] | None:
+    """`Course.watch`; None for a schedule that does not follow the monitored metric."""
+    if not isinstance(schedule, Plateau):
+        return None
+    observe, start = schedule.observer(total, steps_per_epoch, stopping.direction), schedule.initial_state()
+    return lambda state, value: observe(state or start, value)
 
 
 def build_stopping(section: Mapping[str, Any]) -> Stopping:
