@@ -13,7 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
 
-from nntrain.errors import UserError, nearest, say
+from nntrain.errors import UserError, did_you_mean, nearest, say
 from nntrain.garbage import collect_seldom
 
 OK, BUG, USER = 0, 1, 2
@@ -117,8 +117,7 @@ def _unknown_verb(verb: str, verbs: list[str]) -> str:
     if "=" in verb:
         return f"'{verb}' is a setting; a command comes first: nntrain fit {verb}"
     guess = VERBS_ELSEWHERE.get(verb.lower()) or nearest(verb, verbs)
-    hint = f"; did you mean '{guess}'?" if guess else ""
-    return f"there is no command '{verb}'{hint} (commands: {', '.join(verbs)}; see: nntrain --help)"
+    return f"there is no command '{verb}'{did_you_mean(guess)} (commands: {', '.join(verbs)}; see: nntrain --help)"
 
 
 def _unknown_flag(flag: str) -> str:
@@ -130,8 +129,8 @@ def _unknown_flag(flag: str) -> str:
     key = flag.lstrip("-").replace("-", "_")
     if guess is None and key in {"config", "resume", "input", "output", *schema.GROUPS, *schema.fields("top")}:
         guess = f"{key}=..."
-    hint = f"; did you mean '{guess}'?" if guess else ""
-    return f"{flag}: there is no such option{hint} (options: {', '.join(FLAGS)}; settings are written key=value)"
+    listed = ", ".join(FLAGS)
+    return f"{flag}: there is no such option{did_you_mean(guess)} (options: {listed}; settings are written key=value)"
 
 
 def _fit(words: list[str], flags: set[str]) -> int:

@@ -40,12 +40,15 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     return lowered[matches[0]] if matches else None
 
 
+def did_you_mean(guess: object | None) -> str:
+    """`; did you mean 'adamw'?`, as it follows what came; empty where nothing is near."""
+    return f"; did you mean '{guess}'?" if guess else ""
+
+
 def unknown(what: str, word: str, allowed: Sequence[str], *, show: int = 24) -> str:
     """`unknown optimizer 'admw'; did you mean 'adamw'? (choices: adam, adamw, ...)`"""
-    guess = nearest(word, allowed)
-    hint = f"; did you mean '{guess}'?" if guess else ""
     listed = ", ".join(allowed[:show]) + (", ..." if len(allowed) > show else "")
-    return f"unknown {what} '{word}'{hint} (choices: {listed})"
+    return f"unknown {what} '{word}'{did_you_mean(nearest(word, allowed))} (choices: {listed})"
 
 
 def unknown_of_many(what: str, word: str, allowed: Sequence[str]) -> str:

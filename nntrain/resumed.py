@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError, did_you_mean, nearest
 from nntrain.folder import CONFIG, MANIFEST, shown
 
 WORD = "resume="
@@ -59,8 +59,7 @@ def _no_run(path: Path) -> str:
     if not path.exists() and is_sweep(path.parent) and path.name.isdecimal():
         sweep = shown(path.parent)
         return f"the sweep in {sweep} has no job {path.name}; go on with all of it: nntrain fit resume={quote(sweep)}"
-    meant = _meant(path)
-    hint = "" if meant is None else f"; did you mean '{meant}'?"
+    hint = did_you_mean(_meant(path))
     if path.is_dir():
         return f"{path} is not a run folder (it has no {CONFIG}){hint}"
     return f"{path} is a file, and no run folder{hint}" if path.exists() else f"there is no folder '{path}'{hint}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.data.dataset import Dataset, PixelFeatures
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError, did_you_mean, nearest
 from nntrain.folder import MANIFEST, RESULT, read_json, shown
 from nntrain.models.backbone import Backbone
 from nntrain.models.columns import check_embeddings, columns_of
@@ -220,7 +220,7 @@ def model_path(path: Path) -> Path:
             return inside
     inner = sorted(path.rglob(BEST), key=lambda found: found.stat().st_mtime)
     guess = inner[-1].parent if inner else nearest(path.name, [p.name for p in path.parent.iterdir() if p != path])
-    hint = f"; did you mean '{guess}'?" if guess else ""
+    hint = did_you_mean(guess)
     if (path / MANIFEST).is_file() and _unreported(path):
         hint = f" (it is a sweep whose report is missing; finished by: nntrain fit resume={shlex.quote(shown(path))})"
     elif (path / SWEEP).is_file():

@@ -15,7 +15,7 @@ from yaml.reader import Reader
 
 from nntrain.config.options import config_dir, recipe_file, recipe_names
 from nntrain.config.origin import Origin
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError, did_you_mean, nearest
 
 MAX_BYTES = 1_000_000
 MAX_NODES = 20_000  # of the tree with every alias written out: a real recipe has some dozens
@@ -68,11 +68,10 @@ def _not_found(given: str, path: Path, cwd: Path) -> str:
     if "/" in given or "\\" in given or given.endswith((".yaml", ".yml")):
         beside = sorted(found.name for found in path.parent.glob("*.y*ml")) if exists(path.parent) else []
         guess = nearest(path.name, beside)
-        hint = f"; did you mean '{Path(given).parent / guess}'?" if guess else ""
-        return f"there is no file '{given}'{hint}"
+        return f"there is no file '{given}'{did_you_mean(guess and Path(given).parent / guess)}"
     guess = nearest(given, [*recipe_names(), *sorted(found.stem for found in cwd.glob("*.yaml"))])
-    hint = f"; did you mean '{guess}'?" if guess else ""
-    return f"there is no recipe '{given}'{hint} (recipes: {', '.join(recipe_names())}; or a YAML file of your own)"
+    others = f"(recipes: {', '.join(recipe_names())}; or a YAML file of your own)"
+    return f"there is no recipe '{given}'{did_you_mean(guess)} {others}"
 
 
 def read_recipe(path: Path) -> Recipe:

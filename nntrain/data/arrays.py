@@ -20,7 +20,7 @@ from nntrain.data.tables.columns import Column, Kind, numeric_columns
 from nntrain.data.tables.encoders import Scaling
 from nntrain.data.tables.frames import Reading
 from nntrain.data.targets import TaskSetting, decide_task, encode_targets, fit_scale, labels
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError, did_you_mean, nearest
 from nntrain.task import Task
 
 INPUT_NAMES = ("x", "X", "x_train", "X_train")
@@ -181,8 +181,7 @@ def _pick(
         if name in held:
             return held[name]
     guess = nearest(wanted[0], held)
-    hint = f"; did you mean '{guess}'?" if guess else ""
-    raise UserError(f"data.{key}: {file} has no array '{wanted[0]}'{hint} (arrays: {', '.join(held)})")
+    raise UserError(f"data.{key}: {file} has no array '{wanted[0]}'{did_you_mean(guess)} (arrays: {', '.join(held)})")
 
 
 def _as_pictures(array: NDArray[Any]) -> NDArray[np.uint8] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError, did_you_mean, nearest
 
 
 def existing_file(path: str | Path | None, key: str) -> Path:
@@ -21,8 +21,7 @@ def existing_file(path: str | Path | None, key: str) -> Path:
     if not folder.is_dir():
         raise UserError(f"{key}: no file '{found}': there is no folder '{folder}'")
     guess = nearest(found.name, sorted(entry.name for entry in folder.iterdir() if entry.is_file()))
-    hint = f"; did you mean '{guess}'?" if guess else ""
-    raise UserError(f"{key}: no file '{found}'{hint}")
+    raise UserError(f"{key}: no file '{found}'{did_you_mean(guess)}")
 
 
 def existing_folder(path: str | Path | None, key: str, also: Callable[[Path], bool] = Path.is_dir) -> Path:
@@ -39,5 +38,4 @@ def existing_folder(path: str | Path | None, key: str, also: Callable[[Path], bo
     beside = found.parent
     names = sorted(entry.name for entry in beside.iterdir() if entry.is_dir() or also(entry)) if beside.is_dir() else []
     guess = nearest(found.name, names)
-    hint = f"; did you mean '{guess}'?" if guess else ""
-    raise UserError(f"{key}: no folder '{found}'{hint}")
+    raise UserError(f"{key}: no folder '{found}'{did_you_mean(guess)}")

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from nntrain.data.tables.columns import Column, Kind
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError, did_you_mean, nearest
 from nntrain.task import Task
 
 TaskSetting = Literal["auto", "classification", "multilabel", "regression"]
@@ -136,8 +136,7 @@ def labels(column: Column, task: Task) -> NDArray[np.int64]:
     spelled = {name: index[name] if name in index else _as_other_spelling(name, index) for name in names}
     for name, count in zip(names, present, strict=True):
         if count and spelled[name] is None:
-            guess = nearest(name, task.classes)
-            hint = f"; did you mean '{guess}'?" if guess else ""
+            hint = did_you_mean(nearest(name, task.classes))
             shown = ", ".join(task.classes[:10]) + (", ..." if len(task.classes) > 10 else "")
             raise UserError(
                 f"data: label {name!r} in column '{column.name}' is none of the classes{hint} (classes: {shown})"

@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError, did_you_mean, nearest
 from nntrain.optim.optimizer import State
 from nntrain.record.files import write_safetensors
 from nntrain.training.state import LoopState, TrainState
@@ -90,8 +90,7 @@ def _load(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not path.is_file():
         beside = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
         guess = nearest(path.name, beside)
-        hint = f"; did you mean '{path.parent / guess}'?" if guess else ""
-        raise UserError(f"checkpoint: there is no file '{path}'{hint}")
+        raise UserError(f"checkpoint: there is no file '{path}'{did_you_mean(guess and path.parent / guess)}")
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}

@@ -14,7 +14,7 @@ from nntrain.data.files import existing_file
 from nntrain.data.npz import read_npy, read_npz
 from nntrain.data.tables.delimited import clean, read_delimited
 from nntrain.data.tables.sniffing import Dialect
-from nntrain.errors import UserError, nearest
+from nntrain.errors import UserError, did_you_mean, nearest
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,8 +45,7 @@ class ColumnFinder:
                 return self.names[int(text)]
             said = f"{self.file} has {len(self.names)} columns, there is no position {text}"
         else:
-            guess = nearest(text, self.names)
-            hint = f"; did you mean '{guess}'?" if guess else ""
+            hint = did_you_mean(nearest(text, self.names))
             said = f"{self.file} has no column '{text}'{hint} (columns: {self.listed})"
         self.problems.append(f"data.{key}: {said}")
         return text
