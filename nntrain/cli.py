@@ -19,19 +19,20 @@ from nntrain.garbage import collect_seldom
 OK, BUG, USER = 0, 1, 2
 FLAGS = {"-m": "multirun", "--multirun": "multirun", "--json": "json", "-h": "help", "--help": "help"}
 VERBS_ELSEWHERE = {"train": "fit", "run": "fit", "test": "eval", "score": "eval", "infer": "predict", "init": "configs"}
-TOO_LARGE = "the memory does not hold what was asked for; lower the model's width, data.size or batch_size"
+TOO_LARGE = "there is not enough memory; lower the model's width, data.size or batch_size"
 REPORT = "This is a fault of nntrain, not yours. Please report it with the traceback above and the command."
 
 
 def _end_quickly() -> None:
-    """Without a search of all that torch is for garbage; where triton is loaded (by torchvision's models) with one, as
-    it says at length what is not freed in the end."""
+    """Keep Python from a last search for garbage among all of torch's objects, which takes long. Where triton is loaded
+    (by torchvision's models) it takes place: triton complains at length of objects that are left."""
     if "triton" not in sys.modules:
         gc.freeze()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit status (0 done, 1 our fault, 2 the user's to mend, 128 and the signal's number)."""
+    """Run one command. Returns the exit status: 0 done, 1 a bug of ours, 2 a mistake of the user's, 128 + the number of
+    the signal that interrupted it."""
     if argv is None:  # the process is the command
         atexit.register(_end_quickly)
     words = list(sys.argv[1:] if argv is None else argv)
@@ -63,12 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BUG
     finally:
         gc.set_threshold(*thresholds)
-        if argv is None:  # Python would answer Ctrl-C with a traceback of its own end
+        if argv is None:  # a Ctrl-C while Python shuts down would print a traceback
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Whether more memory was asked for than there is: by Python or numpy, by torch on the CPU, or on a device."""
+    """Whether an error of Python, numpy or torch says that there was not enough memory, on the CPU or on a device."""
     said = str(error)
     on_cpu = "DefaultCPUAllocator" in said and "allocate" in said
     return isinstance(error, MemoryError) or (
@@ -136,39 +137,45 @@ def _unknown_flag(flag: str) -> str:
 def _fit(words: list[str], flags: set[str]) -> int:
     began = perf_counter()
     command = ["nntrain", *sys.argv[1:]]
-    from nntrain.resumed import WORD, is_sweep, resumed
+    from nntrain.resumed import is_sweep, resumed
 
     folder = resumed(words)
     if folder is not None and "multirun" in flags:
         raise UserError("resume: cannot go with -m: it goes on with a run or a sweep as it was started; leave out -m")
     sweep = folder.resolve() if folder is not None and is_sweep(folder) else None
     if "multirun" in flags or sweep is not None or _grows(words):
-        from nntrain.signals import handling
-        from nntrain.sweep.interrupted import interrupt
-        from nntrain.sweep.workers.crew import early_workers
+        result, status = _fit_sweep(words, flags, sweep, command, began)
+    else:
+        from nntrain.launch import launch
 
-        with handling(interrupt), early_workers(words) as workers:  # who import torch while the words are read here
-            from nntrain.sweep.multirun import multirun, resume_sweep
+        run, status = launch(words, command, stream=_display(flags))
+        result = {"run_dir": run.dir, "stopped": run.stopped} if status else run.result
+        if status:
+            say(f"nntrain: {run.stopped}")
+    _answer(result, flags)
+    return status
 
-            if sweep is None:
-                swept, status = multirun(words, command, _people(flags), workers, began)
-            else:
-                changes = [word for word in words if not word.startswith(WORD)]
-                swept, status = resume_sweep(sweep, changes, command, _people(flags), workers, began)
-        _answer(swept, flags)
-        return status
-    from nntrain.launch import launch
 
-    run, status = launch(words, command, stream=_people(flags))
-    if status:
-        say(f"nntrain: {run.stopped}")
-        _answer({"run_dir": run.dir, "stopped": run.stopped}, flags)
-        return status
-    return _answer(run.result, flags)
+def _fit_sweep(
+    words: list[str], flags: set[str], sweep: Path | None, command: list[str], began: float
+) -> tuple[dict[str, Any], int]:
+    """Train a sweep, or go on with the one in the folder `sweep`; its result and the exit status."""
+    from nntrain.resumed import WORD
+    from nntrain.signals import handling
+    from nntrain.sweep.interrupted import interrupt
+    from nntrain.sweep.workers.crew import early_workers
+
+    with handling(interrupt), early_workers(words) as workers:  # they import torch while the words are read here
+        from nntrain.sweep.multirun import multirun, resume_sweep
+
+        if sweep is None:
+            return multirun(words, command, _display(flags), workers, began)
+        changes = [word for word in words if not word.startswith(WORD)]
+        return resume_sweep(sweep, changes, command, _display(flags), workers, began)
 
 
 def _grows(words: list[str]) -> bool:
-    """Whether the words, or else their recipe, say `grow`, which is a sweep without -m."""
+    """Whether the words, or else their recipe, choose to grow the network, which makes a sweep without -m."""
     from nntrain.config.grow import grows
     from nntrain.config.words import read_words
 
@@ -178,32 +185,32 @@ def _grows(words: list[str]) -> bool:
 def _eval(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.evaluate import evaluate_words
 
-    result = evaluate_words(_arguments(words, "checkpoint"), _people(flags))
+    result = evaluate_words(_arguments(words, "checkpoint"), _display(flags))
     return _answer(result, flags)
 
 
 def _predict(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.predict import predict_words
 
-    return _answer(predict_words(_arguments(words, "checkpoint"), _people(flags)), flags)
+    return _answer(predict_words(_arguments(words, "checkpoint"), _display(flags)), flags)
 
 
 def _check(words: list[str], flags: set[str]) -> int:
     from nntrain.resumed import resumed
 
     if (folder := resumed(words)) is not None:
-        raise UserError(_shown_instead(folder))
+        raise UserError(_resumed_instead(folder))
     if "multirun" in flags or _grows(words):
         from nntrain.sweep.preview import preview
 
-        return _answer(preview(words, _people(flags)), flags)
+        return _answer(preview(words, _display(flags)), flags)
     from nntrain.verbs.check import check_words
 
-    return _answer(check_words(words, _people(flags)), flags)
+    return _answer(check_words(words, _display(flags)), flags)
 
 
-def _shown_instead(folder: Path) -> str:
-    """What `check` cannot show of what is gone on with, and what does."""
+def _resumed_instead(folder: Path) -> str:
+    """The message for `check resume=...`: how to go on with the run or sweep, and how to see its settings."""
     from nntrain.folder import shown
     from nntrain.resumed import find_run, is_sweep
 
@@ -220,13 +227,13 @@ def _shown_instead(folder: Path) -> str:
 def _configs(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.configs import configs_words
 
-    return _answer(configs_words(words, _people(flags)), flags)
+    return _answer(configs_words(words, _display(flags)), flags)
 
 
 def _cache(words: list[str], flags: set[str]) -> int:
     from nntrain.verbs.cache import cache_words
 
-    return _answer(cache_words(words, _people(flags)), flags)
+    return _answer(cache_words(words, _display(flags)), flags)
 
 
 def _completion(words: list[str], flags: set[str]) -> int:
@@ -235,8 +242,8 @@ def _completion(words: list[str], flags: set[str]) -> int:
     return completion_words(words)
 
 
-def _people(flags: set[str]) -> TextIO:
-    """The stream that people read; under --json standard output belongs to the one JSON line."""
+def _display(flags: set[str]) -> TextIO:
+    """The stream of the human display: standard error under --json, where standard output holds the JSON line alone."""
     return sys.stderr if "json" in flags else sys.stdout
 
 

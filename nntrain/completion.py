@@ -1,7 +1,7 @@
 """Tab completion: a script for each shell, which asks `nntrain completion query` what could stand at the cursor.
 
-Hydra's completion knows one command without verbs and composes the whole config for each answer. This one reads the
-option files and the recipe, and imports neither Hydra nor torch: an answer takes a tenth of a second.
+Not Hydra's completion, which knows no verbs and composes the whole config for each answer. Only the option files and
+the recipe are read, and neither Hydra nor torch is imported: an answer takes a tenth of a second.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SCRIPTS = {
     "bash": """\
 _nntrain() {
     local IFS=$'\\n' line="${COMP_LINE:0:COMP_POINT}" found
-    # readline completes what follows the last of COMP_WORDBREAKS (= and :); the answer leaves out what is before that
+    # readline replaces only what follows the last = or : (of COMP_WORDBREAKS), so the answer leaves out what is before
     found=($(COMP_LINE="$line" NNTRAIN_BREAKS="$COMP_WORDBREAKS" nntrain completion query 2>/dev/null))
     COMPREPLY=()
     (( ${#found[@]} )) || return 0
@@ -57,7 +57,7 @@ complete -c nntrain -f -a '(__nntrain_complete)'""",
 
 
 def completion_words(words: Sequence[str]) -> int:
-    """Print a shell's script; or, for `query`, what could stand at the end of $COMP_LINE, a line each."""
+    """Print a shell's script; or, for `query`, each word that could stand at the end of $COMP_LINE, one per line."""
     if list(words) == ["query"]:
         current, found = candidates(os.environ.get("COMP_LINE", ""), Path.cwd())
         breaks = os.environ.get("NNTRAIN_BREAKS", "")
@@ -72,14 +72,14 @@ def completion_words(words: Sequence[str]) -> int:
 
 
 def candidates(line: str, cwd: Path) -> tuple[str, list[str]]:
-    """The word at the end of a command line, and the words that it could become."""
+    """The word at the end of a command line, and the words that could complete it."""
     *before, current = _words(line)
     found = {word for word in _possible(before[1:], current, cwd) if word.startswith(current)}
     return current, sorted(word for word in found if current or not word.startswith("-"))
 
 
 def _words(line: str) -> list[str]:
-    """The words of an unfinished line, the last of them cut short by the cursor."""
+    """The words of an unfinished line; the last ends at the cursor."""
     for ending in ("", "'", '"'):  # a quote may be open
         try:
             words = shlex.split(line + CURSOR + ending)
@@ -114,7 +114,7 @@ def _possible(before: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
 
 
 def _settings(given: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
-    """`config=`, groups and their choices, and the settings of the options that are chosen so far."""
+    """`config=`, groups and their choices, and the settings of the options chosen so far."""
     key, equals, value = current.partition("=")
     options = _chosen(given, cwd)
     if not equals:
@@ -139,7 +139,7 @@ def _settings(given: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
         found = _paths(value, cwd)
     else:
         found = _enumerated(kind) if kind else ()
-    listed = value.rpartition(",")[0] if key == "config" or not is_path(kind) else ""  # of a sweep, the values so far
+    listed = value.rpartition(",")[0] if key == "config" or not is_path(kind) else ""  # the earlier values of a sweep
     before = f"{key}={listed}," if listed else f"{key}="
     yield from (f"{before}{word}" for word in found)
 
@@ -202,7 +202,7 @@ def _keys(group: str, option: str) -> list[str]:
 
 
 def _enumerated(kind: Kind) -> Iterator[str]:
-    """The values of a field that can be listed."""
+    """The values of a field, where they can be listed."""
     match kind:
         case Either():
             for one in kind.kinds:
@@ -220,7 +220,7 @@ def _value(current: str) -> str:
 
 
 def _paths(value: str, cwd: Path, endings: tuple[str, ...] = ()) -> Iterator[str]:
-    """Files with one of the endings (all, where none is given), and folders, that begin as `value` does."""
+    """Folders, and files with one of the endings (all files where none is given), whose paths begin with `value`."""
     folder, slash, start = value.rpartition("/")
     base = cwd / Path(folder + slash).expanduser()
     try:

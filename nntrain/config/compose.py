@@ -36,11 +36,14 @@ ROOT = "nntrain"  # configs/nntrain.yaml
 
 @dataclass(frozen=True)
 class Composed:
-    """A config as plain values, and by dotted path where each of them came from."""
+    """A config as plain values, and the origin of each by its dotted path.
+
+    searches: whether the recipe has a section `search`.
+    """
 
     config: dict[str, Any]
     origins: Mapping[str, Origin]
-    searches: bool = False  # whether the recipe says what a sweep of it tries
+    searches: bool = False
 
 
 def compose(words: Sequence[str], cwd: Path | None = None) -> Composed:
@@ -69,7 +72,10 @@ def compose(words: Sequence[str], cwd: Path | None = None) -> Composed:
 
 
 def compose_recipe(recipe: Recipe, words: Sequence[Word], cwd: Path, problems: Sequence[str] = ()) -> Composed:
-    """One config from a recipe and the words over it. problems: what is known to be wrong already."""
+    """One config from a recipe and the words over it.
+
+    problems: mistakes found before; they are reported together with those found here. Raises UserError.
+    """
     plan = Plan(recipe, words)
     composed = deepcopy(_options(tuple(plan.options.items())))
     found = [*problems, *plan.problems, *_apply(plan.values, composed)]
@@ -88,17 +94,17 @@ def compose_recipe(recipe: Recipe, words: Sequence[Word], cwd: Path, problems: S
 
 
 def located(path: str, value: Any, base: Path) -> Any:
-    """A value as a config has it: a path made absolute, from `base`; any other as it is."""
+    """The value as the config holds it: a path made absolute, relative ones from `base`; any other unchanged."""
     kind = schema.field(path)
     if kind is None or not is_path(kind) or not isinstance(value, str) or kind.complaint(value):
         return value
-    known = not is_name(kind, value) or exists(absolute(value, base))
-    return str(absolute(value, base)) if known else value
+    found = absolute(value, base)
+    return value if is_name(kind, value) and not exists(found) else str(found)
 
 
 @contextmanager
 def hydra_over(folder: Path | None) -> Iterator[Hydra]:
-    """Hydra with the config files of a folder; one that a caller's program runs under comes back after it."""
+    """Hydra with the config files of a folder. A Hydra that the caller's program runs under is put back afterwards."""
     callers = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
@@ -109,9 +115,9 @@ def hydra_over(folder: Path | None) -> Iterator[Hydra]:
 
 @cache
 def _options(options: tuple[tuple[str, str], ...]) -> DictConfig:
-    """The defaults of the options (group, name), merged by Hydra; somebody's own class has only its name.
+    """The defaults of the options (group, name), composed by Hydra; of somebody's own class the name alone.
 
-    Kept, for the jobs of a sweep choose alike. Not to be changed.
+    Cached, as most jobs of a sweep choose the same options: copy it before changing it.
     """
     own = {group: name for group, name in options if is_own(group, name)}
     words = [f"~{group}" if group in own else f"{group}={name}" for group, name in options]
@@ -136,7 +142,7 @@ def _apply(values: Mapping[str, tuple[Any, Origin]], composed: DictConfig) -> It
 
 
 def _inside_value(path: str, value: Any, composed: DictConfig) -> str | None:
-    """What is wrong with setting a part of a setting (`model.activation.alpha`), where that is no mapping or list."""
+    """What is wrong with setting a part of a value (`model.activation.alpha`) that is neither a mapping nor a list."""
     holder, _, key = path.rpartition(".")
     if "." not in holder or isinstance(there := OmegaConf.select(composed, holder), DictConfig | ListConfig):
         return None
@@ -146,7 +152,7 @@ def _inside_value(path: str, value: Any, composed: DictConfig) -> str | None:
 
 
 def _resolve(composed: DictConfig, origins: Mapping[str, Origin]) -> tuple[dict[str, Any], list[str]]:
-    """The plain value of every dotted path, references resolved; and what is wrong with those that cannot be."""
+    """The plain value of every dotted path, references resolved; and a message for each that cannot be resolved."""
     values: dict[str, Any] = {}
     problems: list[str] = []
     for path, origin in origins.items():
@@ -161,7 +167,7 @@ def _resolve(composed: DictConfig, origins: Mapping[str, Origin]) -> tuple[dict[
 
 
 def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Sections from dotted paths."""
+    """A mapping for each section, from dotted paths."""
     config: dict[str, Any] = {}
     for path, value in values.items():
         group, dot, key = path.partition(".")
@@ -173,7 +179,7 @@ def _nested(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _origins(composed: DictConfig, plan: Plan, recipe: Recipe) -> dict[str, Origin]:
-    """The origin of every value, in the order of the config: the last word or line that set it or a part of it."""
+    """The origin of every value, in the order of the config: what set it, or a part of it, last."""
     origins: dict[str, Origin] = {}
     for group in schema.GROUPS:
         name = plan.options[group]

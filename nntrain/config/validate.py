@@ -1,4 +1,4 @@
-"""Checks of values, once all are known: type, range, and settings that exclude each other."""
+"""Checks of a composed config's values: type, range, and settings that exclude each other."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nntrain.config.origin import Origin
 def value_problems(
     config: Mapping[str, Any], origins: Mapping[str, Origin], groups: Collection[str] = schema.GROUPS
 ) -> Iterator[str]:
-    """A line for each mistake: where in the config, what came, what is allowed, and where it was said.
+    """A line for each mistake: where in the config, what came, what is allowed, and the origin of the value.
 
-    groups: of which it is not known that they are sound.
+    groups: those to check; the others are known to be valid.
     """
     for key, kind in schema.fields("top").items():
         if key in config and (said := kind.complaint(config[key])):
@@ -24,7 +24,7 @@ def value_problems(
     for key, said in schema.conflicts("top")(config):
         yield f"{key}: {said} ({origins[key]})"
     for group in groups:
-        section = config.get(group, {})  # without the values that could not be resolved, which is said already
+        section = config.get(group, {})  # values that could not be resolved are missing here, and reported already
         if is_own(group, section.get("name", "default")):
             for key, kind in schema.common(group).items():
                 if key in section and (said := kind.complaint(section[key])):
@@ -39,12 +39,13 @@ def _section_problems(
 ) -> Iterator[tuple[str, str]]:
     fields = schema.fields(group)
     wrong = {key: said for key in section if key in fields and (said := fields[key].complaint(section[key]))}
-    fewer = schema.narrowed(group, section)
+    narrowed = schema.narrowed(group, section)
     for key, said in wrong.items():
-        meant = hint(f"{group}.{key}", fields[key], section[key], origins[f"{group}.{key}"])
-        yield key, ((fewer[key].complaint(section[key]) or said) if key in fewer else said) + meant
+        if key in narrowed:
+            said = narrowed[key].complaint(section[key]) or said
+        yield key, said + hint(f"{group}.{key}", fields[key], section[key], origins[f"{group}.{key}"])
     complete = len(section) == sum(path.startswith(f"{group}.") for path in origins)
-    if complete and not wrong:  # the checks of values beside each other count on each being there and sound
+    if complete and not wrong:  # checks across settings expect each to be there and valid by itself
         kinds = {key: origins[f"{group}.{key}"].kind for key in section}
         recipe = {key: value for key, value in section.items() if kinds[key] == "recipe"}
         words = {key: value for key, value in section.items() if kinds[key] == "command line"}
