@@ -135,9 +135,11 @@ def train_composed(
 
 
 def _end_if(stop: Stop) -> None:
-    """Ctrl-C while data is still being read: there is no state to save."""
+    """A signal while data is still being read: there is no state to save."""
+    from nntrain.sweep.interrupted import Interrupted
+
     if stop.signal is not None:
-        raise KeyboardInterrupt
+        raise Interrupted(128 + stop.signal)
 
 
 @contextmanager

@@ -32,3 +32,17 @@ def handling(
     finally:
         for number, handler in old.items():
             signal.signal(number, signal.SIG_IGN if ignored_after() else handler)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """They wait until the end of this; those to a process that is started in here until that says how it takes them, or
+    for ever. On Windows, which has nothing of the kind, nothing changes."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

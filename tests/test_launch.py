@@ -55,6 +55,16 @@ def test_a_worker_that_was_told_to_stop_is_not_hurried(monkeypatch: pytest.Monke
             signal.signal(number, handler)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_while_data_is_read_it_ends_all_with_its_own_status(number: signal.Signals) -> None:
+    with catching_signals() as stop:
+        launch._end_if(stop)
+        signal.raise_signal(number)
+        with pytest.raises(KeyboardInterrupt) as interrupted:
+            launch._end_if(stop)
+    assert vars(interrupted.value)["status"] == 128 + number
+
+
 def test_handlers_are_put_back() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with catching_signals():

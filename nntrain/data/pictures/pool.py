@@ -17,6 +17,7 @@ from nntrain.data.pictures.decoding import Look, UnreadableError, pillow
 from nntrain.data.pictures.worker import decode_chunk
 from nntrain.data.progress import Progress
 from nntrain.errors import UserError
+from nntrain.signals import held_back
 
 CHUNK, CHUNK_BYTES = (
     256,
@@ -92,13 +93,14 @@ class Crew:
         path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
         command = [sys.executable, "-P", "-m", "nntrain.data.pictures.worker"]
         while len(self._processes) < count:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-            )
-            self._processes.append(process)
+            with held_back():  # until it is there to ignore them
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                )
+                self._processes.append(process)
 
     @contextmanager
     def at_work(self, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:

@@ -15,13 +15,14 @@ import os
 import signal
 import sys
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from nntrain.data.pictures.decoding import Look, UnreadableError, decode, pillow
+from nntrain.signals import ENDING
 
 Problem = tuple[int, str, str]
 READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
@@ -84,14 +85,27 @@ def decode_chunk(
 
 def main() -> None:
     """Serve until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; who started us decides
-    read, write = sys.stdin.buffer, sys.stdout.buffer
-    settings: dict[str, Any] = json.loads(read.readline())
+    for number in ENDING:  # a terminal's reach the whole group; who started us decides
+        signal.signal(number, signal.SIG_IGN)
+    try:
+        _serve(_messages(sys.stdin.buffer), sys.stdin.buffer, sys.stdout.buffer)
+    except BrokenPipeError:  # who started us has gone; Python's own end would meet the pipe again
+        os._exit(1)
+
+
+def _messages(read: BinaryIO) -> Iterator[Any]:
+    """Until there are no more. One is cut short where who sends them has gone."""
+    while (line := read.readline()).endswith(b"\n"):
+        yield json.loads(line)
+
+
+def _serve(messages: Iterator[Any], read: BinaryIO, write: BinaryIO) -> None:
+    if (settings := next(messages, None)) is None:
+        return
     look, root, start = Look(**settings["look"]), Path(settings["root"]), int(settings["start"])
     bytes_each = look.channels * look.height * look.width
     with pillow(), Path(settings["file"]).open("r+b") as out:
-        while line := read.readline():
-            asked = json.loads(line)
+        for asked in messages:
             lengths = asked.get("lengths")
             contents = None if lengths is None else [read.read(n) for n in lengths]
             answer: dict[str, Any]

@@ -12,7 +12,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.forkserver import ensure_running
 from types import ModuleType
 
-from nntrain.signals import ENDING
+from nntrain.signals import held_back
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS")
 SERVERS = {**dict.fromkeys(THREADS, "1"), "PYTHONSAFEPATH": "1"}  # the server's: what lies around here is not imported
@@ -31,12 +31,11 @@ def start_server(module: str) -> None:
         added = {**SERVERS, PARENT: str(os.getpid())}
         os.environ.update(added)
         resource_tracker.ensure_running()  # else it is started with the server, and lifts the mask
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # the server's too, until it is there to ignore them
         try:
-            multiprocessing.set_forkserver_preload([module])
-            served()
+            with held_back():  # from the server too, until it is there to ignore them
+                multiprocessing.set_forkserver_preload([module])
+                served()
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
             for name in added:
                 os.environ.pop(name)
             os.environ.update({name: given[name] for name in added if name in given})
