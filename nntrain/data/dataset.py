@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
+from nntrain.errors import UserError
 from nntrain.task import Task
 
 
@@ -117,8 +118,7 @@ class Dataset:
     @property
     def splits(self) -> dict[str, Split]:
         """Those that there are, by name."""
-        found = {"train": self.train, "val": self.val}
-        return found if self.test is None else {**found, "test": self.test}
+        return named_splits(self.train, self.val, self.test)
 
     def to(self, device: torch.device) -> Dataset:
         """The same with its splits on the device: runs that are given it share their tensors there."""
@@ -135,8 +135,32 @@ class Source(Protocol):
         ...
 
 
+def named_splits(train: Split, val: Split, test: Split | None) -> dict[str, Split]:
+    """Those that there are, by name."""
+    return {"train": train, "val": val} | ({} if test is None else {"test": test})
+
+
 def class_counts(targets: torch.Tensor, task: Task) -> list[int]:
     """How many samples each class, or each label, has."""
     if task.is_multilabel:
         return [int(count) for count in targets.sum(0).tolist()]
     return [int(count) for count in torch.bincount(targets, minlength=len(task.classes)).tolist()]
+
+
+def class_summary(splits: Mapping[str, Split], task: Task) -> dict[str, dict[str, int]]:
+    """How many samples each class, or each label, has in each split: `Dataset.summary["classes"]`."""
+    return {
+        name: dict(zip(task.classes, class_counts(split.targets, task), strict=True)) for name, split in splits.items()
+    }
+
+
+def check_classes(targets: torch.Tensor, task: Task, sample: str = "sample") -> None:
+    """Raises UserError for classes, or labels, that no training sample has.
+
+    targets: of the training split. sample: what to call one.
+    """
+    absent = [name for name, count in zip(task.classes, class_counts(targets, task), strict=True) if count == 0]
+    if absent:
+        shown = ", ".join(repr(name) for name in absent[:5]) + (", ..." if len(absent) > 5 else "")
+        what = "label" if task.is_multilabel else "class"
+        raise UserError(f"data: the training split has no {sample} of {what} {shown}; it cannot be learned")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from nntrain.data.dataset import Dataset, Split
+from nntrain.data.dataset import Dataset, Split, named_splits
 from nntrain.task import Task
 
 
@@ -21,7 +21,7 @@ def without_labels(dataset: Dataset) -> Dataset:
     if dataset.train.weights is not None:
         notes.append("data.weight_column has no effect: every row counts alike where no target is learnt")
     held_out = None if dataset.test is None else _inputs(dataset.test)
-    counts = {"train": len(train), "val": len(dataset.val)} | ({} if held_out is None else {"test": len(held_out)})
+    counts = {name: len(split) for name, split in named_splits(train, dataset.val, held_out).items()}
     summary = {key: value for key, value in dataset.summary.items() if key not in ("target", "classes")}
     return replace(
         dataset,

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from nntrain.cores import cores
-from nntrain.data.dataset import Dataset, PixelFeatures, Split, class_counts
+from nntrain.data.dataset import Dataset, PixelFeatures, Split, class_summary, named_splits
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
 from nntrain.data.pictures.preprocessing import PixelPreprocessing
 from nntrain.data.splitting import Index, Shares, by_chance, check_class_sizes, generator, take
@@ -93,8 +93,7 @@ def assembled(
 
     levels, fit, standardize_target, max_pixels: see PixelPreprocessing. about: more for `summary["pictures"]`.
     """
-    named = {"train": train, "val": val, "test": test}
-    parts = {name: part for name, part in named.items() if part is not None}
+    parts = named_splits(train, val, test)
     size = {"channels": features.channels, "height": features.height, "width": features.width}
     summary: dict[str, Any] = {
         "rows": {name: len(part) for name, part in parts.items()},
@@ -107,9 +106,7 @@ def assembled(
     if task.is_regression or task.is_multilabel:
         summary["target"] = {"task": task.kind, "names": list(task.targets)}
     if not task.is_regression:
-        summary["classes"] = {
-            name: dict(zip(task.classes, class_counts(part.targets, task), strict=True)) for name, part in parts.items()
-        }
+        summary["classes"] = class_summary(parts, task)
     preprocessing = PixelPreprocessing(features, task, levels, fit, standardize_target, max_pixels)
     return Dataset(
         train, val, test, task, features, preprocessing, fingerprint, summary, tuple(notes), unlabelled=unlabelled

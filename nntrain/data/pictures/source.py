@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nntrain.data.dataset import Dataset, Split, class_counts
+from nntrain.data.dataset import Dataset, Split, check_classes
 from nntrain.data.files import existing_file, existing_folder
 from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.assembling import assembled, labels_note, with_labels
@@ -80,7 +80,8 @@ class FolderSource:
         notes = notes_of(pictures, len(np.unique(samples.stored)))
         rows, unlabelled, said = self._rows(pictures, samples, fold, path)
         targets, task = samples.targets(rows, standardize=standardize_target)
-        _check_training(task, targets, rows.train)
+        if not task.is_regression:
+            check_classes(targets[torch.from_numpy(rows.train)], task, "picture")
         return self._dataset(
             pictures, samples, rows, unlabelled, targets, task, (*notes, *said), standardize_target=standardize_target
         )
@@ -228,16 +229,6 @@ class FolderSource:
             notes=notes,
             about={"files": len(pictures.listing.names), "read": how_read(pictures), "streamed": streamed},
         )
-
-
-def _check_training(task: Task, targets: torch.Tensor, rows: Index) -> None:
-    """UserError for a class that no training picture has."""
-    if task.is_regression:
-        return
-    counts = class_counts(targets[torch.from_numpy(rows)], task)
-    if absent := [name for name, count in zip(task.classes, counts, strict=True) if count == 0]:
-        what = "label" if task.is_multilabel else "class"
-        raise UserError(f"data: the training split has no picture of {what} '{absent[0]}'; it cannot be learned")
 
 
 def _fingerprint(pictures: Pictures, samples: Samples, targets: torch.Tensor) -> str:

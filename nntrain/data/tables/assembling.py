@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data.dataset import Dataset, Split, class_counts
+from nntrain.data.dataset import Dataset, Split, check_classes, class_summary, named_splits
 from nntrain.data.splitting import Index, Rows
 from nntrain.data.tables.columns import Column
 from nntrain.data.tables.encoders import CategoryEncoder, NumericEncoder, Scaling, fit_categories, fit_numeric
@@ -58,29 +58,9 @@ def table_dataset(
     rows.require_samples()
     if weights is not None and not weights[rows.train].any():
         raise UserError(f"data.weight_column '{weight_column}': every weight of the training split is 0")
-    said = list(notes)
     task = fit_scale(task, targets, rows.train)
-    encoders: list[NumericEncoder | CategoryEncoder] = []
-    described: list[dict[str, Any]] = []
-    for column in columns.values():
-        seen = column.at(rows.train)
-        reason = None if column.name in encoding.declared else useless(seen)
-        if reason is not None:
-            described.append({**describe(seen), "dropped": reason})
-            said.append(f"column '{column.name}' is left out: {reason}")
-            continue
-        if column.kind == "categorical":
-            described.append(describe(seen))
-            encoders.append(fit_categories(seen, encoding.max_categories))
-            distinct = len(np.unique(seen.values[seen.values >= 0]))
-            if distinct > encoding.max_categories:
-                kept = f"the {encoding.max_categories} most frequent of {distinct} values are told apart"
-                said.append(f"column '{column.name}': {kept}")
-        else:
-            encoders.append(encoder := fit_numeric(seen, encoding.numeric))
-            described.append(describe(seen, encoder.median))
-    if not encoders:
-        raise UserError(_nothing_left(described))
+    encoders, described, said = _fit_encoders(columns, rows.train, encoding)
+    said = [*notes, *said]
     preprocessing = TablePreprocessing(
         tuple(e for e in encoders if isinstance(e, NumericEncoder)),
         tuple(e for e in encoders if isinstance(e, CategoryEncoder)),
@@ -95,7 +75,7 @@ def table_dataset(
     inputs = preprocessing.encode(columns)
     encoded = encode_targets(task, targets, standardize=standardize_target) if targets else inputs[:, :0]
     if task.classes:
-        _require_classes(task, encoded, rows.train)
+        check_classes(encoded[torch.from_numpy(rows.train)], task)
     shares = None if weights is None else torch.from_numpy((weights / preprocessing.mean_weight).astype(np.float32))
 
     def split(chosen: Index) -> Split:
@@ -106,8 +86,7 @@ def table_dataset(
     test = split(rows.test) if len(rows.test) else None
     for name, (repeated, of) in duplicates(train, {"validation": val, "test": test}).items():
         said.append(f"{repeated} of {of} {name} rows are exact duplicates of training rows: their score flatters")
-    named = {"train": train, "val": val, "test": test}
-    parts = {name: part for name, part in named.items() if part is not None}
+    parts = named_splits(train, val, test)
     described += [{"name": name, "type": "-", "role": role} for name, role in (roles or {}).items()]
     summary: dict[str, Any] = {
         "rows": {name: len(part) for name, part in parts.items()},
@@ -115,13 +94,40 @@ def table_dataset(
         "target": _describe_target(task, targets, rows.train),
     }
     if task.classes:
-        summary["classes"] = {
-            name: dict(zip(task.classes, class_counts(part.targets, task), strict=True)) for name, part in parts.items()
-        }
+        summary["classes"] = class_summary(parts, task)
     more = preprocessing.encode(unlabelled) if unlabelled and len(next(iter(unlabelled.values()))) else None
     return Dataset(
         train, val, test, task, preprocessing.features, preprocessing, fingerprint, summary, tuple(said), more
     )
+
+
+def _fit_encoders(
+    columns: Mapping[str, Column], train: Index, encoding: Encoding
+) -> tuple[list[NumericEncoder | CategoryEncoder], list[dict[str, Any]], list[str]]:
+    """The encoder of each column that is an input, what `check` shows of every column, and notes for the user. Columns
+    that cannot help are left out; UserError where none is left."""
+    encoders: list[NumericEncoder | CategoryEncoder] = []
+    described: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for column in columns.values():
+        seen = column.at(train)
+        reason = None if column.name in encoding.declared else useless(seen)
+        if reason is not None:
+            described.append({**describe(seen), "dropped": reason})
+            notes.append(f"column '{column.name}' is left out: {reason}")
+        elif column.kind == "categorical":
+            described.append(describe(seen))
+            encoders.append(fit_categories(seen, encoding.max_categories))
+            distinct = len(np.unique(seen.values[seen.values >= 0]))
+            if distinct > encoding.max_categories:
+                kept = f"the {encoding.max_categories} most frequent of {distinct} values are told apart"
+                notes.append(f"column '{column.name}': {kept}")
+        else:
+            encoders.append(encoder := fit_numeric(seen, encoding.numeric))
+            described.append(describe(seen, encoder.median))
+    if not encoders:
+        raise UserError(_nothing_left(described))
+    return encoders, described, notes
 
 
 def _nothing_left(dropped: Sequence[Mapping[str, Any]]) -> str:
@@ -178,15 +184,6 @@ def _describe_target(task: Task, targets: Sequence[Column], rows: Index) -> dict
     if task.is_regression:
         said["statistics"] = [describe(column.at(rows)) for column in targets]
     return said
-
-
-def _require_classes(task: Task, encoded: torch.Tensor, rows: Index) -> None:
-    counts = class_counts(encoded[torch.from_numpy(rows)], task)
-    absent = [name for name, count in zip(task.classes, counts, strict=True) if count == 0]
-    if absent:
-        shown = ", ".join(repr(name) for name in absent[:5]) + (", ..." if len(absent) > 5 else "")
-        what = "label" if task.is_multilabel else "class"
-        raise UserError(f"data: the training split has no sample of {what} {shown}; it cannot be learned")
 
 
 def duplicates(train: Split, held_out: Mapping[str, Split | None]) -> dict[str, tuple[int, int]]:
