@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.decoding import IMAGE_ENDINGS, Look
-from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, is_archive, list_folder
+from nntrain.data.pictures.files import is_archive, list_folder
 from nntrain.data.pictures.layout import has_splits
-from nntrain.data.pictures.reading import Pictures, Wanted, read_pictures
+from nntrain.data.pictures.reading import Pictures, Wanted, read_archive, read_files
 from nntrain.data.pictures.table import files_of, is_table, labelled_rows, lists_pictures, read_table, targets_of_task
 from nntrain.data.tables.columns import Column
 from nntrain.data.targets import encode_targets
@@ -59,11 +58,8 @@ def _of_tree(path: Path, wanted: Wanted) -> Pictures:
         listing = list_folder(path)
         if not any("/" in name for name in listing.names):
             raise UserError(f"{path}: holds no folders of pictures ({', '.join(IMAGE_ENDINGS)}), one for each class")
-        key = picture_cache.key_of("folder", str(path.resolve()), listing.names, listing.sizes, listing.times)
-        return read_pictures(FolderSupply(path, listing), wanted, path, key)
-    about = path.stat()
-    key = picture_cache.key_of("archive", str(path.resolve()), about.st_size, about.st_mtime_ns, [])
-    return read_pictures(ArchiveSupply(path, lambda name: True), wanted, path, key)
+        return read_files(path, listing, wanted, path)
+    return read_archive(path, wanted)
 
 
 def _of_table(path: Path, wanted: Wanted, task: Task, *, standardize: bool) -> tuple[NDArray[np.uint8], torch.Tensor]:
@@ -74,8 +70,7 @@ def _of_table(path: Path, wanted: Wanted, task: Task, *, standardize: bool) -> t
         raise UserError(f"{path}: no picture in it has a label")
     table = table.at(kept)
     listing, rows = files_of(table)
-    key = picture_cache.key_of("files", str(path.parent.resolve()), listing.names, listing.sizes, listing.times)
-    pictures = read_pictures(FolderSupply(path.parent, listing), wanted, path, key)
+    pictures = read_files(path.parent, listing, wanted, path)
     return pictures.pixels[rows], targets_of_task(table, task, standardize=standardize)
 
 

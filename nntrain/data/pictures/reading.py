@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -56,6 +56,23 @@ def start_early(crew: Crew, wanted: Wanted, what: Path) -> None:
     """Start the processes that will decode, unless the cache may have the pictures: it has some by the same name."""
     if not picture_cache.has_any(_label(what, wanted)):
         crew.start(_workers())
+
+
+def read_files(root: Path, listing: Listing, wanted: Wanted, what: Path, crew: Crew | None = None) -> Pictures:
+    """Pictures that are files below a folder; see `read_pictures`."""
+    key = picture_cache.key_of("folder", str(root.resolve()), listing.names, listing.sizes, listing.times)
+    return read_pictures(FolderSupply(root, listing), wanted, what, key, crew)
+
+
+def read_archive(path: Path, wanted: Wanted, classes: Collection[str] | None = None) -> Pictures:
+    """Pictures in a tar or zip; see `read_pictures`. classes: the folders in it whose pictures are read, None: all."""
+    about, chosen = path.stat(), set(classes or ())
+    key = picture_cache.key_of("archive", str(path.resolve()), about.st_size, about.st_mtime_ns, sorted(chosen))
+
+    def keep(name: str) -> bool:
+        return classes is None or not chosen.isdisjoint(name.split("/"))
+
+    return read_pictures(ArchiveSupply(path, keep), wanted, path, key)
 
 
 def read_pictures(supply: Supply, wanted: Wanted, what: Path, key: str, crew: Crew | None = None) -> Pictures:

@@ -12,14 +12,13 @@ import torch
 
 from nntrain.data.dataset import Dataset, Split, check_classes
 from nntrain.data.files import existing_file, existing_folder
-from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.assembling import assembled, labels_note, with_labels
 from nntrain.data.pictures.copies import copies_notes, one_of_each, with_copies
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
-from nntrain.data.pictures.files import ArchiveSupply, FolderSupply, is_archive, list_folder
+from nntrain.data.pictures.files import is_archive, list_folder
 from nntrain.data.pictures.layout import lay_out
 from nntrain.data.pictures.pool import Crew
-from nntrain.data.pictures.reading import Colour, Pictures, Wanted, read_pictures, start_early
+from nntrain.data.pictures.reading import Colour, Pictures, Wanted, read_archive, read_files, start_early
 from nntrain.data.pictures.samples import Samples, samples_of_layout, samples_of_table
 from nntrain.data.pictures.splits import GIB, in_memory, machine_memory, on_disk, statistics, streaming_note
 from nntrain.data.pictures.table import Target, files_of, is_table, read_table, task_of_table
@@ -109,22 +108,12 @@ class FolderSource:
             listing = list_folder(path, partial(start_early, crew, self.wanted, path))
             layout = lay_out(listing.names, listing.folders, path, self.classes)
             some = listing.chosen(layout.kept.tolist())
-            key = picture_cache.key_of("folder", str(path.resolve()), some.names, some.sizes, some.times)
-            pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key, crew)
+            pictures = read_files(path, some, self.wanted, path, crew)
         pictures.listing.others[:] = listing.others
         return pictures, samples_of_layout(layout, np.arange(len(some.names)))
 
     def _from_archive(self, path: Path) -> tuple[Pictures, Samples]:
-        about = path.stat()
-        wanted = None if self.classes is None else set(self.classes)
-        key = picture_cache.key_of(
-            "archive", str(path.resolve()), about.st_size, about.st_mtime_ns, sorted(wanted or ())
-        )
-
-        def keep(name: str) -> bool:
-            return wanted is None or not wanted.isdisjoint(name.split("/"))
-
-        pictures = read_pictures(ArchiveSupply(path, keep), self.wanted, path, key)
+        pictures = read_archive(path, self.wanted, self.classes)
         names = pictures.listing.names
         order = np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
         layout = lay_out([names[i] for i in order], pictures.listing.folders, path, self.classes)
@@ -143,10 +132,7 @@ class FolderSource:
         advice = "; paths are relative to the table; data.on_broken=skip leaves such rows out"
         listing, stored = files_of(table, advice, patient=self.wanted.patient)
         samples = samples_of_table(table, stored, task)
-        root = path.parent
-        key = picture_cache.key_of("files", str(root.resolve()), listing.names, listing.sizes, listing.times)
-        pictures = read_pictures(FolderSupply(root, listing), self.wanted, path, key)
-        return pictures, samples
+        return read_files(path.parent, listing, self.wanted, path), samples
 
     def _rows(
         self, pictures: Pictures, samples: Samples, fold: int | None, path: Path

@@ -17,12 +17,11 @@ import numpy as np
 from nntrain.data import fingerprint
 from nntrain.data.dataset import Dataset
 from nntrain.data.idx import find_files
-from nntrain.data.pictures import cache as picture_cache
 from nntrain.data.pictures.assembling import picture_dataset
 from nntrain.data.pictures.decoding import MAX_PIXELS, Fit
-from nntrain.data.pictures.files import FolderSupply, Listing, list_folder
+from nntrain.data.pictures.files import Listing, list_folder
 from nntrain.data.pictures.pool import Crew
-from nntrain.data.pictures.reading import Colour, Pictures, read_pictures, start_early
+from nntrain.data.pictures.reading import Colour, Pictures, read_files, start_early
 from nntrain.data.pictures.samples import Samples
 from nntrain.data.pictures.source import FolderSource
 from nntrain.data.pictures.table import PictureTable
@@ -218,8 +217,7 @@ class _Listed(FolderSource):
             )
         rows = sorted({place[name] for name in names})
         some = Listing(*([of[i] for i in rows] for of in (there.names, there.sizes, there.times)))  # type: ignore[arg-type]
-        key = picture_cache.key_of("files", str(path.resolve()), some.names, some.sizes, some.times)
-        pictures = read_pictures(FolderSupply(path, some), self.wanted, path, key, crew)
+        pictures = read_files(path, some, self.wanted, path, crew)
         stored = np.searchsorted(rows, [place[name] for name in names])
         splits = np.array(listed.splits)[kept]
         published = set(splits.tolist())
