@@ -61,9 +61,6 @@ class ArraysSource:
     def load(self, *, standardize_target: bool = True, fold: int | None = None) -> Dataset:
         """Read, split and prepare; `fold` chooses one of the k folds."""
         inputs, targets, test = self._read()
-        sources = [existing_file(path, "data.path") for path in (self.path, self.y_path) if path is not None]
-        print_of = fingerprint.of_files(*sources)
-        pictures = _as_pictures(inputs)
         if test is not None and test[0].shape[1:] != inputs.shape[1:]:
             raise UserError(
                 f"data.x_test: samples of shape {test[0].shape[1:]} beside training samples of shape {inputs.shape[1:]}"
@@ -73,31 +70,51 @@ class ArraysSource:
         if columns[0].missing.any():
             raise UserError("data.y: some targets are NaN; leave these samples out")
         task = decide_task(self.task, columns)
-        known = labels(columns[0], task) if task.is_classification else None
+        pictures = _as_pictures(inputs)
+        apart = None if test is None else test[0]
+        if pictures is None:
+            return self._columns(inputs, apart, columns, task, fold, standardize=standardize_target)
+        held_out = None if apart is None else _as_pictures(apart)
+        if apart is not None and held_out is None:
+            raise UserError(f"data.x_test: holds {apart.dtype}, and data.x pictures as uint8; save both alike")
+        if not task.is_classification:
+            return self._pictures_of_values(pictures, held_out, columns, task, fold, standardize=standardize_target)
+        count, known = len(inputs), labels(columns[0], task)
+        return picture_dataset(
+            pictures,
+            known[:count],
+            task.classes,
+            self.shares,
+            self._fingerprint(),
+            test=None if held_out is None else (held_out, known[count:]),
+            fold=fold,
+            target="y",
+            stratify=self.stratify,
+        )
+
+    def _fingerprint(self) -> str:
+        named = (self.path, self.y_path)
+        return fingerprint.of_files(*(existing_file(path, "data.path") for path in named if path is not None))
+
+    def _columns(
+        self,
+        inputs: NDArray[Any],
+        test: NDArray[Any] | None,
+        columns: Sequence[Column],
+        task: Task,
+        fold: int | None,
+        *,
+        standardize: bool,
+    ) -> Dataset:
+        """Numbers [N, ...] as the columns of a table. columns: targets of the training rows, then of the test rows."""
         count = len(inputs)
-        given = _as_pictures(test[0]) if test is not None else None
-        if pictures is not None and known is None:
-            return self._with_values(pictures, columns, task, given, print_of, fold, standardize=standardize_target)
-        if pictures is not None and known is not None:
-            apart = None if given is None else (given, known[count:])
-            return picture_dataset(
-                pictures,
-                known[:count],
-                task.classes,
-                self.shares,
-                print_of,
-                test=apart,
-                fold=fold,
-                target="y",
-                stratify=self.stratify,
-            )
-        stratified = known[:count] if known is not None and self.stratify else None
-        if stratified is not None:
-            check_class_sizes(stratified, task.classes)
-        rows = by_chance(np.arange(count), self.shares, stratified, fold, test=test is None)
+        known = labels(columns[0], task)[:count] if task.is_classification and self.stratify else None
+        if known is not None:
+            check_class_sizes(known, task.classes)
+        rows = by_chance(np.arange(count), self.shares, known, fold, test=test is None)
         flat = inputs.reshape(count, -1)
         if test is not None:
-            flat = np.concatenate([flat, test[0].reshape(len(test[0]), -1)])
+            flat = np.concatenate([flat, test.reshape(len(test), -1)])
             rows = Rows(rows.train, rows.val, np.arange(count, len(flat)))
         names = tuple(str(i) for i in range(flat.shape[1]))
         targets_named = tuple(column.name for column in columns)
@@ -109,23 +126,22 @@ class ArraysSource:
             rows,
             Encoding(numeric=self.numeric),
             Reading(columns=(*names, *targets_named), aside=targets_named, header=False),
-            print_of,
-            standardize_target=standardize_target,
+            self._fingerprint(),
+            standardize_target=standardize,
             notes=notes,
         )
 
-    def _with_values(
+    def _pictures_of_values(
         self,
         pictures: NDArray[np.uint8],
+        test: NDArray[np.uint8] | None,
         columns: Sequence[Column],
         task: Task,
-        test: NDArray[np.uint8] | None,
-        print_of: str,
         fold: int | None,
         *,
         standardize: bool,
     ) -> Dataset:
-        """Pictures with real targets, or with labels. columns: of the training pictures, then of the test pictures."""
+        """Pictures with real targets or several labels. columns: of the training, then of the test pictures."""
         count = len(pictures)
         rows = by_chance(np.arange(count), self.shares, None, fold, test=test is None)
         rows.require_samples()
@@ -143,7 +159,7 @@ class ArraysSource:
             drawn if test is None else Split(torch.from_numpy(np.require(test, requirements="W")), targets[count:]),
             task,
             pixel_features(pictures, rows.train),
-            print_of,
+            self._fingerprint(),
             standardize_target=standardize,
         )
 

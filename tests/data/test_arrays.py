@@ -94,6 +94,11 @@ MISTAKES = {
         {},
         r"data.x_test: samples of shape \(2,\)",
     ),
+    "test pictures of another type": (
+        {"x": np.zeros((50, 4, 4), np.uint8), "y": Y, "x_test": np.zeros((50, 4, 4)), "y_test": Y},
+        {},
+        "data.x_test: holds float64, and data.x pictures as uint8; save both alike",
+    ),
     "a lonely class": ({"x": X, "y": [*Y[:49], 2]}, {}, "class '2' has one sample"),
 }
 
