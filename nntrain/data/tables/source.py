@@ -132,18 +132,13 @@ class TableSource:
             usable = usable_unlabelled(deciding, present, rows.train)
             part.unlabelled = {name: column.at(usable) for name, column in part.unlabelled.items()}
         reading = Reading(names, aside, header, self.encoding, self.missing)
-        parts, ranges = [part], {"train": rows.train, "val": rows.val, "test": rows.test}
-        for name, other_path in others.items():
-            other, said = self._other(other_path, reading, part, task, weight)
-            notes += said
-            ranges[name] = np.arange(other.rows) + sum(one.rows for one in parts)
-            parts.append(other)
-        whole = _joined(parts)
+        whole, rows, said = self._with_others(part, rows, others, reading, task, weight)
+        notes += said
         return table_dataset(
             whole.columns,
             whole.targets,
             task,
-            Rows(**ranges),
+            rows,
             replace(self.coding, declared=frozenset(self.types)),
             reading,
             fingerprint.of_files(path, *others.values()),
@@ -232,6 +227,19 @@ class TableSource:
             targets = [Column(targets[0].name, "categorical", labels(targets[0], task).astype(np.int32), task.classes)]
         targets = targets if whole else [column.at(present) for column in targets]
         return _Part(columns, targets, weights, unlabelled), notes
+
+    def _with_others(
+        self, main: _Part, rows: Rows, others: Mapping[str, Path], reading: Reading, task: Task, weight: str | None
+    ) -> tuple[_Part, Rows, list[str]]:
+        """The rows of the main file with those of the other splits' files below them, which of them go where, and notes
+        for the user."""
+        parts, ranges, notes = [main], {"train": rows.train, "val": rows.val, "test": rows.test}, []
+        for name, path in others.items():
+            other, said = self._other(path, reading, main, task, weight)
+            notes += said
+            ranges[name] = np.arange(other.rows) + sum(part.rows for part in parts)
+            parts.append(other)
+        return _joined(parts), Rows(**ranges), notes
 
     def _other(
         self, path: Path, reading: Reading, like: _Part, task: Task, weight: str | None
