@@ -9,7 +9,7 @@ import io
 import itertools
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from pathlib import Path
@@ -50,7 +50,7 @@ def read_delimited(
     source, skip = _source(path, encoding, head, dialect)
     markers = (*MISSING, *missing)
 
-    def read(schema: dict[str, pl.DataType], rows: int | None = None) -> pl.DataFrame:
+    def read(schema: dict[str, pl.DataType], rows: int | None) -> pl.DataFrame:
         if isinstance(source, io.BytesIO):
             source.seek(0)
         return pl.read_csv(
@@ -63,22 +63,8 @@ def read_delimited(
             n_rows=rows,
         )
 
-    def types(numbers: AbstractSet[str]) -> dict[str, pl.DataType]:
-        return {name: pl.Float64() if name in numbers else pl.String() for name in dialect.names}
-
     try:
-        sample = read(types(set()), SAMPLE)
-        numbers = {name for name in dialect.names if name not in text and is_plain_number(sample[name])}
-        while True:
-            try:
-                frame = read(types(numbers))
-                break
-            except ComputeError as error:  # a text further down makes its column text
-                at = NOT_PARSED.search(str(error))
-                name = dialect.names[int(at[1]) - 1] if at else None
-                if name not in numbers:
-                    raise
-                numbers.discard(name)
+        frame = _typed(read, dialect.names, text)
     except (ComputeError, SchemaError) as error:
         raise UserError(_diagnosis(path, encoding, dialect, str(error))) from None
     except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
@@ -99,6 +85,30 @@ def read_delimited(
     if frame.height == 0:
         raise UserError(f"{path}: has a header but no rows" if dialect.header else f"{path}: is empty")
     return frame, dialect
+
+
+def _typed(
+    read: Callable[[dict[str, pl.DataType], int | None], pl.DataFrame], names: Sequence[str], text: AbstractSet[str]
+) -> pl.DataFrame:
+    """The columns as numbers where the first rows are, but for those of `text`; a text further down makes its column
+    text. read: takes the types of the columns, and how many rows to read (None: all)."""
+    import polars as pl
+    from polars.exceptions import ComputeError
+
+    def types(numbers: AbstractSet[str]) -> dict[str, pl.DataType]:
+        return {name: pl.Float64() if name in numbers else pl.String() for name in names}
+
+    sample = read(types(set()), SAMPLE)
+    numbers = {name for name in names if name not in text and is_plain_number(sample[name])}
+    while True:
+        try:
+            return read(types(numbers), None)
+        except ComputeError as error:
+            at = NOT_PARSED.search(str(error))
+            name = names[int(at[1]) - 1] if at else None
+            if name not in numbers:
+                raise
+            numbers.discard(name)
 
 
 def has_decimal_commas(column: pl.Series) -> bool:
