@@ -1,7 +1,9 @@
-"""Finding files: a missing one is named beside its nearest neighbour."""
+"""Finding files, a missing one being named beside its nearest neighbour; and opening them, gzipped or not."""
 
 from __future__ import annotations
 
+import gzip
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,3 +41,10 @@ def existing_folder(path: str | Path | None, key: str, also: Callable[[Path], bo
     names = sorted(entry.name for entry in beside.iterdir() if entry.is_dir() or also(entry)) if beside.is_dir() else []
     guess = nearest(found.name, names)
     raise UserError(f"{key}: no folder '{found}'{did_you_mean(guess)}")
+
+
+def open_unzipped(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    """The bytes of a file, unpacked where it is gzipped."""
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if zipped else path.open("rb")

@@ -9,12 +9,14 @@ import io
 import itertools
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nntrain.data.files import open_unzipped
+from nntrain.data.tables.diagnosis import check_short_rows, diagnosis, not_encoded
 from nntrain.data.tables.sniffing import HEAD, MISSING, Dialect, Header, is_number, sniff
 from nntrain.errors import UserError
 
@@ -66,11 +68,11 @@ def read_delimited(
     try:
         frame = _typed(read, dialect.names, text)
     except (ComputeError, SchemaError) as error:
-        raise UserError(_diagnosis(path, encoding, dialect, str(error))) from None
+        raise UserError(diagnosis(path, encoding, dialect, str(error))) from None
     except (EOFError, gzip.BadGzipFile, zlib.error, OSError) as error:
         raise UserError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     if frame.height and frame[dialect.names[-1]].null_count():
-        _check_short_rows(path, encoding, dialect)  # polars fills short rows up with missing values
+        check_short_rows(path, encoding, dialect)  # polars fills short rows up with missing values
     frame = clean(frame, missing)
     if dialect.separator == ";":
         frame = frame.with_columns(
@@ -150,12 +152,6 @@ def looks_numeric(column: pl.Series) -> bool:
     return present.cast(pl.Float64, strict=False).null_count() == 0 and not present.str.contains(LEADING_ZERO).any()
 
 
-def _open(path: Path) -> gzip.GzipFile | io.BufferedReader:
-    with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    return gzip.open(path, "rb") if zipped else path.open("rb")
-
-
 def _head(path: Path, encoding: str) -> str:
     try:
         codecs.lookup(encoding)
@@ -164,7 +160,7 @@ def _head(path: Path, encoding: str) -> str:
             f"data.encoding: unknown encoding {encoding!r} (such as utf-8, latin-1, cp1252, utf-16)"
         ) from None
     try:
-        with closing(_open(path)) as file:
+        with closing(open_unzipped(path)) as file:
             raw = file.read(HEAD)
             while raw.count(b"\n") < 5 and (more := file.read(HEAD)):  # very wide rows
                 raw += more
@@ -182,13 +178,7 @@ def _head(path: Path, encoding: str) -> str:
     try:
         return decoder.decode(raw).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise UserError(_not_encoded(path, encoding, error)) from None
-
-
-def _not_encoded(path: Path, encoding: str, error: UnicodeDecodeError) -> str:
-    line = error.object[: error.start].count(b"\n") + 1
-    hint = "; set data.encoding, for instance latin-1 or cp1252" if encoding.lower() in ("utf-8", "utf8") else ""
-    return f"{path}: line {line} is not {encoding.upper()} (byte 0x{error.object[error.start]:02x}){hint}"
+        raise UserError(not_encoded(path, encoding, error)) from None
 
 
 def _source(path: Path, encoding: str, head: str, dialect: Dialect) -> tuple[Path | io.BytesIO, int]:
@@ -197,12 +187,12 @@ def _source(path: Path, encoding: str, head: str, dialect: Dialect) -> tuple[Pat
     spaced = SPACED_QUOTE.search(head.encode()) is not None
     if plain and not spaced:
         return path, dialect.skip
-    with closing(_open(path)) as file:
+    with closing(open_unzipped(path)) as file:
         raw = file.read()
     try:
         text = raw.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise UserError(_not_encoded(path, encoding, error)) from None
+        raise UserError(not_encoded(path, encoding, error)) from None
     if not spaced:
         return io.BytesIO(text.encode()), dialect.skip
     # a quote after a space opens no quoted text for polars
@@ -215,43 +205,6 @@ def _source(path: Path, encoding: str, head: str, dialect: Dialect) -> tuple[Pat
     return io.BytesIO(out.getvalue().encode()), 0
 
 
-def _rows(path: Path, encoding: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
-    """(line, fields) of every row, one after another."""
-    with closing(_open(path)) as file, io.TextIOWrapper(file, encoding=encoding, newline="") as text:
-        reader = csv.reader(text, delimiter=dialect.separator, skipinitialspace=dialect.separator != "\t")
-        for row in reader:
-            if len(row) > 1 or any(cell.strip() for cell in row):  # not a blank line
-                yield reader.line_num, row
-
-
-def _ragged(path: Path, encoding: str, dialect: Dialect) -> str | None:
-    width = len(dialect.names)
-    try:
-        for line, row in _rows(path, encoding, dialect):
-            if len(row) != width:
-                whose = "the header" if dialect.header else "line 1"
-                return f"{path}: line {line} has {len(row)} field{'s' * (len(row) != 1)}, {whose} has {width}"
-    except csv.Error as error:
-        return f"{path}: {error}"
-    return None
-
-
-def _diagnosis(path: Path, encoding: str, dialect: Dialect, said: str) -> str:
-    """Why polars could not read the file, found by reading it again slowly."""
-    try:
-        if ragged := _ragged(path, encoding, dialect):
-            return ragged
-    except UnicodeDecodeError:
-        with closing(_open(path)) as file:
-            try:
-                file.read().decode(encoding)
-            except UnicodeDecodeError as error:
-                return _not_encoded(path, encoding, error)
-    if "could not parse" in said:
-        return f"{path}: a quoted text is never closed"
-    return f"{path}: cannot be read as a table: {said.splitlines()[0]}"
-
-
 def _blank_lines(source: Path | io.BytesIO, skip: int, encoding: str, dialect: Dialect, rows: int) -> pl.Series:
     """True for each row of polars' that is a blank line, not a row of missing values."""
     import polars as pl
@@ -259,7 +212,7 @@ def _blank_lines(source: Path | io.BytesIO, skip: int, encoding: str, dialect: D
     if isinstance(source, io.BytesIO):
         text: io.TextIOBase = io.StringIO(source.getvalue().decode(), newline="")
     else:
-        text = io.TextIOWrapper(_open(source), encoding=encoding, newline="")
+        text = io.TextIOWrapper(open_unzipped(source), encoding=encoding, newline="")
     with closing(text):
         lines = itertools.islice(text, skip, None)
         reader = csv.reader(lines, delimiter=dialect.separator)
@@ -267,35 +220,3 @@ def _blank_lines(source: Path | io.BytesIO, skip: int, encoding: str, dialect: D
     if len(blank) != rows:  # stray quotes that csv and polars read differently: then no row is taken for a blank line
         return pl.repeat(False, rows, dtype=pl.Boolean, eager=True)
     return pl.Series(blank)
-
-
-def _check_short_rows(path: Path, encoding: str, dialect: Dialect) -> None:
-    """Raise a UserError for a row with too few fields. Files without quotes are counted in blocks, fast."""
-    import numpy as np
-
-    wanted = len(dialect.names) - 1
-    if wanted == 0:
-        return
-    separator = ord(dialect.separator)
-    plain = codecs.lookup(encoding).name in ("utf-8", "ascii") and separator != ord(" ")
-    rest = b""
-    with closing(_open(path)) as file:
-        while plain and (block := file.read(1 << 24)):
-            block = rest + block
-            if b'"' in block:
-                plain = False
-                break
-            cut = block.rfind(b"\n") + 1
-            rest = block[cut:]
-            bytes_ = np.frombuffer(block, dtype=np.uint8, count=cut)
-            ends = np.flatnonzero(bytes_ == ord("\n"))
-            fields = np.diff(np.searchsorted(np.flatnonzero(bytes_ == separator), ends), prepend=0)
-            lengths = np.diff(ends, prepend=-1)
-            blank = (lengths == 1) | ((lengths == 2) & (bytes_[ends - 1] == ord("\r")))
-            if bool(((fields < wanted) & ~blank).any()):
-                plain = False  # found, or a line of spaces: read slowly to name it
-                break
-        else:
-            plain = plain and (rest.count(dialect.separator.encode()) == wanted or not rest.strip())
-    if not plain and (ragged := _ragged(path, encoding, dialect)):
-        raise UserError(ragged)
