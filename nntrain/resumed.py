@@ -10,7 +10,7 @@ from nntrain.errors import UserError, did_you_mean, nearest
 from nntrain.folder import CONFIG, MANIFEST, shown
 
 WORD = "resume="
-DEPTHS = ("", "*/", "*/*/", "*/*/*/")  # of runs/NAME/DATE/JOB, and no deeper: somebody may name their home
+DEPTHS = ("", "*/", "*/*/", "*/*/*/")  # of runs/NAME/DATE from where they lie; no deeper: somebody may name their home
 PARTS = {"fold_": "one fold", "member_": "one member", "layer_": "one layer", "pretrain": "the pre-training"}
 
 
@@ -32,7 +32,7 @@ def _path(given: str) -> Path:
         path = Path(given).expanduser()
         (path / CONFIG).exists()
         return path
-    except (OSError, ValueError, RuntimeError) as error:  # too long; not to be looked at; no such user
+    except (OSError, RuntimeError) as error:  # too long, not to be looked at; no such user
         said = getattr(error, "strerror", None) or str(error)
         raise UserError(f"resume: '{given[:60]}' cannot be a run's folder ({said})") from None
 
@@ -49,10 +49,12 @@ def find_run(path: Path) -> Path:
     """The folder of a run. UserError where it is none, with the nearest run or sweep."""
     if not is_run(path):
         raise UserError(f"resume: {_no_run(path)}")
-    part = next((said for start, said in PARTS.items() if path.resolve().name.startswith(start)), None)
-    if part is not None and is_run(path / ".."):
-        raise UserError(f"resume: {path} is {part} of a run; go on with all of it: nntrain fit resume={path.parent}")
-    return path.resolve()
+    folder = path.resolve()
+    part = next((said for start, said in PARTS.items() if folder.name.startswith(start)), None)
+    if part is not None and is_run(folder.parent):
+        whole = quote(shown(folder.parent))
+        raise UserError(f"resume: {path} is {part} of a run; go on with all of it: nntrain fit resume={whole}")
+    return folder
 
 
 def _no_run(path: Path) -> str:
@@ -65,22 +67,25 @@ def _no_run(path: Path) -> str:
     return f"{path} is a file, and no run folder{hint}" if path.exists() else f"there is no folder '{path}'{hint}"
 
 
-def _meant(path: Path) -> Path | None:
+def _meant(path: Path) -> str | None:
     """The whole run or sweep that is nearest: the latest inside a folder, the one that something is inside of, or one
     with a similar name."""
     if not path.exists():
-        near = _corrected(path) or (None if path.is_absolute() else _corrected(Path("runs") / path))
+        near = _corrected(path) or _corrected(Path("runs") / path)
         return None if near is None else _meant(near)
+    path = path.resolve()
     below = [found for start in DEPTHS for name in (CONFIG, MANIFEST) for found in path.glob(f"{start}{name}")]
     if below:
-        return _whole(max(below, key=lambda found: found.stat().st_mtime).parent)
-    return next((_whole(around) for around in path.parents if is_run(around) or is_sweep(around)), None)
+        return shown(_whole(max(below, key=lambda found: found.stat().st_mtime).parent))
+    return next((shown(_whole(around)) for around in path.parents if is_run(around) or is_sweep(around)), None)
 
 
 def _whole(folder: Path) -> Path:
     """The run that a folder is a part of, the sweep that it is a job of; else itself."""
-    while folder.name and (is_run(folder.parent) or is_sweep(folder.parent)):
-        folder = folder.parent
+    for around in folder.parents:
+        if not (is_run(around) or is_sweep(around)):
+            break
+        folder = around
     return folder
 
 

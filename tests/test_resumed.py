@@ -14,18 +14,17 @@ from nntrain.resumed import find_run, resumed
 
 @pytest.fixture(autouse=True)
 def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run, and a sweep of two jobs, the latest of all that was written."""
+    """Two runs, and a sweep of two jobs, one of which has folds and is the latest of all."""
     monkeypatch.chdir(tmp_path)
-    for age, name in ((9, "runs/digits/one"), (3, "runs/mine/0"), (2, "runs/mine/1")):
-        file = Path(name, "config.yaml")
-        file.parent.mkdir(parents=True)
-        file.touch()
-        os.utime(file, (1e9 - age, 1e9 - age))
-    Path("runs/mine/jobs.jsonl").write_text(
-        '{"words": ["config=iris", "seed=1,2"], "cwd": "", "recipes": {}, "versions": {}}\n'
-    )
-    Path("runs/mine/plots").mkdir()
-    Path("elsewhere").mkdir()
+    runs = ["old", "digits/one", "mine/0", "mine/1/fold_0", "mine/1"]
+    for age, name in enumerate(["mine/jobs.jsonl", *(f"{run}/config.yaml" for run in runs)]):
+        file = Path("runs", name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text('{"words": ["config=iris", "seed=1,2"], "cwd": "", "recipes": {}, "versions": {}}\n')
+        os.utime(file, (1e9 + age, 1e9 + age))
+    for folder in ("runs/mine/plots", "runs/mine/1/fold_0/plots", "elsewhere"):
+        Path(folder).mkdir()
+    Path("mines").touch()  # no folder, and so nothing that can be meant
 
 
 PROPOSED = {
@@ -40,6 +39,9 @@ PROPOSED = {
     "runs/mine/1/config.yaml": "runs/mine/1/config.yaml is a file, and no run folder; did you mean 'runs/mine'?",
     "runs/digits/one/config.yaml": "is a file, and no run folder; did you mean 'runs/digits/one'?",
     "runs/digits": "runs/digits is not a run folder (it has no config.yaml); did you mean 'runs/digits/one'?",
+    "runs/mine/plotz": "there is no folder 'runs/mine/plotz'; did you mean 'runs/mine'?",
+    "runs/mine/1/fold_0/plots": "is not a run folder (it has no config.yaml); did you mean 'runs/mine'?",
+    ".": ". is not a run folder (it has no config.yaml); did you mean 'runs/mine'?",
     "runs": "runs is not a run folder (it has no config.yaml); did you mean 'runs/mine'?",
     "elsewhere": "elsewhere is not a run folder (it has no config.yaml)",
     "xyz": "there is no folder 'xyz'",
@@ -53,14 +55,58 @@ def test_the_nearest_whole_run_or_sweep_is_proposed(given: str) -> None:
     assert caught.value.problems[0].endswith(PROPOSED[given])
 
 
+PARTS = {"fold_3": "one fold", "member_12": "one member", "layer_1": "one layer", "pretrain": "the pre-training"}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_a_run_is_not_gone_on_with_by_itself(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("my run", part).mkdir(parents=True)
+    for name in ("config.yaml", f"{part}/config.yaml"):
+        Path("my run", name).touch()
+    with pytest.raises(UserError, match=rf"my run/{part} is {PARTS[part]} of a run; .* fit resume='my run'$"):
+        find_run(Path("my run", part))
+    monkeypatch.chdir(f"my run/{part}")
+    with pytest.raises(UserError, match=rf"resume: \. is {PARTS[part]} of a run; .* fit resume='.*/my run'$"):
+        find_run(Path())
+
+
+def test_from_inside_a_sweep_it_is_proposed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("runs/mine/plots")
+    with pytest.raises(UserError, match=r"\. is not a run folder .*; did you mean '/.*/runs/mine'\?"):
+        find_run(Path())
+
+
+def test_a_run_may_be_called_as_a_part_is() -> None:
+    Path("pretrained").mkdir()
+    Path("pretrained/config.yaml").touch()
+    assert find_run(Path("pretrained")) == Path("pretrained").resolve()
+
+
+def test_a_job_that_is_not_there_is_said_so_that_a_shell_takes_it() -> None:
+    Path("my sweep").mkdir()
+    Path("my sweep/jobs.jsonl").touch()
+    with pytest.raises(UserError, match=r"the sweep in my sweep has no job 7; .* fit resume='my sweep'$"):
+        find_run(Path("my sweep/7"))
+
+
+@pytest.mark.parametrize("below", ["1", "1/2", "1/2/3", "1/2/3/4"])
+def test_what_lies_deep_below_is_not_looked_for(below: str) -> None:
+    hint = "" if below.endswith("4") else rf"; did you mean 'far/{below}'\?"
+    Path("far", below).mkdir(parents=True)
+    Path("far", below, "config.yaml").touch()
+    with pytest.raises(UserError, match=rf"far is not a run folder \(it has no config.yaml\){hint}$"):
+        find_run(Path("far"))
+
+
 def test_one_folder_is_gone_on_with_at_a_time() -> None:
     assert resumed(["seed=1"]) is None
     assert resumed(["resume=runs/mine", "quiet=true"]) == Path("runs/mine")
     with pytest.raises(UserError, match="names no folder; write resume=runs/"):
         resumed(["resume="])
-    for impossible in ("x" * 5000, "~nobody-at-all/runs"):
-        with pytest.raises(UserError, match="cannot be a run's folder"):
-            resumed([f"resume={impossible}"])
+    with pytest.raises(UserError, match=r"'x{60}' cannot be a run's folder \(File name too long\)"):
+        resumed([f"resume={'x' * 5000}"])
+    with pytest.raises(UserError, match="'~nobody-at-all/runs' cannot be a run's folder"):
+        resumed(["resume=~nobody-at-all/runs"])
     with pytest.raises(UserError, match=r"at a time; 2 are named \(resume=b\)"):
         resumed(["resume=a", "resume=b"])
 

@@ -164,14 +164,6 @@ def test_what_is_no_run_is_refused_with_the_nearest(tmp_path: Path) -> None:
         find_run(run.parent)
 
 
-def test_one_fold_alone_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "fold_0").mkdir()
-    for folder in (tmp_path, tmp_path / "fold_0"):
-        (folder / "config.yaml").write_text("{}")
-    with pytest.raises(UserError, match="is one fold of a run; go on with all of it: nntrain fit resume="):
-        find_run(tmp_path / "fold_0")
-
-
 @pytest.mark.parametrize(
     ("words", "begun"),
     [
