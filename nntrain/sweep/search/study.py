@@ -66,6 +66,8 @@ class Study:
         self._settings = settings
         self._storage = storage
         self._lock = threading.Lock()
+        self._ended: dict[int, FrozenTrial] = {}  # by number
+        self._tried: set[tuple[Any, ...]] = set()  # the values of those
         self._running: dict[int, Trial] = {}  # by job
         self._best: dict[int, float] = {}  # value so far, by job
         self._prunes = named(settings["pruner"])[0] != "none"
@@ -81,12 +83,22 @@ class Study:
     @property
     def trials(self) -> list[FrozenTrial]:
         """Those that ended, in the order in which they were drawn."""
-        return [trial for trial in self._live.trials if trial.state.is_finished() and JOB in trial.user_attrs]
+        return [trial for _, trial in sorted(self._ended.items())]
 
     @property
     def jobs(self) -> set[int]:
         """The jobs of the trials that ended."""
         return {trial.user_attrs[JOB] for trial in self.trials}
+
+    @property
+    def combinations(self) -> int:
+        """How many were tried, of the values of all axes."""
+        return len(self._tried)
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether no trial that ended did so with a model."""
+        return all(trial.state.name == "FAIL" for trial in self._ended.values())
 
     @property
     def optuna(self) -> OptunaStudy:
@@ -108,6 +120,9 @@ class Study:
             trials = with_states(trials, scratch, self.distributions)
         for trial in trials:
             self._live.add_trial(trial)
+        for trial in self._live.trials:
+            if JOB in trial.user_attrs:
+                self._keep(trial)
         if named(sampler)[0] == "qmc":  # it knows by what it has drawn how far it has come
             for _ in range(len(found) - 1):  # its first trial is drawn at random
                 self._live.tell(self._live.ask(self.distributions), state=failed)
@@ -184,13 +199,19 @@ class Study:
         if values is None or not all(map(math.isfinite, values)):
             ended = self._live.tell(trial, state=TrialState.FAIL)
         elif outcome.pruned:
-            reported = self._live.trials[trial.number].intermediate_values
+            reported = self._live.get_trials(deepcopy=False)[trial.number].intermediate_values
             if len(values) == 1 and not reported:  # or no pruner asked it, or it did so in a session before
                 trial.report(values[0], outcome.result["epochs_run"])
             ended = self._live.tell(trial, state=TrialState.PRUNED)
         else:
             ended = self._live.tell(trial, list(values))
+        self._keep(ended)
         self._storage().add(ended)
+
+    def _keep(self, ended: FrozenTrial) -> None:
+        """As Optuna copies all trials when it is asked for them, these are not asked for after every trial."""
+        self._ended[ended.number] = ended
+        self._tried.add(tuple(ended.params[axis.key] for axis in self.axes))
 
     @property
     def completed(self) -> list[FrozenTrial]:

@@ -126,18 +126,18 @@ class Search(Sweeper):
         stacks = getattr(self.launcher, "stacks", False) and study.goal.stacks
         at_once = batch(self.settings, axes, int(getattr(self.launcher, "at_once", 1)), stacks)
         self.sweeping.board.begin([], [search_words(self.settings, at_once, stacks=stacks)])
-        while (first := 1 + max((*jobs, *study.jobs), default=-1)) < total:
+        first = 1 + max((*jobs, *study.jobs), default=-1)
+        while first < total:
             if study.over:
                 self.sweeping.board.note(
                     f"search: the time limit of {limit:g} minutes is over, {plural(first, 'trial')} drawn"
                 )
                 return
-            self._run(study, [_new(study, number, words) for number in range(first, min(first + at_once, total))])
+            numbers = range(first, min(first + at_once, total))
+            self._run(study, [_new(study, number, words) for number in numbers])
+            first = numbers.stop
             study.keep_time()
-            if (
-                combinations is not None
-                and len({tuple(trial.params.values()) for trial in study.trials}) >= combinations
-            ):
+            if combinations is not None and study.combinations >= combinations:
                 said = "the only combination is" if combinations == 1 else f"all {combinations} combinations are"
                 self.sweeping.board.note(f"search: {said} tried, after {plural(len(study.jobs), 'trial')} of {total}")
                 return
@@ -156,10 +156,8 @@ class Search(Sweeper):
             if one.number in jobs:
                 outcome = self.sweeping.outcomes[jobs[one.number].number]
                 study.tell(one.trial, outcome, values_of(outcome, study.goal.metrics))
-        ended = study.trials
-        failed = [trial for trial in ended if trial.state.name == "FAIL"]
-        if len(failed) == len(ended) >= FAILED:
-            raise UserError(_all_failed(len(ended), str(failed[0].user_attrs.get("error", "no number came out"))))
+        if study.all_failed and len(failed := study.trials) >= FAILED:
+            raise UserError(_all_failed(len(failed), str(failed[0].user_attrs.get("error", "no number came out"))))
 
     def _jobs(self, study: Study, asked: Sequence[Asked]) -> dict[int, Job]:
         """Of the numbers that were asked for. Values that clash with each other make a trial that failed."""

@@ -23,13 +23,15 @@ class Leader:
 
 class Tally:
     """total: of jobs, where more are to come than are known. resumed: whether there was a session before; earlier: how
-    many jobs ended in it. open: whether nobody knows how many there will be. compared_by: the metric, where it is not
-    the monitored one of each job. names: of what is varied, short."""
+    many jobs ended in it. ended: how many did in all, interrupted ones not among them. open: whether nobody knows how
+    many there will be. compared_by: the metric, where it is not the monitored one of each job. names: of what is
+    varied, short."""
 
     def __init__(self) -> None:
         self.total: int | None = None
         self.resumed = False
         self.earlier = 0
+        self.ended = 0
         self.open = False
         self.compared_by: str | None = None
         self.jobs: dict[int, Job] = {}
@@ -37,6 +39,7 @@ class Tally:
         self.running: dict[int, float | None] = {}  # number: last value
         self.outcomes: dict[int, Outcome] = {}
         self.pace = Pace()
+        self._varied: dict[str, None] = {}  # keys, in their order
         self._first: dict[str, Leader] = {}  # of those that ended; of recipes each may have a metric of its own
         self._at_best: dict[int, float] = {}  # of those that run
 
@@ -45,7 +48,8 @@ class Tally:
         for job in jobs:
             self.jobs[job.number] = job
             self.pace.epochs[job.number] = max(1, int(job.config.get("epochs") or 1))
-        self.names = short_names(list(dict.fromkeys(key for job in self.jobs.values() for key in job.varied)))
+            self._varied |= dict.fromkeys(job.varied)
+        self.names = short_names(list(self._varied))
         for outcome in finished:
             if outcome.number not in self.outcomes:
                 self.earlier += 1
@@ -79,6 +83,7 @@ class Tally:
         """A job has ended, well or not. now: None of one that did so in an earlier session."""
         number, result = outcome.number, outcome.result
         again = number in self.outcomes
+        self.ended += (not outcome.interrupted) - (again and not self.outcomes[number].interrupted)
         self.outcomes[number] = outcome
         self.running.pop(number, None)
         self._at_best.pop(number, None)
@@ -92,10 +97,6 @@ class Tally:
     @property
     def count(self) -> int:
         return max(self.total or 0, len(self.jobs))
-
-    @property
-    def ended(self) -> int:
-        return sum(not outcome.interrupted for outcome in self.outcomes.values())
 
     @property
     def more(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.search import importance as importances
 from nntrain.sweep.search.importance import Importance, importance_of
 from nntrain.sweep.search.plots import Told, draw, history, importance, pareto, slices
 from nntrain.sweep.search.space import Axis
@@ -136,6 +137,17 @@ def test_pruned_trials_are_compared_with_the_others_after_as_many_epochs(case: s
     assert said in told.said
     assert next(iter(told.shares)) == "optimizer.lr"
     assert told.shares["optimizer.lr"] > 0.8
+
+
+def test_of_very_many_trials_some_from_first_to_last_tell_the_importance(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[float] = []
+    monkeypatch.setattr(importances, "MOST", 20)
+    monkeypatch.setattr(importances, "_shares", lambda study, trials, values: compared.extend(values) or {})
+    made = study(count=42)
+    (told,) = found(made)
+    values = [trial.values[0] for trial in made.completed]
+    assert told.trials == 40
+    assert compared == values[::2]
 
 
 def test_where_all_trials_came_to_the_same_that_is_said() -> None:

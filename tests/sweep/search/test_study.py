@@ -88,3 +88,25 @@ def test_a_sampler_goes_on_from_what_it_has_learnt(name: str, batch: int) -> Non
     if name != "qmc":  # which goes on by its own count
         search.optuna.sampler = make_sampler(settings["sampler"], derive(0, NAME, drawn))
     assert [again.ask().params for _ in range(3)] == [search.ask().params for _ in range(3)]
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_a_trial_that_ends_costs_no_look_at_all_others(pruned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings: dict[str, Any] = {"sampler": "random", "pruner": "none", "seed": 0, "time_limit": None}
+    search = Study([Axis("lr", 0.1, 1.0)], Goal(("loss",), (True,), 9), settings, Kept)
+    copied: list[int] = []
+    all_trials = search.optuna.get_trials
+
+    def get_trials(deepcopy: bool = True, states: Any = None) -> Any:
+        copied.append(deepcopy)
+        return all_trials(deepcopy, states)
+
+    monkeypatch.setattr(search.optuna, "get_trials", get_trials)
+    for job in range(4):
+        trial = search.ask()
+        search.start(trial, job, job)
+        search.tell(trial, Outcome(job, result={"epochs_run": 3}, pruned=pruned), [0.5])
+        assert not search.all_failed
+    assert not any(copied)
+    assert [trial.user_attrs["job"] for trial in search.trials] == [0, 1, 2, 3]
+    assert search.combinations == 4

@@ -12,6 +12,7 @@ from standings import ended, jobs_of, loss_of, result
 
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.told.board import MOST_REPLANNED, Board
+from nntrain.sweep.told.tally import Tally
 
 SPACE = {"optimizer.lr": ["1e-3", "1e-2", "1e-1"], "seed": [0, 1]}
 FAILED = Outcome(1, 2, "batch_size: 5000 is larger than the training split, which has 1149 samples")
@@ -38,6 +39,14 @@ def test_where_there_is_no_terminal_each_job_is_a_line() -> None:
         "3 / 6  #2  optimizer.lr=1e-2 seed=0  val loss 0.2500  pruned  1.2 s",
         "3 / 6  #3  optimizer.lr=1e-2 seed=1  interrupted",
     ]
+
+
+def test_a_job_counts_once_however_often_it_ends() -> None:
+    tally, counts = Tally(), []
+    for outcome in (Outcome(0, 130, "interrupted"), Outcome(0, result=result(0.5)), Outcome(0, result=result(0.5))):
+        tally.end(outcome, None)
+        counts.append(tally.ended)
+    assert counts == [0, 1, 1]
 
 
 def test_a_stack_that_is_none_is_said_and_of_many_the_first() -> None:
