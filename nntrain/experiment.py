@@ -121,7 +121,8 @@ def build_experiment(
     if layer is not None:
         autoencoder.train_layer(network, layer)
     network.to(device)
-    dataset = dataset.to(device)
+    if dataset.train.device != device:  # one that several trainings share is there already
+        dataset = dataset.to(device)
     augment, said = _augment(config, dataset, objective)
     notes += said
     check_batches(config, network, dataset.train)
