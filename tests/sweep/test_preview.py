@@ -146,17 +146,46 @@ def test_a_search_says_how_much_it_does(capsys: pytest.CaptureFixture[str]) -> N
         "n_trials": "24",
         "sampler": "tpe (auto)",
         "pruner": "none",
-        "at once": "4 trials, stacked in up to 2 programs",
+        "at once": "4 trials, in up to 2 programs at a time",
+        "trained": "stacked, as far as a short trial finds that faster",
     }
     many = ("hydra.launcher.workers=2", "search.n_trials=1000", "search.pruner=hyperband")
     for sampler, trials in (("tpe", 16), ("{name: nsga2, population_size: 20}", 20), ("random", 128)):
         assert preview("optimizer.lr=interval(0.1,1)", *many, f"search.sampler={sampler}", "--json") == 0
         plan = json.loads(capsys.readouterr().out)["plan"]
-        assert plan["at once"] == f"{trials} trials, stacked in up to 2 programs"
+        assert plan["at once"] == f"{trials} trials, in up to 2 programs at a time"
     assert preview("optimizer.lr=interval(0.1,1)", "hydra/launcher=basic", "search.pruner=median") == 0
     said = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["pruner", "median"] in said
     assert ["at", "once", "1", "trial"] in said
+
+
+TRIED = ", as far as a short trial finds that faster"
+TRAINED = {
+    "precision=fp16": "each by itself: precision fp16",
+    "deterministic=true": "stacked",
+    "model.widths=[4],[5] batch_size=choice(8,9)": f"stacked where they agree in model.widths and batch_size{TRIED}",
+    "optimizer=lbfgs,adam batch_size=full": f"stacked{TRIED}; each by itself: optimizer lbfgs",
+    "optimizer=sgd,adam": f"stacked where they agree in optimizer{TRIED}",
+    "hydra/launcher=submitit": f"stacked{TRIED}",
+    "hydra/launcher=ray hydra.launcher.stacked=False": None,
+    "hydra/launcher=parallel": None,
+}
+
+
+@pytest.mark.parametrize("words", TRAINED)
+def test_a_search_says_how_its_trials_train(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert preview("optimizer.lr=interval(0.1,1)", "seed=choice(1,2)", *words.split(), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["plan"].get("trained") == TRAINED[words]
+
+
+def test_what_is_drawn_and_cannot_stack_trains_as_many_at_a_time_as_there_are_workers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["precision=fp16", "search.batch=10", "hydra.launcher.workers=2"]
+    assert preview("optimizer.lr=interval(0.1,1)", *words, "--json") == 0
+    plan = json.loads(capsys.readouterr().out)["plan"]
+    assert plan["at once"] == "10 trials, in up to 2 programs at a time"
 
 
 def test_a_growing_says_what_it_begins_with(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from contextlib import suppress
 from math import log
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,21 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from nntrain.config.schema.search import named
 from nntrain.config.search import defaults
-from nntrain.config.stackable import alone_because
+from nntrain.config.stackable import Config, alone_because, shared_settings
 from nntrain.config.variants import Composer
 from nntrain.config.words import CommandLine
+from nntrain.errors import UserError
 from nntrain.record.words import plural
 from nntrain.stack.sizes import MOST
+from nntrain.sweep.groups import TRIED
+from nntrain.sweep.search.examples import EXAMPLES
 from nntrain.sweep.search.space import MARK, Axis, read_space
 from nntrain.sweep.workers.crew import settings as workers_for
 
 GENERATIONS, LARGEST = 6, 16  # of trials that learn from those before: at least, and trials of one at most
 POPULATION = 50  # of nsga2, as Optuna has it
 WORKERS = "hydra.launcher.workers="
+UNSTACKED = "hydra.launcher.stacked=false"
 AUTO = " (auto)"  # after what it stands for
 SAID = ("n_trials", "sampler", "pruner")
 
@@ -64,27 +69,57 @@ def _popsize(axes: Sequence[Axis]) -> int:
 
 
 def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: Path) -> dict[str, str]:
-    """Trials, sampler, pruner and how many train at once, in words. given: settings as written. How many a cluster has
-    room for is not known here."""
+    """Trials, sampler, pruner, how the trials train and how many at once, in words. given: settings as written. How
+    many a cluster has room for is not known here."""
     plain = {key: str(value) for key, value in defaults().items() if key in SAID}
     said = plain | dict(given)
     if said["sampler"] == "auto":
         said["sampler"] = f"tpe{AUTO}"
-    if launcher not in ("basic", "parallel", "stacked"):
-        return said
     words, axes = read_space([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
-    example = [word if isinstance(word, str) else word.word(word.example) for word in words]
-    config = Composer(cwd).compose([word.removeprefix(MARK) for word in example]).config
+    composer = Composer(cwd)
+    stacks = launcher not in ("basic", "parallel") and UNSTACKED not in map(str.lower, line.hydra)
+    trained = {"trained": trained_words(words, axes, composer)} if stacks else {}
+    if launcher not in ("basic", "parallel", "stacked"):
+        return said | trained
+    config = _example(words, {}, composer)
     count = 1 if launcher == "basic" else workers_of({str(config["device"])}, line.hydra)
     settings: dict[str, Any] = {
         "n_trials": int(said["n_trials"]),
         "sampler": OverridesParser.create().parse_override(f"sampler={said['sampler'].removesuffix(AUTO)}").value(),
         "batch": None if said.get("batch") in (None, "null") else int(said["batch"]),
     }
-    stacked = launcher == "stacked" and alone_because(config) is None
-    most = min(batch(settings, axes, count, stacked), settings["n_trials"])
+    most = min(batch(settings, axes, count, stacks and alone_because(config) is None), settings["n_trials"])
     where = "one program" if count == 1 else f"up to {plural(count, 'program')}"
-    return said | {"at once": plural(most, "trial") + (f", stacked in {where}" if stacked and most > count else "")}
+    return said | {"at once": plural(most, "trial") + (f", in {where} at a time" if most > count else "")} | trained
+
+
+def trained_words(words: Sequence[Axis | str], axes: Sequence[Axis], composer: Composer) -> str:
+    """How trials train where a launcher stacks, by examples in which one setting at a time has another value: in stacks
+    of those that agree, or each by itself, and why."""
+    stacked: list[dict[str, Any]] = []
+    reasons: list[str] = []
+    parting: list[str] = []
+    for axis in axes:
+        kinds: list[dict[str, Any]] = []
+        for value in axis.examples[:EXAMPLES]:
+            with suppress(UserError):  # it clashes with another's, and such a trial fails
+                config = _example(words, {axis.key: value}, composer)
+                if (reason := alone_because(config)) is not None:
+                    reasons.append(reason)
+                elif (kind := dict(shared_settings(config))) not in kinds:
+                    kinds.append(kind)
+        parting += [axis.key] if len(kinds) > 1 else []
+        stacked += kinds
+    tried = "" if all(kind["deterministic"] for kind in stacked) else TRIED
+    together = f"stacked{' where they agree in ' * bool(parting)}{' and '.join(parting)}{tried}"
+    alone = f"each by itself: {', '.join(dict.fromkeys(reasons))}"
+    return "; ".join([together] * bool(stacked) + [alone] * bool(reasons))
+
+
+def _example(words: Sequence[Axis | str], values: Mapping[str, str | float], composer: Composer) -> Config:
+    """The config of a trial with these values, and the first of each other axis. UserError where they clash."""
+    chosen = [word if isinstance(word, str) else word.word(values.get(word.key, word.example)) for word in words]
+    return composer.compose([word.removeprefix(MARK) for word in chosen]).config
 
 
 def workers_of(devices: Set[str], words: Sequence[str]) -> int:
