@@ -50,13 +50,13 @@ def batch(settings: Mapping[str, Any], axes: Sequence[Axis], workers: int, stack
     return workers * max(1, min(most // workers, MOST))
 
 
-def search_words(settings: Mapping[str, Any], at_once: int, *, stacks: bool) -> str:
-    """`20 trials by tpe, pruned by median, 2 at a time`."""
+def search_words(settings: Mapping[str, Any], at_once: int, trained: str) -> str:
+    """`20 trials by tpe, pruned by median, 2 at a time; stacked`. trained: see `trained_words`; "" where none stack."""
     total, (sampler, _), (pruner, _) = settings["n_trials"], named(settings["sampler"]), named(settings["pruner"])
     said = f"{plural(total, 'trial')} by {'tpe' if sampler == 'auto' else sampler}"
     said += f", pruned by {pruner}" if pruner != "none" else ""
     said += f", {min(at_once, total)} at a time" if at_once > 1 else ", one after another"
-    return said + (", stacked where that is faster" if stacks else "")
+    return said + (f"; {trained}" if trained else "")
 
 
 def _filled(population: int, workers: int) -> int:

@@ -26,7 +26,7 @@ from nntrain.record.files import WriteError
 from nntrain.record.words import plural
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.examples import MONITOR, examples, monitoring
-from nntrain.sweep.search.prospect import batch, search_words
+from nntrain.sweep.search.prospect import batch, search_words, trained_words
 from nntrain.sweep.search.space import MARK, Axis, notes, read_space, size
 from nntrain.sweep.search.study import JOB, NAME, Goal, Study
 from nntrain.sweep.told.ranking import lower_is_better
@@ -123,9 +123,10 @@ class Search(Sweeper):
         if again and not study.over:
             self._run(study, again)
         combinations, total = size(axes), self.settings["n_trials"]
-        stacks = getattr(self.launcher, "stacks", False) and study.goal.stacks
-        at_once = batch(self.settings, axes, int(getattr(self.launcher, "at_once", 1)), stacks)
-        self.sweeping.board.begin([], [search_words(self.settings, at_once, stacks=stacks)])
+        stacks = getattr(self.launcher, "stacks", False)
+        at_once = batch(self.settings, axes, int(getattr(self.launcher, "at_once", 1)), stacks and study.goal.stacks)
+        trained = trained_words(words, axes, Composer(Path(self.sweeping.manifest.cwd))) if stacks else ""
+        self.sweeping.board.begin([], [search_words(self.settings, at_once, trained)])
         first = 1 + max((*jobs, *study.jobs), default=-1)
         while first < total:
             if study.over:

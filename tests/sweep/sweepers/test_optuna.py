@@ -15,6 +15,7 @@ import pytest
 from search_lab import LR, RECIPE, Lab, jobs, results, resume, search
 
 from nntrain.cli import main
+from nntrain.sweep.launchers.basic import Basic
 from nntrain.sweep.sweep import Sweep
 
 optuna = pytest.importorskip("optuna")
@@ -64,6 +65,19 @@ def test_a_recipe_whose_keys_are_the_space_itself_is_searched_too() -> None:
     Path("mine.yaml").write_text(f"{RECIPE}search:\n{LR}")
     assert search("search.n_trials=3") == 0
     assert len(jobs()) == 3
+
+
+def test_how_the_trials_train_is_said_as_check_says_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Basic, "stacks", True)
+    recipe(n_trials=2, pruner="median")
+    assert search("model.widths=[4],[5]") == 0
+    said = "stacked where they agree in model.widths, as far as a short trial finds that faster"
+    shown = " ".join(capsys.readouterr().out.split())
+    assert shown.startswith(f"2 trials by tpe, pruned by median, one after another; {said} ")
+    assert main(["check", "config=mine.yaml", "model.widths=[4],[5]", "-m", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["plan"]["trained"] == said
 
 
 def test_words_of_a_command_line_are_searched_without_a_recipe_that_says_so() -> None:
