@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,10 +21,22 @@ LAST_EPOCHS = 8  # lines of the table on the screen
 BAR = 32
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Of a run that is `of` trainings: how many ended, and how many train now. before: the epochs, of all that began,
+    that were done in earlier sessions."""
+
+    of: int
+    ended: int
+    running: int
+    before: int
+
+
 class RunConsole(Speaker):
     """Called plainly, in this order: start, then per epoch epoch_begin and epoch_end, finish; again for a fold; close.
 
     done: steps done in this epoch. The loop sets it; that is all that a step costs, the display looks when it likes.
+    parts: of a run that is several trainings, which a line more is about while not all of them train at the same time.
     of_training: notes that are said under the first header, and not where nothing is trained. The rest: see `Speaker`.
     """
 
@@ -38,6 +51,7 @@ class RunConsole(Speaker):
     ) -> None:
         super().__init__(stream, quiet=quiet, silent=silent, width=width, live=live)
         self.done = 0
+        self.parts: Parts | None = None
         self.of_training: list[str] = []
         self._tables: list[EpochTable] = []
         self._history: list[Mapping[str, Any]] = []
@@ -163,18 +177,26 @@ class RunConsole(Speaker):
         """What the live display shows; called in its thread, REFRESHES times a second."""
         lines = self._epoch_lines()
         if self._epoch:
-            part = self.done / self._steps if self._steps else 0.0
-            left = f"{duration(self._seconds_left(part))} left" if part or self._epoch > self._first_epoch else ""
+            done = min(self.done, self._steps)
+            part = done / self._steps if self._steps else 0.0
             total = (self._epoch - 1 + part) / self._epochs if self._epochs else 0.0
-            width = len(f"{max(self._epochs, self._steps):,}")
-            lines += [Text(""), self._bar_line("epoch", self._epoch, self._epochs, total, left, width)]
-            lines += [self._bar_line("batch", self.done, self._steps, part, "", width)] if self._steps else []
+            width, parts = len(f"{max(self._epochs, self._steps):,}"), self.parts
+            if parts is None or parts.running == parts.of:
+                whole, left = [], self._left(total, (self._first_epoch - 1) / max(1, self._epochs))
+            else:
+                share = (parts.ended + parts.running * total) / parts.of
+                said = self._left(share, parts.before / max(1, parts.of * self._epochs))
+                whole, left = [self._bar_line("parts", parts.ended, parts.of, share, said, width)], ""
+            lines += [Text(""), *whole, self._bar_line("epoch", self._epoch, self._epochs, total, left, width)]
+            lines += [self._bar_line("batch", done, self._steps, part, "", width)] if self._steps else []
         return stacked_lines(lines)
 
-    def _seconds_left(self, part: float) -> float:
-        """By the mean pace of this process's epochs; early stopping may end it sooner."""
-        ended = self._epoch - self._first_epoch + part
-        return (time.perf_counter() - self._started) / ended * (self._epochs - self._epoch + 1 - part)
+    def _left(self, share: float, before: float) -> str:
+        """`12 s left`, by the mean pace of this process; early stopping may end it sooner. share: of all that is done;
+        before: of all, in earlier sessions."""
+        if not before < share < 1:
+            return ""
+        return f"{duration((time.perf_counter() - self._started) / (share - before) * (1 - share))} left"
 
     def _bar_line(self, what: str, at: int, end: int, share: float, said: str, width: int) -> Text:
         cells = max(8, min(BAR, self.page.width - 35 - 2 * width))

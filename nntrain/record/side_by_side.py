@@ -8,18 +8,20 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from nntrain.record.console import RunConsole
+from nntrain.record.console import Parts, RunConsole
 
 
 class SideBySide:
     """console: of all of them, whose header is said. monitor: the column of their rows that says which epoch is best;
-    low: whether its lowest value is."""
+    low: whether its lowest value is. of: how many they are."""
 
-    def __init__(self, console: RunConsole, monitor: str, low: bool) -> None:
+    def __init__(self, console: RunConsole, monitor: str, low: bool, of: int) -> None:
         self.console = console
         self.monitor = monitor
         self.sign = 1 if low else -1
         self._at: dict[str, int] = {}  # the last epoch of each that still trains
+        self._before: dict[str, int] = {}  # the epochs of each that began that were done in earlier sessions
+        self._of, self._ended = of, 0
         self._rows: dict[int, dict[str, Mapping[str, Any]]] = {}  # by epoch and name
         self._begun = 0
         self._best = math.inf
@@ -28,13 +30,15 @@ class SideBySide:
         """The display of one of them, which itself only writes its log. name: before its warnings."""
         return _One(self, name)
 
-    def begin(self, name: str, epoch: int) -> None:
+    def begin(self, name: str, epoch: int, steps: int) -> None:
         if not self._at:
             self._begun, self._best = 0, math.inf
         self._at[name] = epoch - 1
+        self._before.setdefault(name, epoch - 1)
+        self._tell_parts()
         if epoch > self._begun:
             self._begun = epoch
-            self.console.epoch_begin(epoch, 0)
+            self.console.epoch_begin(epoch, steps)
 
     def end(self, name: str, row: Mapping[str, Any]) -> None:
         self._at[name] = int(row["epoch"])
@@ -49,7 +53,12 @@ class SideBySide:
     def left(self, name: str) -> None:
         """It trains no more, whatever the reason."""
         self._at.pop(name, None)
+        self._ended += 1
+        self._tell_parts()
         self._show()
+
+    def _tell_parts(self) -> None:
+        self.console.parts = Parts(self._of, self._ended, len(self._at), sum(self._before.values()))
 
     def _show(self) -> None:
         """The epochs that all have ended which still train."""
@@ -64,13 +73,22 @@ class SideBySide:
 
 class _One(RunConsole):
     def __init__(self, all_of_them: SideBySide, name: str) -> None:
-        super().__init__(silent=True)
         self.all_of_them = all_of_them
         self.name = name
+        super().__init__(silent=True)
+
+    @property
+    def done(self) -> int:
+        """The steps of those that train together are the same."""
+        return self.all_of_them.console.done
+
+    @done.setter
+    def done(self, steps: int) -> None:
+        self.all_of_them.console.done = steps
 
     def epoch_begin(self, epoch: int, steps: int) -> None:
         super().epoch_begin(epoch, steps)
-        self.all_of_them.begin(self.name, epoch)
+        self.all_of_them.begin(self.name, epoch, steps)
 
     def epoch_end(self, row: Mapping[str, Any], best: bool) -> None:
         super().epoch_end(row, best)

@@ -107,7 +107,7 @@ class StackedTrainer:
         for position in range(len(self.losses)):
             for start, stop, places in self.orders.at(position):
                 self.step(self.stack.part(start, stop), places, position)
-            self.position = position + 1
+            self.position = self.members[0].screen.done = position + 1
             self.tick()
             if self.stop.signal is not None:
                 self.save(self.members)

@@ -32,7 +32,7 @@ def train_side_by_side(
     console.start(**said if parameters is None else {**said, "parameters": parameters})
     for note in one.notes:
         console.note(note)
-    screen = SideBySide(console, f"val_{monitor}", METRICS[monitor].direction == "min")
+    screen = SideBySide(console, f"val_{monitor}", METRICS[monitor].direction == "min", len(entries))
     found: dict[int, Run | Exception] = {}
 
     def ended(place: int, how: Run | Exception) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from nntrain.record.console import RunConsole
+from nntrain.record.console import Parts, RunConsole
 
 RUN = "runs/digits/2026-11-20_09-35-17_2725ff"
 METRICS = {"loss": 0.098, "accuracy": 0.975, "balanced_accuracy": 0.9747, "f1_macro": 0.9748, "roc_auc": 0.9991}
@@ -255,6 +255,20 @@ def test_the_live_view_has_epochs_bars_and_time_left() -> None:
     assert line(console._view().plain, "epoch     13 / 20").rstrip().endswith("left")
     assert " 50%" in line(console._view().plain, "batch    725 / 1,450")
     assert max(map(cell_len, view)) <= 80
+    console.close()
+
+
+def test_the_live_view_of_parts_that_do_not_all_train_at_the_same_time() -> None:
+    console = RunConsole(io.StringIO(), width=80, live=True)
+    start(console, epochs=20)
+    console.parts = Parts(of=5, ended=2, running=1, before=0)
+    console.epoch_begin(11, 0)
+    view = console._view().plain
+    assert " 50%  " in line(view, "parts   2 / 5")  # 2 and a half
+    assert line(view, "parts   2 / 5").rstrip().endswith("left")
+    assert line(view, "epoch  11 / 20").rstrip().endswith(" 50%")
+    console.parts = Parts(of=5, ended=0, running=5, before=0)
+    assert "parts" not in console._view().plain
     console.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from nntrain.record.console import RunConsole
+from nntrain.record.console import Parts, RunConsole
 from nntrain.record.side_by_side import SideBySide, mean_row
 
 
@@ -35,12 +35,16 @@ class Recorder(RunConsole):
 
 def started(low: bool = True) -> tuple[Recorder, SideBySide, list[RunConsole]]:
     console = Recorder()
-    both = SideBySide(console, "val_loss", low)
+    both = SideBySide(console, "val_loss", low, 2)
     screens = [both.screen(name) for name in ("member 1", "member 2")]
     for screen in screens:
-        header = {"data": "", "rows": {}, "task": "", "model": "", "parameters": 1, "training": "", "device": ""}
-        screen.start(name="x", folder="", epochs=3, metrics=["rmse"], **header)  # type: ignore[arg-type]
+        begin(screen)
     return console, both, screens
+
+
+def begin(screen: RunConsole) -> None:
+    header = {"data": "", "rows": {}, "task": "", "model": "", "parameters": 1, "training": "", "device": ""}
+    screen.start(name="x", folder="", epochs=3, metrics=["rmse"], **header)  # type: ignore[arg-type]
 
 
 def test_an_epoch_is_shown_once_all_that_train_have_ended_it() -> None:
@@ -74,6 +78,24 @@ def test_those_that_train_one_after_another_have_rows_of_their_own() -> None:
             screen.epoch_end(row(epoch, 4.0 / epoch), True)
         both.left(f"member {number}")
     assert console.rows == [(1, 4.0, 1, True), (2, 2.0, 1, True)] * 2
+
+
+def test_the_steps_of_an_epoch_are_seen_and_how_many_are_left_of_all() -> None:
+    console = RunConsole(io.StringIO(), width=80, live=True)
+    both = SideBySide(console, "val_loss", True, 2)
+    screens = [both.screen(name) for name in ("member 1", "member 2")]
+    for one in (console, *screens):
+        begin(one)
+    for screen in screens:
+        screen.epoch_begin(2, 10)  # gone on with
+    screens[0].done = 5
+    assert console.parts == Parts(2, 0, 2, before=2)
+    view = " ".join(console._view().plain.split())
+    assert "epoch 2 / 3 ━" in view
+    assert "batch 5 / 10 ━" in view
+    both.left("member 1")
+    assert console.parts == Parts(2, 1, 1, before=2)
+    console.close()
 
 
 def test_how_they_train_where_not_all_do_together() -> None:

@@ -12,6 +12,7 @@ import torch
 from stacks import (
     CLASSES,
     VALUES,
+    Recorder,
     alone,
     assert_alike,
     assert_each_as_alone,
@@ -167,6 +168,22 @@ def test_one_is_pruned_by_its_judge() -> None:
     assert members[1].loop.stop_reason == "pruned: worse than the median"
     assert left[0] is members[1]
     assert set(left) == set(members)
+
+
+def test_the_screen_sees_the_steps_of_an_epoch() -> None:
+    class Seen(Recorder):
+        steps: list[int] = []  # noqa: RUF012
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            super().__setattr__(name, value)
+            if name == "done":
+                self.steps.append(value)
+
+    members = [member(experiment({"epochs": 1, "seed": seed})) for seed in range(2)]
+    members[0].screen = Seen()
+    trainer = StackedTrainer(members, Stop())
+    trainer.fit(lambda member: None)
+    assert Seen.steps[1:4] == [1, 2, 3]
 
 
 def test_time_runs_out_for_one_in_the_midst_of_an_epoch() -> None:
