@@ -21,10 +21,11 @@ from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.launchers.basic import one_after_another
 from nntrain.sweep.launchers.parallel import side_by_side
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, DEFAULT_SWEEPER
-from nntrain.sweep.search.prospect import of_growing, of_search, workers_of
+from nntrain.sweep.search.prospect import of_growing, of_search, stacks, workers_of
 from nntrain.sweep.search.section import OPTUNA
 from nntrain.sweep.search.space import MARK, read_space
 from nntrain.sweep.sweepers.grid import combinations
+from nntrain.sweep.workers.crew import OURS
 
 SHOWN = 40  # jobs on the screen; --json has them all
 ALONE = "by itself"
@@ -61,8 +62,9 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
         *line.notes,
         *jobs.add({i: tuple(word.removeprefix(MARK) for word in words) for i, words in enumerate(lists)}),
     ]
-    groups = partition(jobs.all) if launcher == DEFAULT_LAUNCHER else []
-    plan = plan_words(groups) if groups else [_unstacked(jobs.all, launcher, line)]
+    groups = partition(jobs.all) if stacks(launcher, line.hydra) else []
+    where = [] if launcher in OURS else [f"they train by hydra/launcher={launcher}"]
+    plan = [*plan_words(groups), *where] if groups else [_unstacked(jobs.all, launcher, line)]
     show(lambda page: _lines(jobs.all, groups, [*plan, *notes], page), stream)
     return {
         "sweeper": sweeper,

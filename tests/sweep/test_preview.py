@@ -91,6 +91,20 @@ def test_another_launcher_stacks_nothing(launcher: str, said: str, capsys: pytes
     assert capsys.readouterr().out.splitlines()[-1] == said
 
 
+@pytest.mark.parametrize("launcher", ["submitit", "ray"])
+def test_on_other_machines_jobs_stack_too_unless_they_are_told_not_to(
+    launcher: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["seed=1,2", f"hydra/launcher={launcher}"]
+    assert preview(*words) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "2 jobs: 1 group of 2 stacked, as far as a short trial finds that faster",
+        f"they train by hydra/launcher={launcher}",
+    ]
+    assert preview(*words, "hydra.launcher.stacked=false") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == f"2 jobs, hydra/launcher={launcher}"
+
+
 def test_a_name_in_a_launcher_s_settings_may_be_a_number() -> None:
     assert preview("seed=1,2", "hydra/launcher=submitit", "hydra.launcher.account=1234") == 0
 

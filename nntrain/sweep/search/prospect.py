@@ -26,7 +26,7 @@ from nntrain.sweep.workers.crew import settings as workers_for
 GENERATIONS, LARGEST = 6, 16  # of trials that learn from those before: at least, and trials of one at most
 POPULATION = 50  # of nsga2, as Optuna has it
 WORKERS = "hydra.launcher.workers="
-UNSTACKED = "hydra.launcher.stacked=false"
+STACKING, UNSTACKED = ("stacked", "submitit", "ray"), "hydra.launcher.stacked=false"
 AUTO = " (auto)"  # after what it stands for
 SAID = ("n_trials", "sampler", "pruner")
 
@@ -77,8 +77,8 @@ def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: P
         said["sampler"] = f"tpe{AUTO}"
     words, axes = read_space([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
     composer = Composer(cwd)
-    stacks = launcher not in ("basic", "parallel") and UNSTACKED not in map(str.lower, line.hydra)
-    trained = {"trained": trained_words(words, axes, composer)} if stacks else {}
+    together = stacks(launcher, line.hydra)
+    trained = {"trained": trained_words(words, axes, composer)} if together else {}
     if launcher not in ("basic", "parallel", "stacked"):
         return said | trained
     config = _example(words, {}, composer)
@@ -88,7 +88,7 @@ def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: P
         "sampler": OverridesParser.create().parse_override(f"sampler={said['sampler'].removesuffix(AUTO)}").value(),
         "batch": None if said.get("batch") in (None, "null") else int(said["batch"]),
     }
-    most = min(batch(settings, axes, count, stacks and alone_because(config) is None), settings["n_trials"])
+    most = min(batch(settings, axes, count, together and alone_because(config) is None), settings["n_trials"])
     where = "one program" if count == 1 else f"up to {plural(count, 'program')}"
     return said | {"at once": plural(most, "trial") + (f", in {where} at a time" if most > count else "")} | trained
 
@@ -120,6 +120,11 @@ def _example(words: Sequence[Axis | str], values: Mapping[str, str | float], com
     """The config of a trial with these values, and the first of each other axis. UserError where they clash."""
     chosen = [word if isinstance(word, str) else word.word(values.get(word.key, word.example)) for word in words]
     return composer.compose([word.removeprefix(MARK) for word in chosen]).config
+
+
+def stacks(launcher: str, words: Sequence[str]) -> bool:
+    """Whether a launcher trains jobs as one program, by the words that set up Hydra."""
+    return launcher in STACKING and UNSTACKED not in map(str.lower, words)
 
 
 def workers_of(devices: Set[str], words: Sequence[str]) -> int:
