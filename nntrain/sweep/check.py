@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -54,12 +54,17 @@ def check_sweep(line: CommandLine, cwd: Path) -> list[Recipe]:
     return recipes
 
 
-def given_folder(line: CommandLine, cwd: Path) -> Path | None:
-    """The folder of `run_dir=`, which is not made here. UserError where it cannot be made, or something is in it."""
-    given = next((word.value for word in line.settings if word.key == FOLDER), None)
-    if given is None:
+def given_folder(line: CommandLine, recipes: Sequence[Recipe], cwd: Path) -> Path | None:
+    """The folder of `run_dir`, by the words or else by the recipes; it is not made here. UserError where it is not one,
+    cannot be made, or something is in it."""
+    words = [word.value for word in line.settings if word.key == FOLDER]
+    given = dict.fromkeys(words or [recipe.values.get(FOLDER) for recipe in recipes])
+    if len(given) > 1 or any("${" in str(each) for each in given):
+        named = " and ".join(str(each) for each in given if each is not None)
+        raise UserError(f"{FOLDER}: a sweep has one folder, and its recipes name {named}; write {FOLDER}=...")
+    if (one := next(iter(given))) is None:
         return None
-    folder = absolute(str(given), cwd)
+    folder = absolute(str(one), cwd)
     check_free(folder)
     if folder.is_dir() and next(folder.iterdir(), None) is not None:
         raise UserError(f"{FOLDER}: {shown(folder)} is not empty; choose another folder for the sweep")

@@ -59,7 +59,7 @@ def multirun(
     cwd = Path.cwd()
     line = sweep_line(words, cwd)
     recipes = check_sweep(line, cwd)
-    given = given_folder(line, cwd)
+    given = given_folder(line, recipes, cwd)
     manifest = new_manifest([word for word in words if not word.startswith(f"{FOLDER}=")], cwd, recipes)
 
     def make_folder() -> Path:

@@ -40,7 +40,7 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
     cwd = Path.cwd()
     line = sweep_line(words, cwd)
     recipes = check_sweep(line, cwd)
-    given_folder(line, cwd)
+    given_folder(line, recipes, cwd)
     sweeper, launcher = _chosen(line, SWEEPER, DEFAULT_SWEEPER), _chosen(line, LAUNCHER, DEFAULT_LAUNCHER)
     if sweeper != DEFAULT_SWEEPER:
         space = {word.key: word.text.partition("=")[2] for word in (line.recipes, *line.settings) if word.sweeps}

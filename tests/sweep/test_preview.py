@@ -153,6 +153,27 @@ def test_a_folder_that_fit_refuses_is_refused(swept: str, cwd: Path, capsys: pyt
     assert sorted(cwd.rglob("*")) == before
 
 
+FOLDERS = {
+    "run_dir: full": "full is not empty; choose another folder for the sweep",
+    "run_dir: out/${seed}": "a sweep has one folder, and its recipes name out/${seed}; write run_dir=...",
+}
+
+
+@pytest.mark.parametrize("said", FOLDERS)
+def test_the_folder_of_a_recipe_is_that_of_its_sweep(said: str, cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (cwd / "full").mkdir()
+    (cwd / "full/mine.txt").touch()
+    (cwd / "mine.yaml").write_text(f"{RECIPE}{said}\n")
+    for verb in ("check", "fit"):
+        assert main([verb, "config=mine", "seed=1,2", "-m"]) == 2
+        assert capsys.readouterr().err == f"nntrain: run_dir: {FOLDERS[said]}\n"
+    assert preview("seed=1,2", "run_dir=out") == 0
+    (cwd / "other.yaml").write_text(f"{RECIPE}run_dir: other\n")
+    assert main(["check", "config=mine,other", "-m"]) == 2
+    both = f"a sweep has one folder, and its recipes name {said.removeprefix('run_dir: ')} and other; write run_dir=..."
+    assert capsys.readouterr().err == f"nntrain: run_dir: {both}\n"
+
+
 def test_a_search_says_how_much_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert preview("optimizer.lr=interval(0.1,1)", "hydra.launcher.workers=2", "search.n_trials=24", "--json") == 0
     plan = json.loads(capsys.readouterr().out)["plan"]
