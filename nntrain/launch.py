@@ -43,6 +43,7 @@ def launch(
     source: what to call the recipe in the commands that are proposed, where not as `config=` does.
     """
     from nntrain.config.compose import compose
+    from nntrain.folder import check_free
     from nntrain.resumed import WORD, find_run, resumed
 
     if (given := resumed(words)) is None:
@@ -52,6 +53,8 @@ def launch(
                 f"grow: {grown} is a sweep over many runs, which is started on the command line by nntrain fit; "
                 "for one run set grow=none"
             )
+        if composed.config["run_dir"] is not None:
+            check_free(Path(composed.config["run_dir"]))
         notes = [SEARCHES] if composed.searches else []
         return train_composed(composed.config, command, source=source, stream=stream, quiet=quiet, notes=notes)
     from nntrain.folder import CONFIG, shown

@@ -51,6 +51,11 @@ def test_nothing_is_made_of_what_may_be(cwd: Path) -> None:
     assert sorted(cwd.rglob("*")) == before
 
 
-def test_check_refuses_the_folder_of_another_run(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", "config=iris", "run_dir=run"]) == 2
+@pytest.mark.parametrize("verb", ["check", "fit"])
+def test_the_folder_of_another_run_is_refused_before_data_is_read(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("nntrain.verbs.check.load_data", None)
+    monkeypatch.setattr("nntrain.launch.train_composed", None)
+    assert main([verb, "config=iris", "run_dir=run"]) == 2
     assert capsys.readouterr().err == f"nntrain: run_dir: {REFUSED['run']}\n"
