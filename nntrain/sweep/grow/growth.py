@@ -14,7 +14,7 @@ from typing import Any, Literal
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.told.ranking import has_model
-from nntrain.sweep.told.significance import LEVEL, chance_of_worse
+from nntrain.sweep.told.significance import LEVEL, chances_of_worse
 
 Part = Literal["train", "val"]
 PARTS: tuple[Part, Part] = ("train", "val")
@@ -179,13 +179,14 @@ def best_and_waited(means: Sequence[float], min_delta: float, *, lower: bool) ->
 
 
 def overfitting(steps: Sequence[Step], best: int, *, lower: bool) -> int | None:
-    """The first step after the best from which on validation is worse than there, beyond chance, while training is not:
-    what larger networks learn more of the training rows does not hold elsewhere. None where no step shows it."""
+    """The first step after the best from which on validation is worse than there, beyond chance, while training is as
+    good: what larger networks learn more of the training rows does not hold elsewhere. None where no step shows it."""
     found: int | None = None
+    worse, sign = _worse(steps, best, "val", lower=lower), 1 if lower else -1
     for place in _after(steps, best):
-        if not shows(steps[place], steps[best], "val", lower=lower):
+        if not worse[place]:
             break
-        if not shows(steps[place], steps[best], "train", lower=lower):
+        if sign * (steps[place].mean("train") - steps[best].mean("train")) <= 0:
             found = place
     return found
 
@@ -194,8 +195,9 @@ def hard_to_train(steps: Sequence[Step], best: int, *, lower: bool) -> int | Non
     """The first step after the best from which on training too is worse than there, beyond chance: a larger network
     can do whatever a smaller one does, and these were not brought to it."""
     found: int | None = None
+    parts = [_worse(steps, best, part, lower=lower) for part in PARTS]
     for place in _after(steps, best):
-        if not all(shows(steps[place], steps[best], part, lower=lower) for part in ("train", "val")):
+        if not all(worse[place] for worse in parts):
             break
         found = place
     return found
@@ -204,11 +206,8 @@ def hard_to_train(steps: Sequence[Step], best: int, *, lower: bool) -> int | Non
 def smallest_alike(steps: Sequence[Step], best: int, *, lower: bool) -> int:
     """The first step that is not worse than the best beyond chance; the best itself where all smaller ones are, or
     where a single seed tells nothing."""
-    for place in range(best):
-        p = chance_of_worse(steps[place].val, steps[best].val, lower=lower)
-        if p is not None and p >= LEVEL:
-            return place
-    return best
+    worse = _worse(steps, best, "val", lower=lower)
+    return next((place for place in range(best) if worse[place] is False), best)
 
 
 def _after(steps: Sequence[Step], best: int) -> list[int]:
@@ -216,7 +215,9 @@ def _after(steps: Sequence[Step], best: int) -> list[int]:
     return [place for place in range(len(steps) - 1, best, -1) if steps[place].val]
 
 
-def shows(step: Step, best: Step, part: Part, *, lower: bool) -> bool:
-    """Whether a step is worse than the best one beyond chance, by the runs of the same seeds."""
-    p = chance_of_worse(getattr(step, part), getattr(best, part), lower=lower)
-    return p is not None and p < LEVEL
+def _worse(steps: Sequence[Step], best: int, part: Part, *, lower: bool) -> list[bool | None]:
+    """Whether each step is worse than the best one beyond chance, by the runs of the same seeds; None where too few of
+    them say nothing."""
+    values: list[Mapping[Hashable, float]] = [step.train if part == "train" else step.val for step in steps]
+    chances = chances_of_worse(values, values[best], lower=lower)
+    return [None if p is None else p < LEVEL for p in chances]

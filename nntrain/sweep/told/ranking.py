@@ -19,7 +19,7 @@ from nntrain.config.schema.search import COSTS
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.searched import SEARCHED, undominated
-from nntrain.sweep.told.significance import LEVEL, chance_of_worse
+from nntrain.sweep.told.significance import LEVEL, chances_of_worse
 
 SEEDS = ("seed", "data.split_seed", "data.fold")  # what makes another run of the same setting
 LOWER_IS_BETTER = frozenset({"loss", "log_loss", "rmse", "mae"})  # of all metrics; their table itself needs torch
@@ -218,18 +218,21 @@ def _rows(finished: Sequence[Job], jobs: Sequence[Job], outcomes: Mapping[int, O
     ]
     lower = lower_is_better(monitor)
     rows.sort(key=lambda row: (row.pruned, row.mean if lower else -row.mean, row.second))
-    return [rows[0], *(_compared(row, rows[0], len(rows) - 1, lower) for row in rows[1:])]
+    return [rows[0], *_compared(rows[1:], rows[0], lower)]
 
 
-def _compared(row: Row, best: Row, rivals: int, lower: bool) -> Row:
-    """`row` with whether it is worse than the best.
+def _compared(rows: Sequence[Row], best: Row, lower: bool) -> list[Row]:
+    """Each with whether it is worse than the best.
 
     With Bonferroni's correction the truly best setting is among those not told from the best with a probability of
     1 - LEVEL, whichever came out first: it is left out only where one of its rivals beats it by chance (S. S. Gupta's
     subset selection, 1965).
     """
-    p = chance_of_worse(row.values, best.values, lower=lower)
-    return replace(row, p=p, told=None if p is None else p < LEVEL / rivals)
+    chances = chances_of_worse([row.values for row in rows], best.values, lower=lower)
+    return [
+        replace(row, p=p, told=None if p is None else p < LEVEL / len(rows))
+        for row, p in zip(rows, chances, strict=True)
+    ]
 
 
 def _setting(job: Job) -> tuple[tuple[str, str], ...]:
