@@ -68,6 +68,7 @@ class Search(Sweeper):
         if problems := list(setting_problems(changed)):
             raise UserError(*problems)
         self.settings: dict[str, Any] = {**plain, **given}
+        self.clashes: set[str] = set()  # of values that were drawn, as they were said
         check_installed(named(self.settings["sampler"])[0])
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -176,7 +177,9 @@ class Search(Sweeper):
                     continue
                 study.start(block[0].trial, block[0].number, block[0].number)
                 study.tell(block[0].trial, Outcome(block[0].number, 2, str(error)), None)
-                self.sweeping.board.note(f"search: {error.problems[0]}")
+                if (said := error.problems[0]) not in self.clashes:
+                    self.sweeping.board.note(f"search: {said}")
+                self.clashes.add(said)
         return jobs
 
     def _goal(self, words: Sequence[Axis | str], axes: Sequence[Axis]) -> Goal:
@@ -217,6 +220,9 @@ class Search(Sweeper):
         from nntrain.sweep.search.importance import importance_of
         from nntrain.sweep.search.plots import draw
 
+        if clashing := len(study.jobs - self.sweeping.manifest.jobs.keys()):
+            said = f"{clashing} of {plural(len(study.jobs), 'trial')} drew values that clash, and trained nothing"
+            self.sweeping.board.note(f"search: {said}")
         if not study.completed:
             self.sweeping.board.note("search: no trial ran to its end, so nothing can be said of the settings")
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -105,9 +106,11 @@ def _number(text: str) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _natural(name: str) -> tuple[bool, float, str]:
-    value = _number(name)
-    return value is None, value or 0.0, name if value is None else ""
+def _natural(name: str) -> list[tuple[bool, float, str]]:
+    """Names in the order of the numbers that they are, or have: [8] before [16]."""
+    parts = [name] if _number(name) is not None else re.split(r"(\d+)", name)
+    values = [(part, _number(part)) for part in parts]
+    return [(value is None, value or 0.0, part if value is None else "") for part, value in values]
 
 
 def _log_like(places: NDArray[np.float64]) -> bool:

@@ -229,6 +229,10 @@ def test_seeds_are_categories_in_their_order() -> None:
     assert Setting.of("seed", ["10", "9", "1"]).names == ("1", "9", "10")
 
 
+def test_lists_are_categories_in_the_order_of_their_numbers() -> None:
+    assert Setting.of("model.widths", ["[16,8]", "[8]", "[16]", "x"]).names == ("[8]", "[16,8]", "[16]", "x")
+
+
 def test_sampled_rates_are_on_a_logarithmic_scale_with_round_ticks() -> None:
     rng = random.Random(0)
     scale = Setting.of("optimizer.lr", [str(10 ** rng.uniform(-5, -1)) for _ in range(50)])
