@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean, mean, variance
+from statistics import fmean, linear_regression, mean, variance
 
 LEVEL = 0.05  # the chance, at most, that the truly best setting is not among those marked
-FEWEST = 3  # differences that can say how uncertain each other's spread is
+FEWEST, MANY = 3, 10  # differences that say how uncertain each other's spread is, and how it grows with the shift
 LARGEST = 1e6  # degrees of freedom: as good as infinitely many
 TERMS, TINY = 400, 1e-300  # of a continued fraction: at most, and in place of 0
 
@@ -85,17 +85,23 @@ def _moderated(found: Sequence[Difference]) -> Sequence[Difference]:
     many degrees of freedom as the likeness of all variances is worth, which the tests then have more (G. K. Smyth,
     Linear models and empirical Bayes methods, 2004). Of these half count, as all are differences from the same best,
     whose noise makes them alike; and a variance that is larger is not lowered. Both keep `LEVEL` where spreads differ.
+
+    Settings that are far worse scatter more: among many differences what is usual grows with the shift.
     """
     spread = [one for one in found if one.variance > 0]
     if len(spread) < FEWEST:
         return found
     halves = [one.freedom / 2 for one in spread]
     logs = [math.log(one.variance) - _digamma(half) + math.log(half) for one, half in zip(spread, halves, strict=True)]
-    left = variance(logs) - fmean(map(_trigamma, halves))  # of the variances themselves, without their estimation
+    shifts = [one.shift for one in spread]
+    slope = max(0.0, linear_regression(shifts, logs).slope) if len(set(shifts)) >= MANY else 0.0
+    level = fmean(logs) - slope * fmean(shifts)
+    errors = sum((log - level - slope * shift) ** 2 for log, shift in zip(logs, shifts, strict=True))
+    left = errors / (len(logs) - (2 if slope else 1)) - fmean(map(_trigamma, halves))  # without that of estimation
     prior = min(_trigamma_inverse(left) if left > 0 else LARGEST, LARGEST)  # half of its degrees of freedom
-    usual = math.exp(fmean(logs) + _digamma(prior) - math.log(prior))
 
     def with_prior(one: Difference) -> Difference:
+        usual = math.exp(level + slope * one.shift + _digamma(prior) - math.log(prior))
         common = (prior * usual + one.freedom * one.variance) / (prior + one.freedom)
         freedom = min(prior + one.freedom, max(sum(halves), one.freedom))
         return replace(one, variance=max(common, one.variance), freedom=freedom)

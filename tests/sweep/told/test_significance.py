@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 from scipy.special import digamma, polygamma
 from scipy.stats import t as student
 from scipy.stats import ttest_ind, ttest_rel
@@ -70,10 +72,13 @@ def test_digamma_and_trigamma() -> None:
         assert _trigamma(_trigamma_inverse(_trigamma(x))) == pytest.approx(_trigamma(x), rel=1e-9)
 
 
-def sweep(rng: np.random.Generator, means: list[float], seeds: int, unlike: float = 0.0) -> list[dict[int, float]]:
-    """Of settings with these means: each with a noise of its own, of about 0.02, and one that all share by seed."""
-    noise = 0.02 * np.exp(rng.normal(0, unlike, len(means)))[:, None] * rng.normal(size=(len(means), seeds))
-    values = np.array(means)[:, None] + noise + rng.normal(0, 0.03, seeds)
+def sweep(
+    rng: np.random.Generator, means: Sequence[float], seeds: int, times: ArrayLike = 1.0
+) -> list[dict[int, float]]:
+    """Of settings with these means: each with a noise of its own, of 0.02 times so much, and one that all share by
+    seed."""
+    scale = 0.02 * np.broadcast_to(times, len(means))
+    values = np.array(means)[:, None] + rng.normal(0, scale, (seeds, len(means))).T + rng.normal(0, 0.03, seeds)
     return [dict(enumerate(map(float, row))) for row in values]
 
 
@@ -91,7 +96,8 @@ def test_the_truly_best_setting_is_nearly_always_among_those_marked(count: int, 
     """All others are nearly as good: whichever comes out first, the best is told apart from it in at most LEVEL of all
     sweeps."""
     rng = np.random.default_rng(0)
-    lost = [marked(sweep(rng, [1e-6, *[0.0] * (count - 1)], seeds, unlike))[0] for _ in range(300)]
+    means = [1e-6, *[0.0] * (count - 1)]
+    lost = [marked(sweep(rng, means, seeds, np.exp(rng.normal(0, unlike, count))))[0] for _ in range(300)]
     assert np.mean(lost) <= LEVEL
 
 
@@ -100,6 +106,16 @@ def test_few_seeds_tell_what_is_clearly_worse_where_there_are_many_settings() ->
     rng = np.random.default_rng(0)
     told = [marked(sweep(rng, [0.0, -0.1] * 15, 3)) for _ in range(30)]
     assert np.mean([row[1::2] for row in told]) > 0.9
+
+
+def test_what_is_far_worse_scatters_more_and_hides_little() -> None:
+    """Of 40 settings half are far off, the farther the wilder, and four as good as the best. By one usual spread for
+    all, only a sixteenth of those that are a little worse would be told."""
+    rng, means = np.random.default_rng(0), np.concatenate([np.zeros(4), np.full(16, -0.1), np.linspace(-0.2, -1.5, 20)])
+    told = np.array([marked(sweep(rng, means, 3, np.exp(-2 * means))) for _ in range(20)])
+    assert told[:, :4].mean() < LEVEL
+    assert told[:, 4:20].mean() > 0.75
+    assert told[:, 20:].mean() > 0.9
 
 
 def test_a_spread_that_is_small_by_chance_is_not_believed() -> None:
