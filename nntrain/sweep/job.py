@@ -24,3 +24,17 @@ class Job:
     def said(self) -> str:
         """What tells it from the other jobs, in one line."""
         return " ".join(f"{key}={value}" for key, value in self.varied.items())
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the sweep varies, with the values that the config has; of a choice, such as an optimizer, its name."""
+        return {key: _value(self.config, key, written) for key, written in self.varied.items()}
+
+
+def _value(config: Mapping[str, Any], key: str, written: str) -> Any:
+    found: Any = config if key != "config" else None
+    for part in key.split("."):
+        if not isinstance(found, Mapping) or part not in found:
+            return written
+        found = found[part]
+    return written if isinstance(found, Mapping) else found

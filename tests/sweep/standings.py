@@ -69,3 +69,15 @@ CLOSE_SPACE = {"optimizer.lr": ["1e-3", "1e-2", "1.1e-2"], "seed": [0, 1, 2, 3]}
 
 def close(varied: Mapping[str, str]) -> float:
     return CLOSE[varied["optimizer.lr"]][int(varied["seed"])]
+
+
+def composed(space: Mapping[str, Sequence[Any]], folder: Path = Path("out"), **config: Any) -> list[Job]:
+    """As `jobs_of`, with the values of the space in the configs."""
+    jobs = []
+    for job, values in zip(jobs_of(space, folder, **config), product(*space.values()), strict=True):
+        filled: dict[str, Any] = {**job.config}
+        for key, value in zip(space, values, strict=True):
+            section, _, name = key.partition(".")
+            filled[section] = {**filled.get(section, {}), name: value} if name else value
+        jobs.append(Job(job.number, job.words, job.varied, job.folder, filled))
+    return jobs

@@ -15,7 +15,16 @@ from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.searched import SEARCHED
 from nntrain.sweep.told.ranking import Contest, Row, contests, has_model
 
-KEPT = ("monitor", "best_value", "best_epoch", "val", "test", "seconds", "epochs_run")  # of a run's result.json
+KEPT = (
+    "monitor",
+    "best_value",
+    "best_epoch",
+    "val",
+    "test",
+    "parameters",
+    "seconds",
+    "epochs_run",
+)  # of a run's result.json
 
 
 def status_word(outcome: Outcome | None) -> str:
@@ -28,8 +37,12 @@ def status_word(outcome: Outcome | None) -> str:
 
 
 def job_summary(job: Job, outcome: Outcome) -> dict[str, Any]:
-    """A job as in `sweep.json`."""
+    """A job as in `sweep.json`: as `sweep.csv` names things, and as it was before that did."""
     said = {
+        "number": job.number,
+        "ended": status_word(outcome),
+        "settings": job.settings,
+        "folder": str(job.folder),
         "job": job.number,
         "varied": [f"{key}={value}" for key, value in job.varied.items()],
         "run_dir": str(job.folder),
@@ -70,6 +83,7 @@ def _group(row: Row, place: int, contest: Contest) -> dict[str, Any]:
         "contest": contest.title,
         "rank": place,
         "setting": [f"{key}={value}" for key, value in row.setting.items()],
+        "settings": {key: value for key, value in row.jobs[0].settings.items() if key in row.setting},
         "jobs": [job.number for job in row.jobs],
         "monitor": contest.monitor,
         "mean": row.mean,
@@ -90,7 +104,7 @@ def csv_text(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> str:
         for name in dict.fromkeys(name for result in results.values() for name in result.get(split) or {})
     ]
     metrics: Mapping[str, Any] = next((result[SEARCHED] for result in results.values() if SEARCHED in result), {})
-    plain: tuple[str, ...] = ("monitor", "best_value", "best_epoch", "epochs_run", "seconds")
+    plain: tuple[str, ...] = ("monitor", "best_value", "best_epoch", "epochs_run", "seconds", "parameters")
     plain += tuple(metric for metric in metrics if metric in COSTS and metric not in plain)
     found = contests(jobs, outcomes) if len(metrics) > 1 else []
     marked = ["trade_off"] if found else []

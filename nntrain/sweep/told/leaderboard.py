@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 
 from rich.cells import cell_len
@@ -15,8 +14,8 @@ from nntrain.record.words import clean, count, duration, number, numbers_text, p
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.told.files import status_word
+from nntrain.sweep.told.legend import findings, legend, mark_of
 from nntrain.sweep.told.ranking import Contest, Row, contests, has_model, short_names
-from nntrain.sweep.told.significance import LEVEL
 from nntrain.sweep.told.words import figure, metric_words
 
 SHOWN = 20  # rows of a table on the screen; sweep.csv has them all
@@ -33,8 +32,8 @@ def leaderboard(
     took: str = "",
     total: int | None = None,
 ) -> list[Text]:
-    """The table of each contest, best first, what its marks mean, and who failed by what. took: `in 2.4 s`.
-    total: of jobs, where more are to come than these."""
+    """The table of each contest, best first, with what its marks mean, and who failed by what. What holds of several
+    tables alike stands below the last. took: `in 2.4 s`. total: of jobs, where more are to come than these."""
     words = [status_word(outcomes.get(job.number)) for job in jobs]
     words += ["not run"] * ((total or 0) - len(jobs))
     done = words.count("done") + words.count("pruned")
@@ -45,18 +44,27 @@ def leaderboard(
     said += [took] if took else []
     lines = [Text(""), heading(", ".join(said), page)]
     found = contests(jobs, outcomes)
-    for contest in found[:TABLES]:
-        lines += [Text(""), Text(contest.title, STRONG)] if contest.title else []
-        lines += _table(contest, page)
-    said = list(dict.fromkeys(text for contest in found[:TABLES] for text in _legend(contest, page)))
+    tables = found[:TABLES]
+    legends = [legend(contest, contest.rows[:SHOWN], page) for contest in tables]
+    common = [line for line in legends[0] if all(line in other for other in legends)] if len(tables) > 1 else []
+    for contest, own in zip(tables, legends, strict=True):
+        lines += [Text(""), *_said([contest.title], page, STRONG)] if contest.title else []
+        lines += [
+            *_table(contest, page),
+            *_said([*(text for text in own if text not in common), *findings(contest)], page),
+        ]
     if any(contest.by_loss for contest in found):
-        said.append(
+        common.append(
             "values of different losses cannot be compared; early_stopping.monitor=accuracy (or rmse) ranks all"
         )
-    lines += [Text(line, FAINT) for text in said for line in wrapped(text, page.width)]
+    lines += [Text(""), *_said(common, page)] if common else []
     if len(found) > TABLES:
         lines.append(Text(f"and {len(found) - TABLES} more tables; sweep.csv has them all", FAINT))
     return [*lines, *failures(jobs, outcomes, page)]
+
+
+def _said(texts: Sequence[str], page: Page, style: str = FAINT) -> list[Text]:
+    return [Text(line, style) for text in texts for line in wrapped(text, page.width)]
 
 
 Column = tuple[str, str, list[str]]  # title, alignment, cells
@@ -132,7 +140,7 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
         "rank": ("", "r", [str(place) for place in range(1, len(rows) + 1)]),
         "runs": column("n" if any(len(row.values) > len(row.counted) for row in rows) else "runs", "r", runs),
         "value": column(metric_words(contest.monitor), "l", spread),
-        "mark": column("", "l", lambda row: _mark(row, contest, page) + (_dagger(page) if row.pruned else "")),
+        "mark": column("", "l", lambda row: mark_of(row, contest, page)),
         "second": column(_second(contest), "r", lambda row: figure(abs(row.second), "".join(contest.metrics[1:]))),
         "epoch": column("best epoch", "r", epoch),
         "time": column("time", "r", lambda row: duration(row.over("seconds") or 0.0)),
@@ -150,74 +158,6 @@ def _test_metric(contest: Contest, metric: str) -> str:
     """The monitored one; where that is the loss, or a cost, the first metric there is, which says more to people."""
     first = next(iter(contest.rows[0].outcomes.values())).result.get("test") or {}
     return next((name for name in first if name != "loss"), metric) if metric in ("loss", *COSTS) else metric
-
-
-def _mark(row: Row, contest: Contest, page: Page) -> str:
-    if row is contest.rows[0]:
-        return page.star
-    if not contest.trade_offs.isdisjoint(row.outcomes):
-        return _diamond(page)
-    if row.told is None:
-        return "?" if any(len(other.values) > 1 for other in contest.rows) else ""
-    return "" if row.told else ("~" if page.ascii_only else "≈")
-
-
-def _dagger(page: Page) -> str:
-    return "x" if page.ascii_only else "†"
-
-
-def _diamond(page: Page) -> str:
-    return "o" if page.ascii_only else "◆"
-
-
-def _legend(contest: Contest, page: Page) -> list[str]:
-    """What the marks say, and by which test."""
-    marks = []
-    if any(row.pruned for row in contest.rows[:SHOWN]):
-        marks.append(f"{_dagger(page)} pruned: ended early, so ranked after all that ran to their end")
-    rivals = contest.rows[1:]
-    if not rivals:
-        return marks
-    if contest.trade_offs:
-        first, second = contest.metrics
-        if len(contest.trade_offs) == len(contest.rows[0].outcomes):
-            marks.append(f"{page.star} no other is better in {first} or in {second}")
-        else:
-            marks.append(
-                f"{page.star} {_diamond(page)} best trade-offs of {first} and {second}: no other is better in both; "
-                f"{page.star} is the best by {first}, the first of the two"
-            )
-    alike, unknown = sum(row.told is False for row in rivals), sum(row.told is None for row in rivals)
-    if unknown == len(rivals):
-        many = "too few runs" if any(len(row.values) > 1 for row in contest.rows) else "one run each"
-        return [*marks, f"{many}, so differences may be chance; {_advice(contest)}"]
-    among = f" over {len(rivals)} comparisons" if len(rivals) > 1 else ""
-    test = f"one-sided t tests, paired where seeds are shared, {LEVEL:.0%}{among}"
-    again = f"; {_resume(contest)}" if any(len(row.values) == 1 and _lacks(row) for row in contest.rows) else ""
-    said = [f"? a single run says nothing about chance{again}"] if unknown else []
-    if alike:
-        sign = "~" if page.ascii_only else "≈"
-        said.insert(0, f"{sign} cannot be told from the best ({test}); more seeds would tell")
-    elif not unknown:
-        said = [f"all others are worse than the best ({test})"]
-    return [*marks, *said]
-
-
-def _advice(contest: Contest) -> str:
-    """What would bring the runs that are needed to tell."""
-    if any(map(_lacks, contest.rows)):
-        return _resume(contest)
-    return "the last command below runs the best again" if contest.metrics else "seed=range(3) runs each three times"
-
-
-def _lacks(row: Row) -> bool:
-    """Whether runs of it failed, or did not come to their end."""
-    return len(row.outcomes) < len(row.jobs)
-
-
-def _resume(contest: Contest) -> str:
-    folder = contest.rows[0].jobs[0].folder.parent
-    return f"nntrain fit resume={shlex.quote(shown(folder))} runs those that are missing"
 
 
 def failures(jobs: Sequence[Job], outcomes: Mapping[int, Outcome], page: Page) -> list[Text]:

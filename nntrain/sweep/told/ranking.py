@@ -1,7 +1,8 @@
 """The jobs of a sweep by merit: runs that differ by seed or fold alone are one row, with its mean and its spread.
 
-Jobs compete where their values mean the same: one metric on one set of data; the loss of the validation split only
-within one loss. A sweep over recipes may so hold several contests. The test split ranks nothing.
+Jobs compete where their values mean the same: one metric on the same validation rows, or as many others by
+`data.split_seed`; the loss of the validation split only within one loss. So a sweep may hold several contests. The test
+split ranks nothing.
 """
 
 from __future__ import annotations
@@ -13,20 +14,16 @@ from functools import cached_property
 from math import inf, isfinite
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any
 
 from nntrain.config.schema.search import COSTS
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.searched import SEARCHED, undominated
+from nntrain.sweep.told.comparable import Key, comparable, titles
 from nntrain.sweep.told.significance import LEVEL, chances_of_worse
 
 SEEDS = ("seed", "data.split_seed", "data.fold")  # what makes another run of the same setting
 LOWER_IS_BETTER = frozenset({"loss", "log_loss", "rmse", "mae"})  # of all metrics; their table itself needs torch
-SOURCE = (  # settings of `data` that make it other data, so that values cannot be compared
-    *("name", "dataset", "path", "root", "target", "task", "classes", "y_path", "x", "y", "label_separator"),
-    *("samples", "noise", "turns", "features", "data_seed"),
-)
 
 
 @dataclass(frozen=True)
@@ -153,55 +150,20 @@ def short_names(keys: Sequence[str]) -> dict[str, str]:
 
 def contests(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> list[Contest]:
     """All that ended with a model, in the order in which each contest's first job stands in the sweep."""
-    apart: dict[tuple[str, ...], list[Job]] = {}
+    apart: dict[Key, list[Job]] = {}
     for job in jobs:
         if has_model(outcomes.get(job.number)):
-            apart.setdefault(_comparable(job, outcomes[job.number]), []).append(job)
+            apart.setdefault(comparable(job, outcomes[job.number]), []).append(job)
+    called = titles(apart)
     return [
         Contest(
-            _title(key, list(apart), together),
+            called[key],
             key[0],
             tuple(_rows(together, jobs, outcomes, key[0])),
             by_loss=sum(other[:2] == key[:2] for other in apart) > 1,
         )
         for key, together in apart.items()
     ]
-
-
-def _comparable(job: Job, outcome: Outcome) -> tuple[str, ...]:
-    """What two jobs must agree in for their values to be compared: metric, data, and where it is the loss, which."""
-    monitor, config = str(outcome.result["monitor"]), job.config
-    data = {key: value for key, value in config.get("data", {}).items() if key in SOURCE}
-    loss = [config.get("loss"), config.get("objective")] if monitor == "val_loss" else None
-    return monitor, *(json.dumps(part, default=str, sort_keys=True) for part in (data, loss))
-
-
-def _title(key: tuple[str, ...], keys: Sequence[tuple[str, ...]], jobs: Sequence[Job]) -> str:
-    if len(keys) == 1:
-        return ""
-    monitor, data, _ = key
-    recipes = {job.varied.get("config") for job in jobs}
-    config = jobs[0].config
-    parts = []
-    if len({other[1] for other in keys}) > 1:
-        source = config["data"]
-        name = source.get("dataset") or source.get("path") or source["name"]
-        parts.append(str(recipes.pop() if len(recipes) == 1 and None not in recipes else name))
-    if len({other[2] for other in keys if other[:2] == (monitor, data)}) > 1:
-        parts.append(_loss_words(config, [json.loads(other[2]) for other in keys if other[2] != "null"]))
-    if len({other[0] for other in keys}) > 1:
-        parts.append(monitor.replace("_", " "))
-    return ", ".join(parts)
-
-
-def _loss_words(config: Mapping[str, Any], others: Sequence[Sequence[Mapping[str, Any]]]) -> str:
-    """The loss by its name, and by those settings that others of the same name have otherwise."""
-    loss, objective = config.get("loss") or {}, config.get("objective") or {}
-    if len({other[1]["name"] for other in others if other[1]}) > 1:
-        return str(objective["name"])
-    alike = [other[0] for other in others if other[0] and other[0]["name"] == loss.get("name")]
-    differing = [f"{key} {value}" for key, value in loss.items() if any(other.get(key) != value for other in alike)]
-    return " ".join([f"loss {loss.get('name')}", *differing])
 
 
 def _rows(finished: Sequence[Job], jobs: Sequence[Job], outcomes: Mapping[int, Outcome], monitor: str) -> Iterable[Row]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def test_the_table() -> None:
     assert "≈" not in third
     assert " ".join(legend) == (
         "≈ cannot be told from the best (one-sided t tests, paired where seeds are shared, 5% over 2 comparisons); "
-        "more seeds would tell"
+        "a new sweep of these with more seeds tells more "
+        "time: of runs that trained together as one program, each one's share of it"
     )
 
 
@@ -44,7 +46,8 @@ def test_of_single_runs_nothing_is_claimed() -> None:
     jobs = jobs_of({"optimizer.lr": ["1e-3", "1e-2"]})
     lines = table(jobs, ended(jobs, loss_of))
     assert not any("≈" in line or "±" in line for line in lines)
-    assert lines[-1] == "one run each, so differences may be chance; seed=range(3) runs each three times"
+    said = "one run each, so differences may be chance; a new sweep with seed=range(3) runs each three times"
+    assert said in lines
 
 
 def folded(jobs: list[Job]) -> dict[int, Outcome]:
@@ -241,7 +244,7 @@ def test_the_file_of_jobs() -> None:
     rows = list(csv.DictReader(io.StringIO(csv_text(jobs, outcomes))))
     assert list(rows[0]) == [
         *("number", "status", "optimizer.lr", "seed", "monitor", "best_value", "best_epoch", "epochs_run", "seconds"),
-        *("val_loss", "val_accuracy", "test_loss", "test_accuracy", "folder"),
+        *("parameters", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "folder"),
     ]
     assert [row["status"] for row in rows] == ["done", "failed", "pruned", "not run"]
     assert float(rows[0]["best_value"]) == loss_of(jobs[0].varied)
@@ -249,16 +252,24 @@ def test_the_file_of_jobs() -> None:
 
 
 def test_what_sweep_json_says() -> None:
-    jobs = jobs_of(CLOSE_SPACE)
+    jobs = [
+        replace(job, config={"optimizer": {"lr": float(job.varied["optimizer.lr"])}, "seed": int(job.varied["seed"])})
+        for job in jobs_of(CLOSE_SPACE)
+    ]
     outcomes = ended(jobs, close)
     outcomes[0] = Outcome(0, 2, "a mistake")
     found = summary(Path("out"), jobs, outcomes)
     json_text(found)
     assert found["best"] == 4
     assert [job["job"] for job in found["jobs"]][::11] == [4, 0]
-    assert found["jobs"][0]["varied"] == ["optimizer.lr=1e-2", "seed=0"]
+    first, *_, last = found["jobs"]
+    assert first["varied"] == ["optimizer.lr=1e-2", "seed=0"]
+    assert first["settings"] == {"optimizer.lr": 0.01, "seed": 0}
+    assert (first["number"], first["ended"], first["folder"]) == (4, "done", str(Path("out/4")))
+    assert (last["number"], last["ended"], last["status"]) == (0, "failed", 2)
     group = found["groups"][1]
     assert (group["setting"], group["jobs"], group["n"]) == (["optimizer.lr=1.1e-2"], [8, 9, 10, 11], 4)
+    assert group["settings"] == {"optimizer.lr": 0.011}
     assert [group["indistinguishable_from_best"] for group in found["groups"]] == [True, True, False]
 
 
