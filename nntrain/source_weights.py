@@ -230,5 +230,7 @@ def model_path(path: Path) -> Path:
 
 def _unreported(sweep: Path) -> bool:
     """Whether a sweep, whose folder has no best model, ended without its report, or with one that the disk refused."""
-    reported = (sweep / SWEEP).is_file() and (sweep / TABLE).is_file()
-    return not reported or read_json(sweep / SWEEP).get("best") is not None
+    if not ((sweep / SWEEP).is_file() and (sweep / TABLE).is_file()):
+        return True
+    said = read_json(sweep / SWEEP)
+    return "so_far" in said or said.get("best") is not None

@@ -25,7 +25,7 @@ from nntrain.sweep.outcome import SAVED, Outcome, find_outcome
 from nntrain.sweep.search.searched import by_metrics
 from nntrain.sweep.search.space import MARK
 from nntrain.sweep.told.board import Board
-from nntrain.sweep.told.files import summary
+from nntrain.sweep.told.files import summary, write_csv
 
 if TYPE_CHECKING:
     from hydra.plugins.launcher import Launcher as HydraLauncher
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from nntrain.sweep.workers.work import Judges
 
 RESULTS = "sweep.json"
+SO_FAR = "so_far"  # in there, until the sweep has ended
 SHARE = 0.1  # of the time goes to writing what was done so far, at most
 
 
@@ -76,8 +77,8 @@ class Sweep:
         self.says_plans = True
         self._make_folder = make_folder
         self._jobs = Jobs(Path(manifest.cwd), fixed, lambda: self.folder)
-        self._due = 0.0  # when sweep.json is to be written again
-        self._refused = False  # whether the disk did not take it, which is said once
+        self._due = 0.0  # when the tables are to be written again
+        self._refused = False  # whether the disk did not take them, which is said once
 
     @cached_property
     def folder(self) -> Path:
@@ -196,9 +197,11 @@ class Sweep:
             self._due = time.monotonic() + took / SHARE
 
     def _write_so_far(self) -> None:
-        """A disk that refuses costs the sweep nothing while it runs: it is written again at its end."""
+        """`sweep.json`, marked as what is known so far, and `sweep.csv`. A disk that refuses costs the sweep nothing
+        while it runs: both are written again at its end."""
         try:
-            self.write(self.summary())
+            self.write({SO_FAR: True, **self.summary()})
+            write_csv(self.folder, self.jobs, self.outcomes)
         except WriteError as error:
             if not self._refused:
                 self.board.note(f"{error}; the sweep goes on")

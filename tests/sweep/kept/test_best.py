@@ -65,6 +65,7 @@ def test_a_disk_that_refuses_all_is_named(sweep: Path) -> None:
 UNREPORTED: dict[str, dict[str, str]] = {
     "no table": {"sweep.json": '{"best": null}'},
     "no best model": {"sweep.json": '{"best": 1}', "sweep.csv": ""},
+    "killed while it ran": {"sweep.json": '{"so_far": true, "best": null}', "sweep.csv": ""},
     "nothing": {},
 }
 

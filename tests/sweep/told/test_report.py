@@ -51,6 +51,22 @@ def test_a_sweep_is_opened_like_a_run(cwd: Path, capsys: pytest.CaptureFixture[s
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["metrics"] == whole["metrics"]
 
 
+def test_a_sweep_that_is_killed_has_its_tables(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def how(job: Job) -> None:
+        if job.number == 1:
+            rows = csv.DictReader(Path("out/sweep.csv").read_text().splitlines())
+            seen.extend([json.loads(Path("out/sweep.json").read_text()), [row["status"] for row in rows]])
+
+    fake_training(monkeypatch, how)
+    assert sweep("seed=1,2") == 0
+    so_far, statuses = seen
+    assert (so_far["so_far"], [job["ended"] for job in so_far["jobs"]]) == (True, ["done"])
+    assert statuses == ["done", "not run"]
+    assert "so_far" not in json.loads(Path("out/sweep.json").read_text())
+
+
 def test_the_time_is_that_of_the_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     fake_training(monkeypatch)
     monkeypatch.setattr("nntrain.cli.perf_counter", lambda: perf_counter() - 180)
