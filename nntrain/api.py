@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -14,15 +15,17 @@ if TYPE_CHECKING:
     from nntrain.predictor import Predictor
     from nntrain.verbs.run import Run
 
+MULTIRUN = ("-m", "--multirun")
+
 
 def fit(config: str | Path | Mapping[str, Any] = "digits", *settings: str, quiet: bool = False) -> Run:
     """Train, and return the run: `.dir`, `.metrics` (a row per epoch), `.result` (as in result.json), `.best` (the best
     model's file).
 
     config: a recipe's name, the path of a YAML file, or a mapping with the sections of a recipe (its paths are then
-    relative to the working directory). settings: as on the command line, `"optimizer.lr=0.01"`. quiet: say the result
-    only. Raises UserError for what is the caller's to mend, and KeyboardInterrupt where Ctrl-C ended it, the state
-    being saved.
+    relative to the working directory). settings: as on the command line, `"optimizer.lr=0.01"`, one value each: sweeps
+    are trained there. quiet: say the result only. Raises UserError for what is the caller's to mend, and
+    KeyboardInterrupt where a signal ended it, the state being saved.
 
     >>> run = nntrain.fit("iris", "epochs=5")  # doctest: +SKIP
     >>> run.result["test"]["accuracy"]  # doctest: +SKIP
@@ -31,6 +34,7 @@ def fit(config: str | Path | Mapping[str, Any] = "digits", *settings: str, quiet
 
     if not isinstance(config, str | PathLike | Mapping):
         raise UserError(f"config: a recipe's name, a path or a mapping is expected, not a {type(config).__name__}")
+    _check_one_run(config, settings)
     command = ["nntrain.fit", str(config), *settings]
     if isinstance(config, Mapping):
         with _written(config) as path:
@@ -40,6 +44,32 @@ def fit(config: str | Path | Mapping[str, Any] = "digits", *settings: str, quiet
     if status:
         raise KeyboardInterrupt(run.stopped)
     return run
+
+
+def _check_one_run(config: str | PathLike[str] | Mapping[str, Any], settings: Sequence[str]) -> None:
+    """UserError where the words are those of a sweep, with the command that trains it."""
+    from nntrain.config.words import read_words
+    from nntrain.resumed import is_sweep, resumed
+
+    plain = [word for word in settings if word not in MULTIRUN]
+    if (folder := resumed(plain)) is not None:
+        if is_sweep(folder):
+            said = "is a sweep, and nntrain.fit trains one run; go on with it on the command line"
+            raise UserError(f"resume: {folder} {said}: {shlex.join(['nntrain', 'fit', *plain])}")
+        return
+    line = read_words(plain, Path.cwd())
+    swept = [word.text for word in line.settings if word.sweeps]
+    if not (swept or line.hydra or line.search or len(plain) < len(settings)):
+        return
+    given = ", ".join((*swept, *line.hydra, *(word.text for word in line.search))) or "-m"
+    one = " (one value that is a list is written [a,b], a text 'a,b')" if swept else ""
+    file = "FILE" if isinstance(config, Mapping) else config
+    where = ", the mapping being in FILE as YAML" if isinstance(config, Mapping) else ""
+    command = shlex.join(["nntrain", "fit", f"config={file}", *plain, "-m"])
+    raise UserError(
+        f"{given}: asks for a sweep, and nntrain.fit trains one run{one}; sweeps are trained on the command "
+        f"line{where}: {command}"
+    )
 
 
 @contextmanager

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 # What a resumed run may change without becoming another run.
 RESUMABLE = ("epochs", "time_limit", "early_stopping.patience", "checkpoint.every_seconds", "quiet", "device")
 UNMARKED = {"ensemble": 1, "grow.name": "none"}  # as every run was before there was a choice
+RUNS = "runs"  # where folders of runs are made that nobody names
 CONFIG, ENVIRONMENT, RESULT = "config.yaml", "environment.json", "result.json"
 MANIFEST = "jobs.jsonl"  # of a sweep
+FOLD = "fold_"  # and its number from 0: the folder of a fold in that of its run, and what it is called
 HELD = {"a sweep": MANIFEST, "a run": CONFIG}
 UNSAVED = "stopped, but the state could not be saved"  # and why
 
@@ -38,16 +40,26 @@ def shown(path: Path | str) -> str:
 def new_run_folder(config: Mapping[str, Any]) -> Path:
     """`run_dir`, where given and not yet a run or a sweep, or a fresh folder below `runs/`."""
     if config["run_dir"] is None:
-        return create_run_folder(Path.cwd() / "runs", config["name"])
+        return create_run_folder(Path.cwd() / RUNS, config["name"])
     folder = Path(config["run_dir"])
     check_free(folder)
     return make(folder).resolve()
 
 
+def check_new(run_dir: str | Path | None) -> None:
+    """UserError where there can be no new folder, in `runs/` where None is given; nothing is made."""
+    if run_dir is not None:
+        check_free(Path(run_dir))
+        return
+    try:
+        _check_makeable(Path.cwd() / RUNS)
+    except UserError as error:
+        raise UserError(f"{error}; a run goes into {RUNS}/ unless run_dir=... names a folder") from None
+
+
 def check_free(folder: Path) -> None:
     """UserError where `run_dir` already holds a run or a sweep, or cannot be made, which is not tried."""
     try:
-        around = next(path for path in (folder, *folder.parents) if _is_there(path))
         held = next((what for what, name in HELD.items() if (folder / name).exists()), None)
     except (OSError, ValueError) as error:
         raise _unmade(folder, error) from None
@@ -56,6 +68,14 @@ def check_free(folder: Path) -> None:
             f"run_dir: {shown(folder)} already holds {held}; choose another folder, or go on with: "
             f"nntrain fit resume={quote(shown(folder))}"
         )
+    _check_makeable(folder)
+
+
+def _check_makeable(folder: Path) -> None:
+    try:
+        around = next(path for path in (folder, *folder.parents) if _is_there(path))
+    except (OSError, ValueError) as error:
+        raise _unmade(folder, error) from None
     if not around.is_dir():
         raise UserError(f"run_dir: cannot make {shown(folder)} ({shown(around)} is no folder)")
     if not os.access(around, os.R_OK | os.W_OK | os.X_OK):

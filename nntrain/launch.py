@@ -43,7 +43,7 @@ def launch(
     source: what to call the recipe in the commands that are proposed, where not as `config=` does.
     """
     from nntrain.config.compose import compose
-    from nntrain.folder import check_free
+    from nntrain.folder import check_new
     from nntrain.resumed import WORD, find_run, resumed
 
     if (given := resumed(words)) is None:
@@ -53,19 +53,25 @@ def launch(
                 f"grow: {grown} is a sweep over many runs, which is started on the command line by nntrain fit; "
                 "for one run set grow=none"
             )
-        if composed.config["run_dir"] is not None:
-            check_free(Path(composed.config["run_dir"]))
-        notes = [SEARCHES] if composed.searches else []
+        check_new(composed.config["run_dir"])
+        notes = [*composed.notes, *([SEARCHES] if composed.searches else [])]
         return train_composed(composed.config, command, source=source, stream=stream, quiet=quiet, notes=notes)
     from nntrain.folder import CONFIG, shown
 
     folder = find_run(given)
     saved, changes = folder / CONFIG, [word for word in words if not word.startswith(WORD)]
     _check_changes(changes, shown(saved))
-    config = compose([config_word(saved), *changes]).config
+    composed = compose([config_word(saved), *changes])
     of = [] if (sweep := _sweep_of(folder)) is None else [_of_sweep(sweep)]
     return train_composed(
-        config, command, source=shown(saved), resumed=folder, stream=stream, quiet=quiet, of_training=of
+        composed.config,
+        command,
+        source=shown(saved),
+        resumed=folder,
+        stream=stream,
+        quiet=quiet,
+        notes=composed.notes,
+        of_training=of,
     )
 
 
@@ -148,10 +154,11 @@ def _end_if(stop: Stop) -> None:
 @contextmanager
 def catching_signals(*, again: bool = True) -> Iterator[Stop]:
     """A signal (see `signals.ENDING`) ends the step under way and saves the state; one that follows later than SAME_ASK
-    seconds ends the process at once.
+    seconds ends the process at once, by its own number.
 
     again: False in a worker, where none that follows does, and after one they stay ignored: its parent has SIGKILL.
     """
+    from nntrain.sweep.interrupted import Interrupted
     from nntrain.training.course import Stop
 
     stop, asked = Stop(), 0.0
@@ -161,7 +168,7 @@ def catching_signals(*, again: bool = True) -> Iterator[Stop]:
         if stop.signal is None:
             stop.signal, asked = number, monotonic()
         elif again and monotonic() - asked > SAME_ASK:
-            raise KeyboardInterrupt
+            raise Interrupted(128 + number)
 
     with handling(caught, ignored_after=lambda: not again and stop.signal is not None):
         yield stop

@@ -161,6 +161,56 @@ def test_mistakes_are_the_callers_to_mend() -> None:
         nntrain.load("nowhere")
 
 
+ONE = "nntrain.fit trains one run (one value that is a list is written [a,b], a text 'a,b'); sweeps are trained on the "
+SWEEPS: dict[str, tuple[Any, list[str], str]] = {
+    "values": (
+        "digits",
+        ["optimizer.lr=1e-3,1e-2", "epochs=1"],
+        f"optimizer.lr=1e-3,1e-2: asks for a sweep, and {ONE}command line: nntrain fit config=digits "
+        "optimizer.lr=1e-3,1e-2 epochs=1 -m",
+    ),
+    "with -m": (
+        "digits",
+        ["seed=1,2", "-m"],
+        f"seed=1,2: asks for a sweep, and {ONE}command line: nntrain fit config=digits seed=1,2 -m",
+    ),
+    "a mapping": (
+        {"epochs": 1},
+        ["seed=range(3)"],
+        f"seed=range(3): asks for a sweep, and {ONE}command line, the mapping being in FILE as YAML: nntrain fit "
+        "config=FILE 'seed=range(3)' -m",
+    ),
+    "-m alone": (
+        "digits",
+        ["-m"],
+        "-m: asks for a sweep, and nntrain.fit trains one run; sweeps are trained on the command line: nntrain fit "
+        "config=digits -m",
+    ),
+    "a search": (
+        "digits",
+        ["search.n_trials=3", "hydra/launcher=basic"],
+        "hydra/launcher=basic, search.n_trials=3: asks for a sweep, and nntrain.fit trains one run; sweeps are trained "
+        "on the command line: nntrain fit config=digits search.n_trials=3 hydra/launcher=basic -m",
+    ),
+    "resume": (
+        "digits",
+        ["resume=swept"],
+        "resume: swept is a sweep, and nntrain.fit trains one run; go on with it on the command line: nntrain fit "
+        "resume=swept",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SWEEPS)
+def test_a_sweep_is_the_command_lines(what: str, workdir: Path) -> None:
+    config, settings, said = SWEEPS[what]
+    (workdir / "swept").mkdir()
+    (workdir / "swept" / "jobs.jsonl").touch()
+    with pytest.raises(UserError) as caught:
+        nntrain.fit(config, *settings)
+    assert caught.value.problems == (said,)
+
+
 def test_interrupted_it_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     from nntrain.training import trainer
 

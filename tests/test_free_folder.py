@@ -51,6 +51,16 @@ def test_nothing_is_made_of_what_may_be(cwd: Path) -> None:
     assert sorted(cwd.rglob("*")) == before
 
 
+@pytest.mark.parametrize("words", ["check", "fit", "check seed=1,2 -m", "fit seed=1,2 -m"])
+def test_a_file_where_the_folders_of_runs_would_be(words: str, cwd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (cwd / "runs").touch()
+    assert main([*words.split(), "config=iris"]) == 2
+    assert capsys.readouterr().err == (
+        "nntrain: run_dir: cannot make runs (runs is no folder); a run goes into runs/ unless run_dir=... names "
+        "a folder\n"
+    )
+
+
 @pytest.mark.parametrize("verb", ["check", "fit"])
 def test_the_folder_of_another_run_is_refused_before_data_is_read(
     verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -18,8 +18,9 @@ def test_the_first_signal_asks_the_second_insists(monkeypatch: pytest.MonkeyPatc
         assert stop.signal is None
         signal.raise_signal(signal.SIGTERM)
         assert stop.signal == signal.SIGTERM
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            signal.raise_signal(signal.SIGTERM)
+        assert getattr(caught.value, "status", None) == 128 + signal.SIGTERM
 
 
 def test_one_that_comes_at_once_asks_for_the_same() -> None:

@@ -140,5 +140,6 @@ def test_a_run_is_not_mixed_into_the_folder_of_a_sweep(capsys: pytest.CaptureFix
 
 def test_a_folder_of_runs_is_no_recipe_and_the_latest_run_in_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "config=runs/mine"]) == 2
+    os.utime("runs/mine/1/fold_0/config.yaml")  # the latest is no run by itself
     said = "'runs/mine' is a folder without a config.yaml; give a recipe's file, or a run's folder: config=runs/mine/1"
     assert f"nntrain: config: {said} (command line: config=runs/mine)" in capsys.readouterr().err

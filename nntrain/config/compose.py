@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,13 @@ ROOT = "nntrain"  # configs/nntrain.yaml
 class Composed:
     """A config as plain values, and the origin of each by its dotted path.
 
-    searches: whether the recipe has a section `search`.
+    searches: whether the recipe has a section `search`. notes: what is to be said of the words.
     """
 
     config: dict[str, Any]
     origins: Mapping[str, Origin]
     searches: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def compose(words: Sequence[str], cwd: Path | None = None) -> Composed:
@@ -68,7 +69,7 @@ def compose(words: Sequence[str], cwd: Path | None = None) -> Composed:
         recipe = read_recipe(find_recipe(str(line.recipes.value), cwd, line.recipes.origin))
     except UserError as error:
         raise UserError(*problems, *error.problems) from None
-    return compose_recipe(recipe, settings, cwd, problems)
+    return replace(compose_recipe(recipe, settings, cwd, problems), notes=line.notes)
 
 
 def compose_recipe(recipe: Recipe, words: Sequence[Word], cwd: Path, problems: Sequence[str] = ()) -> Composed:

@@ -62,7 +62,8 @@ def _not_found(given: str, path: Path, cwd: Path) -> str:
         return f"names no recipe (recipes: {', '.join(recipe_names())}; or a YAML file of your own)"
     if exists(path) and path.is_dir():
         below = [*path.glob("*/config.yaml"), *path.glob("*/*/config.yaml")]
-        runs = sorted(below, key=lambda found: found.stat().st_mtime)
+        whole = [found for found in below if not (found.parents[1] / "config.yaml").exists()]  # not a fold of one
+        runs = sorted(whole, key=lambda found: found.stat().st_mtime)
         latest = f": config={Path(given) / runs[-1].parent.relative_to(path)}" if runs else ""
         return f"'{given}' is a folder without a config.yaml; give a recipe's file, or a run's folder{latest}"
     if "/" in given or "\\" in given or given.endswith((".yaml", ".yml")):

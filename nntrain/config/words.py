@@ -78,8 +78,8 @@ class Word:
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The words of a command line by what they are for; of words with the same key the last one counts. notes: what is
-    to be said of them."""
+    """The words of a command line by what they are for; of words with the same key the last one counts, as with Hydra.
+    notes: what is to be said of them."""
 
     recipes: Word
     settings: tuple[Word, ...]
@@ -91,23 +91,32 @@ class CommandLine:
 
 def read_words(texts: Iterable[str], cwd: Path) -> CommandLine:
     """Read all words; what cannot be read is among the problems."""
-    found: dict[str, Word] = {RECIPE: _single(DEFAULT_RECIPE, RECIPE, DEFAULT_RECIPE)}
+    found: dict[str, Word] = {}
     hydra: list[str] = []
     problems: list[str] = []
+    notes: list[str] = []
     for text in texts:
         try:
             if is_hydra(text):
+                key = text.partition("=")[0]
+                notes += [_unused(was, text) for was in hydra if was.partition("=")[0] == key and was != text]
                 hydra.append(text)
             else:
                 word = read_word(text, cwd)
-                found.pop(word.key, None)
+                old = found.pop(word.key, None)
+                if old is not None and old.for_hydra != word.for_hydra:
+                    notes.append(_unused(old.text, text))
                 found[word.key] = word
         except UserError as error:
             problems.extend(error.problems)
-    recipes = found.pop(RECIPE)
+    recipes = found.pop(RECIPE, _single(DEFAULT_RECIPE, RECIPE, DEFAULT_RECIPE))
     search = tuple(word for key, word in found.items() if key.partition(".")[0] == SEARCH)
     settings = tuple(word for word in found.values() if word not in search)
-    return CommandLine(recipes, settings, tuple(hydra), tuple(problems), search)
+    return CommandLine(recipes, settings, tuple(hydra), tuple(problems), search, tuple(notes))
+
+
+def _unused(earlier: str, later: str) -> str:
+    return f"{earlier} does not count: {later} stands after it"
 
 
 def is_hydra(text: str) -> bool:

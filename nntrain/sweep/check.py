@@ -15,7 +15,7 @@ from nntrain.config.keys import Plan
 from nntrain.config.recipe import Recipe, absolute, find_recipe, read_recipe
 from nntrain.config.words import CommandLine
 from nntrain.errors import UserError
-from nntrain.folder import check_free, shown
+from nntrain.folder import check_free, check_new, shown
 from nntrain.sweep.hydra_words import mistakes
 from nntrain.sweep.plugins import DEFAULT_SWEEPER
 from nntrain.sweep.search.space import NOTHING as NOTHING_TO_SEARCH
@@ -63,6 +63,7 @@ def given_folder(line: CommandLine, recipes: Sequence[Recipe], cwd: Path) -> Pat
         named = " and ".join(str(each) for each in given if each is not None)
         raise UserError(f"{FOLDER}: a sweep has one folder, and its recipes name {named}; write {FOLDER}=...")
     if (one := next(iter(given))) is None:
+        check_new(None)
         return None
     folder = absolute(str(one), cwd)
     check_free(folder)
@@ -92,8 +93,8 @@ def _nothing_varies(line: CommandLine) -> Iterator[str]:
         yield NOTHING_TO_SEARCH
     else:
         yield (
-            "-m: nothing varies; give a setting several values (optimizer.lr=0.01,0.001, seed=range(3), "
-            "optimizer=adam,sgd), or leave out -m"
+            f"-m: nothing varies{''.join(f' ({said})' for said in line.notes)}; give a setting several values "
+            "(optimizer.lr=0.01,0.001, seed=range(3), optimizer=adam,sgd), or leave out -m"
         )
 
 

@@ -13,7 +13,7 @@ from nntrain.record.files import json_text
 from nntrain.sweep.buildable import Draft, DryBuilds, check_buildable
 from nntrain.sweep.job import Job
 
-UNTOLD = ("run_dir", "quiet")  # settings in which two jobs that are the same may differ
+UNTOLD = ("name", "run_dir", "quiet")  # settings in which two jobs that are the same may differ
 NAMED = 5  # jobs that are said to be identical to others
 
 

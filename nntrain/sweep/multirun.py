@@ -20,13 +20,14 @@ from nntrain.config.compose import hydra_over
 from nntrain.config.recipe import Recipe
 from nntrain.config.words import CommandLine
 from nntrain.errors import UserError, say
-from nntrain.folder import make, shown
+from nntrain.folder import RUNS, make, shown
 from nntrain.record.files import WriteError
 from nntrain.record.lock import locked
 from nntrain.record.run_folder import create_run_folder
 from nntrain.sweep.check import FOLDER, check_sweep, given_folder, many_jobs
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.interrupted import Interrupted, deferring
+from nntrain.sweep.kept.best import lost_models
 from nntrain.sweep.kept.manifest import Manifest, mend_manifest, new_manifest, other_versions, write_manifest
 from nntrain.sweep.kept.resume import read_sweep
 from nntrain.sweep.kept.same_data import check_data, mixed
@@ -63,7 +64,7 @@ def multirun(
     manifest = new_manifest([word for word in words if not word.startswith(f"{FOLDER}=")], cwd, recipes)
 
     def make_folder() -> Path:
-        folder = create_run_folder(cwd / "runs", _name(line, recipes)) if given is None else make(given)
+        folder = create_run_folder(cwd / RUNS, _name(line, recipes)) if given is None else make(given)
         write_manifest(folder, manifest)
         return folder
 
@@ -110,6 +111,8 @@ def _run(
             mend_manifest(sweep.folder)
             sweep.restore()
             check_data(sweep.jobs, set(sweep.outcomes), shlex.join(["nntrain", "fit", *manifest.words, "-m"]))
+            for lost in lost_models(sweep.jobs, sweep.outcomes):
+                board.note(lost)
             if changed := other_versions(manifest):
                 board.note(f"since the sweep was started {', '.join(changed)}; results may differ by that")
         else:

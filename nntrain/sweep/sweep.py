@@ -26,6 +26,7 @@ from nntrain.sweep.search.searched import by_metrics
 from nntrain.sweep.search.space import MARK
 from nntrain.sweep.told.board import Board
 from nntrain.sweep.told.files import summary, write_csv
+from nntrain.sweep.workers.work import has_state
 
 if TYPE_CHECKING:
     from hydra.plugins.launcher import Launcher as HydraLauncher
@@ -135,10 +136,8 @@ class Sweep:
 
         status: the exit status of a job that it ended.
         """
-        from nntrain.sweep.workers.work import STATES
-
         for job in self.jobs:
-            if job.number not in self.outcomes and next(job.folder.rglob(STATES), None) is not None:
+            if job.number not in self.outcomes and has_state(job.folder):
                 self.outcomes[job.number] = Outcome(job.number, status, SAVED)
 
     def _add(self, given: Mapping[int, tuple[str, ...]], dry_builds: DryBuilds | None = None) -> list[Job]:
@@ -163,17 +162,20 @@ class Sweep:
         left = [job for job in once if job.number not in self.outcomes]
         if left:
             plan = launcher.plan(left)
-            self.board.begin(once, self._plan_words(plan.words, len(done), len(once)), finished=done)
+            self.board.begin(once, self._plan_words(plan.words, len(done), left, len(once)), finished=done)
             launcher.run(plan.units, self.record)
         else:
             self.board.begin(once, [], finished=done)
         return [self.outcomes[job.number] for job in jobs]
 
-    def _plan_words(self, words: Sequence[str], done: int, total: int) -> Sequence[str]:
-        """What is said of some jobs before they train; first, where some of them are done already, how many."""
+    def _plan_words(self, words: Sequence[str], done: int, left: Sequence[Job], total: int) -> Sequence[str]:
+        """What is said of some jobs before they train; of a sweep that is gone on with also how many are done, and how
+        many of those that are left have a saved state."""
         if not self.says_plans:
             return ()
-        return [f"{done} of {plural(total, 'job')} {'is' if done == 1 else 'are'} done", *words] if done else words
+        first = [f"{done} of {plural(total, 'job')} {'is' if done == 1 else 'are'} done"] if done else []
+        saved = sum(has_state(job.folder) for job in left) if self.board.tally.resumed else 0
+        return [*first, *words, *([going_on(saved, len(left))] if saved else [])]
 
     def train_here(self, unit: Sequence[Job], record: Callable[[Outcome], None]) -> int:
         """Train what belongs together in this process; see `train_unit`."""
@@ -260,3 +262,11 @@ class Sweep:
                     f"resume: the search space has changed: job {number} was {old} and would now be {new}; start a new "
                     f"sweep for it"
                 )
+
+
+def going_on(saved: int, left: int) -> str:
+    """How many of the jobs that are left have a state."""
+    if left == 1:
+        return "it goes on from where it was"
+    they = "goes on from where it was" if saved == 1 else "go on from where they were"
+    return f"{'all' if saved == left else saved} of them {they}"

@@ -16,7 +16,7 @@ from nntrain.config.options import option_file
 from nntrain.data.progress import watched
 from nntrain.errors import UserError, unknown
 from nntrain.experiment import Experiment
-from nntrain.folder import check_free, shown
+from nntrain.folder import check_new, shown
 from nntrain.models.summary import layer_table
 from nntrain.objective.reconstruction import Reconstruction
 from nntrain.record.check import check_report
@@ -37,8 +37,7 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
     sheet, words = _sheet(words)
     composed = compose(words)
     config = composed.config
-    if config["run_dir"] is not None:
-        check_free(Path(config["run_dir"]))
+    check_new(config["run_dir"])
     fold = 0 if config["data"].get("folds") else None
     with decoding_bar(stream) as bar, watched(bar):
         loaded = load_data(config, fold=fold)
@@ -51,7 +50,7 @@ def check_words(words: Sequence[str], stream: TextIO | None = None) -> dict[str,
     if several is not None and several["alone"] is None:
         memory |= {what: several["members"] * size for what, size in memory.items() if what != "data"}
     dataset = experiment.dataset
-    notes = [*([SEARCHES] if composed.searches else []), *experiment.notes]
+    notes = [*composed.notes, *([SEARCHES] if composed.searches else []), *experiment.notes]
     if sheet is not None:
         write_sheet(composed.config, dataset, sheet)
     show(

@@ -45,6 +45,16 @@ def test_every_value_says_where_it_came_from(composed: Recipe) -> None:
     assert set(found.origins) == flat
 
 
+def test_of_words_with_one_key_the_last_counts_and_this_is_said(composed: Recipe) -> None:
+    words = ("seed=1", "optimizer.lr=0.1", "seed=2", "optimizer.lr=1e-1", "model.freeze=head", "freeze=none")
+    found = composed("model: mlp", *words)
+    assert found.config["seed"] == 2
+    assert found.notes == (
+        "seed=1 does not count: seed=2 stands after it",
+        "model.freeze=head does not count: freeze=none stands after it",
+    )
+
+
 def test_another_choice_on_the_command_line_leaves_nothing_of_the_recipes(composed: Recipe) -> None:
     found = composed(SGD, "optimizer=rmsprop").config["optimizer"]
     assert found == compose(["optimizer=rmsprop"]).config["optimizer"]

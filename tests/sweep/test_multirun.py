@@ -97,7 +97,7 @@ AXES = {
     "seed=range(1,4)": ["seed=1", "seed=2", "seed=3"],
     "optimizer.lr=choice(0.1,0.01)": ["optimizer.lr=0.1", "optimizer.lr=0.01"],
     "optimizer=glob(ada*,exclude=adam*)": [f"optimizer={name}" for name in ("adadelta", "adafactor", "adagrad")],
-    "name='a, b',c": ["name=a, b", "name=c"],
+    "name='a, b',c": ["name=a, b"],  # and the other is the same network
     "model.activation={name:elu,alpha:0.5},tanh": ["model.activation={name:elu,alpha:0.5}", "model.activation=tanh"],
     "seed=choice(1)": ["seed=1"],
 }
@@ -153,6 +153,25 @@ def test_jobs_that_are_identical_run_once(monkeypatch: pytest.MonkeyPatch, capsy
     assert said in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_name_makes_no_other_network(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    ran = fake_training(monkeypatch)
+    sweep("name=a,b", "seed=1,2")
+    assert len(ran) == 2
+    said = "2 jobs are identical to others, and not run twice: job 2 is job 0, job 3 is job 1"
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_word_that_another_takes_the_place_of_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran = fake_training(monkeypatch)
+    sweep("optimizer.lr=0.1,0.2,0.3", "optimizer.lr=0.4,0.5", "epochs=1", "epochs=1")
+    assert len(ran) == 2
+    out = capsys.readouterr().out
+    assert "note  optimizer.lr=0.1,0.2,0.3 does not count: optimizer.lr=0.4,0.5 stands after it\n" in out
+    assert "epochs" not in out
+
+
 def test_what_is_tried_instead_of_the_recipes_search_is_said(
     cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -192,6 +211,7 @@ MISTAKES = {
     "lr=0.1,0.2": ["lr: there is no such section or setting; did you mean 'optimizer.lr'?"],
     "optimizer.lrr=range(3)": ["optimizer.lrr: optimizer adam has no setting 'lrr'; did you mean 'optimizer.lr'?"],
     "seed=1": ["-m: nothing varies; give a setting several values (optimizer.lr=0.01,0.001, seed=range(3)"],
+    "seed=1,2 seed=3": ["-m: nothing varies (seed=1,2 does not count: seed=3 stands after it); give a setting several"],
     "seed=range(3,3)": ["seed: range(3,3) has no values: it ends where it begins"],
     "optimizer.lr=0.1,,0.2": ["optimizer.lr: 0.1,,0.2 cannot be read: a value is missing after '0.1,' (command line"],
     "optimizer.lr=[0.1,0.2]": ["; a list in brackets is one value: a sweep is written optimizer.lr=0.1,0.2 -m (comm"],

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from nntrain.config import schema
 from nntrain.config.grow import GROW
-from nntrain.config.recipe import Recipe
-from nntrain.config.words import CommandLine, is_hydra, read_words
+from nntrain.config.recipe import Recipe, absolute, find_recipe
+from nntrain.config.words import RECIPE, CommandLine, is_hydra, read_words
 from nntrain.errors import UserError, nearest
-from nntrain.folder import MANIFEST, shown
+from nntrain.folder import CONFIG, MANIFEST, shown
 from nntrain.sweep.check import check_sweep
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.kept.manifest import Manifest, fingerprint, read_manifest
@@ -32,7 +33,8 @@ def read_sweep(folder: Path, changes: Sequence[str]) -> tuple[Manifest, CommandL
     manifest = read_manifest(folder)
     again = _again(manifest)
     cwd = Path(manifest.cwd)
-    problems = [problem for word in changes for problem in _problems(word, manifest, cwd)]
+    problems = [problem for word in changes for problem in _problems(word, manifest, cwd, changes)]
+    problems += _lost_recipes(folder, manifest, cwd)
     if problems:
         raise UserError(*problems)
     line = sweep_line([*_kept(manifest.words, changes), *changes], cwd)
@@ -50,8 +52,22 @@ def read_sweep(folder: Path, changes: Sequence[str]) -> tuple[Manifest, CommandL
     return manifest, line, recipes
 
 
-def _problems(word: str, manifest: Manifest, cwd: Path) -> Sequence[str]:
-    """What is wrong with a word besides: that it asks for other jobs."""
+def _lost_recipes(folder: Path, manifest: Manifest, cwd: Path) -> Iterator[str]:
+    """What it was started with and is not there any more."""
+    recipes = read_words(manifest.words, cwd).recipes
+    for name in recipes.values:
+        try:
+            find_recipe(str(name), cwd)
+        except UserError:
+            yield (
+                f"resume: the sweep in {shown(folder)} was started with {recipes.text}, and there is no "
+                f"{shown(absolute(str(name), cwd))} any more; put it back to go on (what a job was trained with is in "
+                f"its own {CONFIG}, as {shown(folder)}/0/{CONFIG})"
+            )
+
+
+def _problems(word: str, manifest: Manifest, cwd: Path, changes: Sequence[str]) -> Sequence[str]:
+    """What is wrong with one of the changes: that it asks for other jobs."""
     key = word.partition("=")[0]
     if word in manifest.words or (is_hydra(word) and key != SWEEPER):
         return ()
@@ -60,10 +76,11 @@ def _problems(word: str, manifest: Manifest, cwd: Path) -> Sequence[str]:
     may = _may_change(sweep_line(manifest.words, cwd))
     if key in may:
         return ()
-    guess = nearest(key, may) if schema.field(key) is None else None
+    known = schema.field(_key(word)) is not None or key in (*schema.GROUPS, RECIPE)
+    guess = None if known else nearest(key, may)
     hint = f"did you mean '{guess}'?" if guess else f"of its settings {', '.join(may)} and the launcher may change"
     said = f"a resumed sweep runs the jobs that it was started with; {hint}; for others start a new one"
-    return (f"{word}: {said}: {_again(manifest)}",)
+    return (f"{word}: {said}: {_again(manifest, changes if known else ())}",)
 
 
 def _may_change(line: CommandLine) -> tuple[str, ...]:
@@ -73,8 +90,20 @@ def _may_change(line: CommandLine) -> tuple[str, ...]:
     return tuple(key for key in MAY_CHANGE if "." not in key or key.startswith(starts))
 
 
-def _again(manifest: Manifest) -> str:
-    return shlex.join(["nntrain", "fit", *manifest.words, "-m"])
+def _again(manifest: Manifest, changes: Sequence[str] = ()) -> str:
+    """The command of a new sweep with the changes; of one run, where they leave nothing that varies."""
+    changed = {_key(word) for word in changes}
+    words = [*(word for word in manifest.words if _key(word) not in changed), *changes]
+    varies = True
+    with suppress(UserError):  # which the command says itself
+        line = sweep_line(words, Path(manifest.cwd))
+        varies = any(word.sweeps for word in (line.recipes, *line.settings))
+    return shlex.join(["nntrain", "fit", *words, *(["-m"] if varies else [])])
+
+
+def _key(word: str) -> str:
+    key = word.partition("=")[0]
+    return schema.SHORT.get(key, key)
 
 
 def _kept(words: Sequence[str], changes: Sequence[str]) -> list[str]:

@@ -59,7 +59,8 @@ def with_search(line: CommandLine, cwd: Path) -> CommandLine:
             f"{SEARCH}: names nothing to search; write settings and their values in 'space' ({search.origin})"
         )
     hydra = (*_hydra_words(swept, settings), *line.hydra)
-    return replace(swept, hydra=hydra, notes=tuple(_replaced(in_the_recipe, swept, grid=_sweeper(hydra) is None)))
+    notes = (*line.notes, *_replaced(in_the_recipe, swept, grid=_sweeper(hydra) is None))
+    return replace(swept, hydra=hydra, notes=notes)
 
 
 def _section(word: Word, cwd: Path) -> Search:

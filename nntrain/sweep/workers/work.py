@@ -141,8 +141,8 @@ def train_alone(job: Job, command: Sequence[str], judge: Judge | None = None, ag
         run, status = train_composed(job.config, command, resumed=resumed, silent=True, judge=judge, again=again)
     except UserError as error:
         return Outcome(job.number, 2, str(error))
-    except KeyboardInterrupt:
-        return Outcome(job.number, INTERRUPTED + signal.SIGINT, "interrupted")
+    except KeyboardInterrupt as interrupted:
+        return Outcome(job.number, getattr(interrupted, "status", INTERRUPTED + signal.SIGINT), "interrupted")
     except Exception as error:  # a fault in one job is reported, and the others go on
         return failed(job, error)
     if status:
@@ -172,7 +172,12 @@ def resumable(folder: Path) -> Path | None:
         return None
     with locked(folder):
         (folder / TRACEBACK).unlink(missing_ok=True)
-        if (folder / CONFIG).is_file() and next(folder.rglob(STATES), None) is not None:
+        if has_state(folder):
             return folder
         shutil.rmtree(folder)
     return None
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a job's folder holds what it, or a part of it, can be gone on with from."""
+    return (folder / CONFIG).is_file() and next(folder.rglob(STATES), None) is not None

@@ -55,11 +55,20 @@ def test_a_better_job_takes_its_place_and_the_same_again_leaves_nothing(sweep: P
     assert {path.name for path in sweep.iterdir()} == {"0", "1"}
 
 
+def test_a_model_that_was_deleted_has_no_link_but_an_earlier_one(sweep: Path) -> None:
+    for number in ("0", "1"):
+        made = link_best(sweep, sweep / number)
+        (sweep / number / "best.safetensors").unlink()
+        assert link_best(sweep, sweep / number) == made
+    drop_best(sweep)
+    assert link_best(sweep, sweep / "1") is None
+
+
 def test_a_disk_that_refuses_all_is_named(sweep: Path) -> None:
-    (sweep / "1" / "best.safetensors").unlink()
-    with pytest.raises(WriteError, match=r"cannot write .*best\.safetensors: No such file"):
+    (sweep / "best.safetensors").mkdir()
+    with pytest.raises(WriteError, match=r"cannot write .*best\.safetensors: Is a directory"):
         link_best(sweep, sweep / "1")
-    assert not (sweep / "best.safetensors").exists()
+    assert not list(sweep.glob(".*"))
 
 
 UNREPORTED: dict[str, dict[str, str]] = {

@@ -20,6 +20,7 @@ from nntrain.sweep.kept.manifest import Manifest, add_jobs, read_manifest, write
 from nntrain.sweep.launchers.base import Units
 from nntrain.sweep.launchers.basic import Basic
 from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome
+from nntrain.sweep.sweep import going_on
 from nntrain.sweep.workers.work import STATES
 
 RECIPE = "data: {name: bundled, dataset: iris}\nmodel: {name: linear}\nepochs: 1\n"
@@ -115,6 +116,7 @@ def test_a_saved_state_is_an_interruption_whoever_says_so(
         state = units[1][0].folder / STATES
         state.parent.mkdir(parents=True)
         state.touch()
+        (units[1][0].folder / "config.yaml").touch()
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Basic, "run", stopped)
@@ -186,7 +188,9 @@ def test_how_jobs_are_launched_may_change(monkeypatch: pytest.MonkeyPatch) -> No
 MISTAKES = {
     "optimizer.lr=0.5": "nntrain: optimizer.lr=0.5: a resumed sweep runs the jobs that it was started with; of its "
     "settings quiet and the launcher may change; for others start a new one: nntrain fit config=mine seed=1,2 "
-    "hydra/launcher=basic -m",
+    "hydra/launcher=basic optimizer.lr=0.5 -m",
+    "seed=3": "nntrain: seed=3: a resumed sweep runs the jobs that it was started with; of its settings quiet and the "
+    "launcher may change; for others start a new one: nntrain fit config=mine hydra/launcher=basic seed=3\n",
     "search.n_trials=5": "nntrain: search.n_trials=5: a resumed sweep runs the jobs that it was started with; of its "
     "settings quiet and the launcher may change",  # it is a grid
     "quite=true": "nntrain: quite=true: a resumed sweep runs the jobs that it was started with; did you mean 'quiet'?",
@@ -226,6 +230,65 @@ def test_a_recipe_that_was_edited_is_said(
     assert resume() == 2
     said = capsys.readouterr().err
     assert "resume: mine.yaml has changed since the sweep in out was started, and its jobs with it" in said
+
+
+def test_a_recipe_that_is_gone_is_said(
+    cwd: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch, failing(1))
+    start("seed=1,2")
+    (cwd / "mine.yaml").rename(cwd / "yours.yaml")
+    capsys.readouterr()
+    assert resume() == 2
+    assert capsys.readouterr().err == (
+        "nntrain: resume: the sweep in out was started with config=mine, and there is no mine any more; put it back to "
+        "go on (what a job was trained with is in its own config.yaml, as out/0/config.yaml)\n"
+    )
+
+
+def test_jobs_that_have_a_state_are_said_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch, failing(1, 2, 3, status=143))
+    start("seed=range(4)")
+    for number in (1, 3):
+        state = Path(f"out/{number}") / STATES
+        state.parent.mkdir(parents=True)
+        state.touch()
+        (state.parents[1] / "config.yaml").touch()
+    capsys.readouterr()
+    fake_training(monkeypatch)
+    assert resume() == 0
+    said = "1 of 4 jobs is done\n3 jobs, one after another\n2 of them go on from where they were\n"
+    assert capsys.readouterr().out.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("saved", "left", "said"),
+    [
+        (1, 1, "it goes on from where it was"),
+        (1, 2, "1 of them goes on from where it was"),
+        (5, 5, "all of them go on from where they were"),
+    ],
+)
+def test_how_many_go_on(saved: int, left: int, said: str) -> None:
+    assert going_on(saved, left) == said
+
+
+def test_a_model_that_was_deleted_is_said_and_not_trained_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch)
+    start("optimizer.lr=0.1,0.2,0.3")
+    for number in (0, 2):
+        Path(f"out/{number}/best.safetensors").unlink()
+    capsys.readouterr()
+    ran = fake_training(monkeypatch)
+    assert resume() == 0
+    assert ran == []
+    out = " ".join(capsys.readouterr().out.split())
+    assert "jobs 0, 2 have a result, but no best.safetensors any more, and count as done; to train them again" in out
+    assert "model out/best.safetensors" in out  # of job 0, whose link outlives it
 
 
 def test_the_folder_of_a_sweep_is_not_anothers(
