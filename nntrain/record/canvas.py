@@ -105,6 +105,18 @@ class Canvas:
         face = (*(rgb(colour) / 255), alpha)
         self.renderer.draw_markers(context, shape, grown, _path(x, y), IdentityTransform(), face)
 
+    def arrow(self, x: float, y: float, colour: str = GREY, *, up: bool = True, size: float = 7.0) -> None:
+        """A triangle around a point. size: its width."""
+        from matplotlib.path import Path as Shape
+        from matplotlib.transforms import Affine2D, IdentityTransform
+
+        shape = Shape([(-0.5, -0.4), (0.5, -0.4), (0.0, 0.5), (-0.5, -0.4)], closed=True)
+        grown = Affine2D().scale(points(size), points(size if up else -size))
+        context = self._context(colour, 0.0, (0.0, 0.0, float(self.width), float(self.height)))
+        self.renderer.draw_markers(
+            context, shape, grown, _path([x], [y]), IdentityTransform(), (*(rgb(colour) / 255), 1)
+        )
+
     def write(
         self,
         x: float,

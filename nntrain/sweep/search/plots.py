@@ -16,6 +16,7 @@ from nntrain.record.run_plots import short
 from nntrain.record.words import clean
 from nntrain.sweep.search.importance import Importance
 from nntrain.sweep.search.space import Axis
+from nntrain.sweep.told.view import view_of
 from nntrain.sweep.told.words import metric_words, searched_words
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 ACROSS = 3  # panels of slices side by side
 FRONT = "best trade-offs"
-DECADES = 10.0  # the ratio of a metric's ends from where on its axis is logarithmic
 DOT: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 0, "markersize": 5}
 
 
@@ -184,28 +184,20 @@ def _dots(axes: Axes, told: Told, placed: Sequence[tuple[Any, FrozenTrial]]) -> 
 
 
 def _focus(axes: Axes, lower: bool) -> int:
-    """A logarithmic axis where values that should be small span decades. Else the worst tenth is left out where it is
-    far off, so that the good ones can be told from each other: these are marked at the edge. How many they are."""
-    lines = [line for line in axes.get_lines() if line.get_transform().contains_branch(axes.transData)]
-    points = [np.asarray(line.get_xydata(), dtype=float) for line in lines]
-    x, values = np.concatenate([*points, np.empty((0, 2))]).T
-    is_trial = np.repeat([line.get_marker() == "o" for line in lines], [len(found) for found in points])
-    finite = values[np.isfinite(values)]
-    if lower and len(finite) and finite.min() > 0 and finite.max() > DECADES * finite.min():
-        axes.set_yscale("log")
+    """What is seen of the values, as in the pictures of a sweep; whatever is far off is marked at the edge. How many
+    trials these are."""
+    lines = [line for line in axes.get_lines() if line.get_marker() == "o"]
+    x, values = np.concatenate([*(np.asarray(line.get_xydata(), float) for line in lines), np.empty((0, 2))]).T
+    if not len(values):
         return 0
-    if len(finite) < 10:
-        return 0
-    best, usual, worst = np.quantile(finite if lower else -finite, [0.0, 0.9, 1.0])
-    if not worst - best > 3 * (usual - best) > 0:
-        return 0
-    pad, ends = 0.05 * (usual - best), (best, usual)
-    low, high = ends if lower else (-usual, -best)
-    axes.set_ylim(low - pad, high + pad)
-    beyond = x[is_trial & (values > high + pad if lower else values < low - pad)]
-    marker, edge = ("^", high + pad) if lower else ("v", low - pad)
-    look: dict[str, Any] = {"linestyle": "none", "marker": marker, "color": GREY, "clip_on": False}
-    axes.plot(beyond, [edge] * len(beyond), label="beyond the edge", **look)
+    view = view_of(values[np.isfinite(values)], lower=lower)
+    axes.set_yscale("log" if view.log else "linear")
+    axes.set_ylim(view.low, view.high)
+    beyond = x[view.beyond(values)]
+    if len(beyond):
+        marker, edge = ("^", view.high) if lower else ("v", view.low)
+        look: dict[str, Any] = {"linestyle": "none", "marker": marker, "color": GREY, "clip_on": False}
+        axes.plot(beyond, [edge] * len(beyond), label="beyond the edge", **look)
     return len(beyond)
 
 

@@ -89,22 +89,25 @@ def test_the_picture_has_both_curves_the_best_and_where_overfitting_starts(tmp_p
     assert told <= set(canvas.texts)
     assert {"1", "2", "3"} <= set(canvas.texts)
     assert "4" not in canvas.texts
-    assert "loss against hidden layers, mean and standard deviation of 3 seeds" in canvas.texts
+    assert "loss against hidden layers, mean and range of 3 seeds" in canvas.texts
     assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_legend_covers_no_bar_and_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("least", [0.05, 0.001], ids=["linear", "log"])
+def test_bars_go_from_the_least_to_the_greatest_run_and_the_key_covers_none(
+    least: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     drawn: list[Axes] = []
-    legend = Axes.legend
-    monkeypatch.setattr(Axes, "legend", lambda axes, entries: (drawn.append(axes), legend(axes, entries))[1])
-    wide = ([0.05, 0.05, 0.05], [0.2, 0.95, 0.5])  # its bar, and a run, are where the legend would be else
+    bars = Axes.bars
+    monkeypatch.setattr(Axes, "bars", lambda axes, *ends: (drawn.append(axes), bars(axes, *ends))[1])
+    wide = ([least, 0.05, 0.05], [0.2, 0.95, 0.5])
     canvas = growth_curves(growth(POOR, GOOD, wide), tmp_path / "growth.png")
     assert canvas is not None
-    boxes = [word.box for word in canvas.words if word.text in ("training", "validation")]
-    ends = [(x, y) for curve in drawn[0].curves for x, y in zip(*curve, strict=True)]
-    assert len(ends) > 3 * 3 * 2
-    assert not [(x, y) for x, y in ends for box in boxes if box[0] < x < box[2] and box[1] < y < box[3]]
-    assert all(drawn[0].box[1] <= y <= drawn[0].box[3] for _, y in ends)  # nor is one cut off
+    _, bottom, _, top = drawn[0].box
+    heights = [y for curve in drawn[0].curves for y in curve[1]]
+    assert len(heights) == 2 * (3 + 3 * 2)  # of training and validation the means, and the ends of bars
+    assert all(bottom < y < top for y in heights)
+    assert all(word.box[1] > top for word in canvas.words if word.text in ("training", "validation"))
 
 
 def test_sizes_that_double_stand_at_equal_distances(tmp_path: Path) -> None:

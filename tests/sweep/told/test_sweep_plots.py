@@ -8,7 +8,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from matplotlib.image import imread
 from standings import CONFIG, ended, jobs_of, loss_of, write_curves
@@ -71,10 +70,10 @@ def test_the_metric_against_every_setting(space: dict[str, list[Any]], tmp_path:
     assert_drawn(canvas, tmp_path / "x.png")
     assert {*space, "val loss", "0.0001", "0.001", "0.01"} <= set(canvas.texts)
     assert has_colour(tmp_path / "x.png", GREEN)  # the best job
-    assert has_colour(tmp_path / "x.png", ORANGE) == (space is FIVE)  # means of values that jobs share
+    assert has_colour(tmp_path / "x.png", ORANGE) == (space is FIVE)  # medians of values that jobs share
 
 
-def test_means_are_of_the_jobs_that_ran_to_their_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_medians_are_of_the_jobs_that_ran_to_their_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = jobs_of({"optimizer": ["adam", "sgd"], "seed": [0, 1, 2]}, tmp_path)
     outcomes = ended(jobs, lambda varied: 1.0 if varied["seed"] == "2" else 0.5)
     for job in jobs:
@@ -84,7 +83,7 @@ def test_means_are_of_the_jobs_that_ran_to_their_end(tmp_path: Path, monkeypatch
     at = plots.Axes.at
     monkeypatch.setattr(plots.Axes, "at", lambda axes, x, y: (drawn.extend(map(float, y)), at(axes, x, y))[1])
     plots.metric_by_setting(contest, settings_of(contest)[:1], tmp_path / "x.png")
-    assert drawn == [0.5] * 4 + [1.0] * 2 + [0.5] * 3  # dots of all jobs, the means, the star
+    assert drawn == [0.5] * 4 + [1.0] * 2 + [0.5] * 3  # dots of all jobs, the medians, the star
 
 
 def test_pruned_jobs_are_marked_as_in_the_leaderboard(tmp_path: Path) -> None:
@@ -95,7 +94,7 @@ def test_pruned_jobs_are_marked_as_in_the_leaderboard(tmp_path: Path) -> None:
     (contest,) = contests(jobs, outcomes)
     canvas = plots.metric_by_setting(contest, settings_of(contest), tmp_path / "x.png")
     assert canvas.texts.count("†") == 2 * 3 + 1  # in each panel, and in the key
-    assert {"a job", "the best", "mean", "pruned"} <= set(canvas.texts)
+    assert {"a job", "the best", "median", "pruned"} <= set(canvas.texts)
     outcomes = ended(jobs, loss_of)
     canvas = plots.metric_by_setting(contests(jobs, outcomes)[0], settings_of(contest), tmp_path / "x.png")
     assert not {"†", "pruned"} & set(canvas.texts)
@@ -151,7 +150,7 @@ def test_a_search_of_which_all_jobs_were_pruned_is_drawn(tmp_path: Path) -> None
     assert {"the best", "pruned"} <= set(canvas.texts)
 
 
-def test_means_are_drawn_where_jobs_share_most_values(tmp_path: Path) -> None:
+def test_medians_are_drawn_where_jobs_share_most_values(tmp_path: Path) -> None:
     drawn = {}
     for shared in (1, 3):  # of five rates
         rates = [0.1, 0.2, 0.3, 0.4, 0.5, *[0.1, 0.2, 0.3][:shared]]
@@ -159,7 +158,7 @@ def test_means_are_drawn_where_jobs_share_most_values(tmp_path: Path) -> None:
         jobs = [Job(i, (), settings, tmp_path, CONFIG) for i, settings in enumerate(varied)]
         (contest,) = contests(jobs, ended(jobs, loss_of))
         canvas = plots.metric_by_setting(contest, settings_of(contest)[:1], tmp_path / "x.png")
-        drawn[shared] = "mean" in canvas.texts
+        drawn[shared] = "median" in canvas.texts
     assert drawn == {1: False, 3: True}
 
 
@@ -242,12 +241,31 @@ def test_sampled_rates_are_on_a_logarithmic_scale_with_round_ticks() -> None:
     assert scale.shares().max() == 1
 
 
-def test_values_far_off_do_not_squeeze_the_others(tmp_path: Path) -> None:
-    contest = contest_of({"optimizer.lr": [0.01 + 0.0001 * i for i in range(12)]}, tmp_path, curves=False)
-    values = plots._metric(contest)
-    low, high, log = plots._limits(np.append(values, 9 * values.max()), contest)
-    assert not log
-    assert low < values.min() < values.max() < high < 5 * values.max()
+def test_jobs_that_are_worse_by_far_are_arrows_at_the_edge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In each picture, and counted; they move no median."""
+    jobs = jobs_of({"optimizer.lr": [*RATES, 2], "model.depth": [1, 2]}, tmp_path)
+    outcomes = ended(jobs, lambda varied: 1e9 if varied["optimizer.lr"] == "2" else loss_of(varied))
+    write_curves(jobs, outcomes)
+    (contest,) = contests(jobs, outcomes)
+    arrows: list[float] = []
+    arrow = Canvas.arrow
+    monkeypatch.setattr(Canvas, "arrow", lambda canvas, x, y, **how: (arrows.append(x), arrow(canvas, x, y, **how))[1])
+    canvas = plots.metric_by_setting(contest, settings_of(contest), tmp_path / "x.png")
+    assert_drawn(canvas, tmp_path / "x.png")
+    assert "2 jobs beyond the edge" in canvas.texts
+    assert len(arrows) == 1 + 2 + 1  # at the rate, at both depths, in the key
+    canvas = plots.learning_curves(contest, tmp_path / "x.png")
+    assert_drawn(canvas, tmp_path / "x.png")
+    assert "val loss of 10 jobs, 2 beyond the edge" in canvas.texts
+    canvas = plots.parallel_coordinates(contest, settings_of(contest), tmp_path / "x.png")
+    assert "10 jobs, 2 worse than the axis; best: 0.1031" in canvas.texts
+
+
+def test_the_key_of_learning_curves_lies_above_all_of_them(tmp_path: Path) -> None:
+    canvas = plots.learning_curves(contest_of(FIVE, tmp_path), tmp_path / "x.png")
+    boxes = {word.text: word.box for word in canvas.words}
+    (said,) = (text for text in boxes if text.startswith("#"))
+    assert boxes[said][1] > boxes["val loss of 324 jobs"][3]
 
 
 def test_a_sweep_without_a_varied_setting_is_drawn(tmp_path: Path) -> None:
