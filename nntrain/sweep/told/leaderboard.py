@@ -48,18 +48,16 @@ def leaderboard(
     legends = [legend(contest, contest.rows[:SHOWN], page) for contest in tables]
     common = [line for line in legends[0] if all(line in other for other in legends)] if len(tables) > 1 else []
     for contest, own in zip(tables, legends, strict=True):
-        lines += [Text(""), *_said([contest.title], page, STRONG)] if contest.title else []
-        lines += [
-            *_table(contest, page),
-            *_said([*(text for text in own if text not in common), *findings(contest)], page),
-        ]
+        lines += [Text(""), *_said([clean(contest.title)], page, STRONG)] if contest.title else []
+        lines += _table(contest, page)
+        lines += _said([*(text for text in own if text not in common), *findings(contest)], page)
+    if len(found) > TABLES:
+        lines += [Text(""), Text(f"and {len(found) - TABLES} more tables; sweep.json has them all", FAINT)]
     if any(contest.by_loss for contest in found):
         common.append(
             "values of different losses cannot be compared; early_stopping.monitor=accuracy (or rmse) ranks all"
         )
     lines += [Text(""), *_said(common, page)] if common else []
-    if len(found) > TABLES:
-        lines.append(Text(f"and {len(found) - TABLES} more tables; sweep.csv has them all", FAINT))
     return [*lines, *failures(jobs, outcomes, page)]
 
 

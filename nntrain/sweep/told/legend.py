@@ -130,12 +130,10 @@ def _best_run(contest: Contest) -> Iterator[str]:
     best = contest.ranked[0][0]
     place = next(place for place, row in enumerate(contest.rows, 1) if best.number in row.outcomes)
     splits = {job.config.get("data", {}).get("split_seed") for job, _ in contest.ranked}
-    row = f"the best single run, #{best.number}, is of row {place}; row 1 has the best mean"
-    luck = f"each run is validated on its own split, and that of #{best.number} may be an easy one"
     if place > 1:
-        yield f"{row}; {luck}" if len(splits) > 1 else row
-    elif len(splits) > 1:
-        yield f"#{best.number} is the best single run, but {luck}"
+        yield f"#{best.number}, the best single run, is of row {place}; row 1 has the best mean"
+    if len(splits) > 1:
+        yield f"each run is validated on its own split; that of #{best.number}, the best one, may be easy"
 
 
 def _time(rows: Sequence[Row]) -> Iterator[str]:
