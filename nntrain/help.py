@@ -63,8 +63,9 @@ _EVAL = """\
 nntrain eval MODEL [data.path=FILE] [split=train|val|test] [tta=N] [device=auto] [--json]
 
 Metrics of a model on its own data (the test split unless said otherwise), or on new samples with their
-targets: a file, or class folders of pictures. MODEL is a run folder or a best.safetensors. tta=8: mean
-predictions of each sample as it is and of 7 draws of the run's own augmentation.
+targets: a file, or class folders of pictures. MODEL is a run folder or a best.safetensors; of a run with
+data.folds the model of one fold is taken, and said. tta=8: mean predictions of each sample as it is and of 7
+draws of the run's own augmentation.
 
   nntrain eval runs/housing/2026-01-31_12-00-00_abc123
   nntrain eval runs/housing/2026-01-31_12-00-00_abc123 split=val
@@ -76,7 +77,8 @@ nntrain predict MODEL input=FILE_OR_FOLDER output=FILE [tta=N] [device=auto] [--
 Predictions, with the probability of each class. The input is raw: a CSV or Parquet file with the columns of
 training, in any order; a picture or a folder of pictures; a .npy or .npz array. The output's ending says its
 format: .csv, .tsv, .parquet, .json. Of an ensemble also how far its members disagree: std of each value or
-probability, entropy of the mean prediction, and mutual_information, the part of it that is disagreement.
+probability, entropy of the mean prediction, and mutual_information, the part of it that is disagreement. The
+std of a value is no error bar: true values scatter about the prediction by more, as its RMSE on test says.
 
   nntrain predict runs/housing/2026-01-31_12-00-00_abc123 input=new.csv output=predictions.csv
   nntrain predict best.safetensors input=pictures/ output=predictions.parquet"""

@@ -18,6 +18,7 @@ from nntrain.augment.table import AUGMENTATIONS
 from nntrain.components import build
 from nntrain.data.dataset import Features, Preprocessing, Split
 from nntrain.errors import UserError
+from nntrain.folder import FOLD
 from nntrain.model_checks import damaged
 from nntrain.models.transfer import features_module
 from nntrain.objective.label_metrics import THRESHOLD
@@ -61,12 +62,25 @@ class Predictor:
             what = f"any of {len(self.classes)} labels ({some})"
         else:
             what = "the code of each sample" if self.task.is_reconstruction else ", ".join(self.task.targets)
-        return f"Predictor {self.path}\n{name} on {self.device}; predicts {what}"
+        said = f"Predictor {self.path}\n{name} on {self.device}; predicts {what}"
+        return f"{said}\n{self.of_fold}" if self.of_fold else said
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of classes or labels, in the order of the columns of `probabilities`; empty for regression."""
         return self.task.classes
+
+    @property
+    def of_fold(self) -> str:
+        """Which fold's model it is, and what to train for a better one; "" where it is of no cross-validation."""
+        folds = self.config["data"].get("folds")
+        if self.fold is None or not folds:
+            return ""
+        several = "" if self.task.is_reconstruction else ", with ensemble=5 besides the mean of five"
+        return (
+            f"model of {FOLD}{self.fold}, one of {folds}, each trained on {folds - 1}/{folds} of the rows that are not "
+            f"test; fit with data.folds=null makes one model for use{several}"
+        )
 
     @property
     def members(self) -> int:
@@ -134,9 +148,9 @@ class Predictor:
         """How far the members of an ensemble disagree (see `objective.uncertainty`). raw, tta: as above.
 
         For values `std`, the standard deviation over the members in the target's own unit: [N], or [N, T] for several
-        targets. For classes `std` [N, K], that of each probability; `entropy` [N] of the mean prediction, and
-        `mutual_information` [N], the part of it that is disagreement, both in nats. For labels `std` [N, K]. UserError
-        for a single network."""
+        targets. It is no error bar: how far true values scatter about the prediction is not in it. For classes `std`
+        [N, K], that of each probability; `entropy` [N] of the mean prediction, and `mutual_information` [N], the part
+        of it that is disagreement, both in nats. For labels `std` [N, K]. UserError for a single network."""
         if self.members == 1:
             raise UserError(
                 f"{self.path} is one network, and uncertainty is how far several disagree; train them with ensemble=8"

@@ -208,7 +208,7 @@ def _published(name: str, network: Network) -> Source:
 
 
 def model_path(path: Path) -> Path:
-    """The model file that a path stands for: itself, the best model of a run folder, of the best fold of one, or of a
+    """The model file that a path stands for: itself, the best model of a run folder, of a fold of one, or of a
     sweep."""
     if not path.is_dir():
         return path

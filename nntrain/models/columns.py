@@ -104,13 +104,14 @@ def _said(here: Columns, there: Columns) -> str:
     parts = [f"taken by column: {len(shared)} of {len(here.names)}"]
     parts += [f"new: {_some(new)}"] if new else []
     parts += [f"only there: {_some(gone)}"] if gone else []
-    categories = _categories(here), _categories(there)
+    categories = categories_of(here), categories_of(there)
     unseen = [f"{column}={value}" for column, value in categories[0] - categories[1] if column in shared]
     parts += [f"new categories: {_some(sorted(unseen))}"] if unseen else []
     return "; ".join(parts)
 
 
-def _categories(columns: Columns) -> set[tuple[str, str]]:
+def categories_of(columns: Columns) -> set[tuple[str, str]]:
+    """(column, category) of all that are known."""
     one_hot = {(read[0], read[2]) for read in columns.reads if read[1] == "is" and read[2] is not None}
     return one_hot | {(column, row) for column, rows, _ in columns.embeddings for row in rows if row is not None}
 

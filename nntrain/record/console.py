@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from rich.text import Text
 
 from nntrain.record.epochs import EpochTable
-from nntrain.record.layout import FAINT, Page, facts, heading
+from nntrain.record.layout import FAINT, STRONG, Page, facts, heading
 from nntrain.record.result import class_table, loss_chart, next_commands, summary
 from nntrain.record.screen import bar, stacked_lines
 from nntrain.record.speaker import Speaker
@@ -59,6 +59,7 @@ class RunConsole(Speaker):
         self._best: tuple[int, Text, Text] | None = None
         self._epoch, self._epochs, self._steps = 0, 0, 0
         self._first_epoch, self._started = 0, 0.0
+        self._title, self._in_table = "", False
 
     def start(
         self,
@@ -94,16 +95,24 @@ class RunConsole(Speaker):
         self.close()
         self._history, self._lines, self._best = list(history), [], None
         self._epoch, self._epochs, self._first_epoch = 0, epochs, 0
+        self._title, self._in_table = "", False
         self._tables = [EpochTable(metrics, page) for page in (self.page, self.log_page)]
         self.say(lambda page: [heading(name, page), *facts(pairs, page)])
         while self.of_training:
             self.note(self.of_training.pop(0))
+
+    def part(self, title: str) -> None:
+        """The epochs that follow are of another training, and stand in a table of their own."""
+        self.close()
+        self._lines, self._best = [], None
+        self._title, self._in_table = title, False
 
     def epoch_begin(self, epoch: int, steps: int) -> None:
         """epoch: 1, 2, ... steps: how many this epoch has; 0 where nobody counts them."""
         now = time.perf_counter()
         if not self._first_epoch:
             self._first_epoch, self._started = epoch, now
+        if not self._in_table:
             self._begin_table()
         self.done = 0
         self._epoch, self._steps = epoch, steps
@@ -159,7 +168,8 @@ class RunConsole(Speaker):
             self.print(self._epoch_lines())
 
     def _begin_table(self) -> None:
-        self.say(lambda _: [Text("")])
+        self._in_table = True
+        self.say(lambda _: [Text(""), *([Text(self._title, STRONG)] if self._title else [])])
         if self.display.wanted:
             self.display.begin(self._view)
             self.write_log([self._tables[1].header()])

@@ -51,13 +51,13 @@ def _panel(
 ) -> None:
     """Training and validation of one metric."""
     epochs = [int(row["epoch"]) for row in history]
-    curves = {split: [_number(row.get(f"{split}_{name}")) for row in history] for split in ("train", "val")}
+    curves = {split: [number_or_nan(row.get(f"{split}_{name}")) for row in history] for split in ("train", "val")}
     drawn = {split: values for split, values in curves.items() if np.isfinite(values).any()}
     everything = [value for values in drawn.values() for value in values]
     label = name.replace("_", " ")
     labels = ("epoch", f"{label} ({unit})" if unit else label)
     y = fitted(everything, log=logarithmic(everything))
-    axes = Axes(canvas, (left, 0.6, 4.4, 3.15), _whole_epochs(epochs), y, labels, label)
+    axes = Axes(canvas, (left, 0.6, 4.4, 3.15), whole_epochs(epochs), y, labels, label)
     dot = 0.0 if len(epochs) > FEW_POINTS else 5.0 if len(epochs) < 20 else 3.5
     entries: list[Entry] = []
     best, value = (best_epoch, curves["val"][epochs.index(best_epoch)]) if best_epoch in epochs else (None, np.nan)
@@ -78,12 +78,12 @@ def _panel(
         axes.legend(entries)
 
 
-def _whole_epochs(epochs: Sequence[int]) -> Scale:
+def whole_epochs(epochs: Sequence[int]) -> Scale:
     pad = 0.5 if len(epochs) < 3 else 0.02 * (epochs[-1] - epochs[0])
     return linear(epochs[0] - pad, epochs[-1] + pad, most=8, whole=True)
 
 
-def _number(value: Any) -> float:
+def number_or_nan(value: Any) -> float:
     return np.nan if value is None else float(value)
 
 

@@ -1,5 +1,5 @@
-"""The screen of runs that train side by side: a line per epoch with the mean over those that are still training; of
-those that train one after another a line each."""
+"""The screen of runs that train side by side: a line per epoch with the mean over those that are still training. Where
+not all train together, those that do have a table of their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class SideBySide:
         self.sign = 1 if low else -1
         self._at: dict[str, int] = {}  # the last epoch of each that still trains
         self._before: dict[str, int] = {}  # the epochs of each that began that were done in earlier sessions
-        self._of, self._ended = of, 0
+        self._of, self._ended, self._in_parts = of, 0, False
+        self._waiting: tuple[int, int] | None = None  # epoch and steps of a table that is not begun yet
         self._rows: dict[int, dict[str, Mapping[str, Any]]] = {}  # by epoch and name
         self._begun = 0
         self._best = math.inf
@@ -31,29 +32,44 @@ class SideBySide:
         return _One(self, name)
 
     def begin(self, name: str, epoch: int, steps: int) -> None:
-        if not self._at:
+        if new := not self._at:
             self._begun, self._best = 0, math.inf
         self._at[name] = epoch - 1
         self._before.setdefault(name, epoch - 1)
         self._tell_parts()
         if epoch > self._begun:
             self._begun = epoch
-            self.console.epoch_begin(epoch, steps)
+            if new or self._waiting is not None:
+                self._waiting = epoch, steps
+            else:
+                self.console.epoch_begin(epoch, steps)
+
+    def begin_table(self) -> None:
+        """Of all that have begun, once the first of them takes a step: no other is in it."""
+        if self._waiting is None:
+            return
+        (epoch, steps), self._waiting = self._waiting, None
+        if self._in_parts and len(self._at) < self._of:
+            self.console.part(", ".join(self._at) if len(self._at) == 1 else f"mean of {', '.join(self._at)}")
+        self.console.epoch_begin(epoch, steps)
 
     def end(self, name: str, row: Mapping[str, Any]) -> None:
+        self.begin_table()
         self._at[name] = int(row["epoch"])
         self._rows.setdefault(self._at[name], {})[name] = row
         self._show()
 
     def apart(self, names: Sequence[str], of: int, how: str) -> None:
         """Not all `of` them train together. how: what is done instead, and why."""
+        self._in_parts = True
+        self._at.clear()  # of epochs that some ended by themselves before
         who = f"all {of}" if len(names) == of else ", ".join(names)
-        self.console.note(f"{who}: {how}; an epoch below is of those that train together")
+        self.console.note(f"{who}: {how}")
 
     def left(self, name: str) -> None:
         """It trains no more, whatever the reason."""
         self._at.pop(name, None)
-        self._ended += 1
+        self._ended, self._in_parts = self._ended + 1, self._in_parts or not self._at
         self._tell_parts()
         self._show()
 
@@ -84,6 +100,8 @@ class _One(RunConsole):
 
     @done.setter
     def done(self, steps: int) -> None:
+        if steps:
+            self.all_of_them.begin_table()
         self.all_of_them.console.done = steps
 
     def epoch_begin(self, epoch: int, steps: int) -> None:

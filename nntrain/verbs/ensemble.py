@@ -94,7 +94,7 @@ def fit_ensemble(config: Config, folder: Path | None, session: Session) -> Run:
 def member_config(config: Config, i: int) -> dict[str, Any]:
     """The recipe of member i, from 0: that of a run of its own. A larger ensemble has the members of a smaller one and
     more; ensembles of other seeds share none."""
-    named = f"{config['name']}, member {i + 1} of {config['ensemble']}"
+    named = f"{config['name']}, {MEMBER}{i} of {config['ensemble']}"
     return {**config, "name": named, "seed": derive(config["seed"], "member", i), "ensemble": 1, "run_dir": None}
 
 
@@ -125,11 +125,10 @@ def _side_by_side(
     wanted: Mapping[int, Config], whole: Experiment, dataset: Dataset, folder: Path, session: Session
 ) -> dict[int, Result]:
     entries = {
-        f"member {i + 1}": Entry(own, folder / f"{MEMBER}{i}", session, dataset=dataset, part=True)
+        f"{MEMBER}{i}": Entry(own, folder / f"{MEMBER}{i}", session, dataset=dataset, part=True)
         for i, own in wanted.items()
     }
-    parameters = len(wanted) * whole.parameters
-    runs = train_side_by_side(entries, whole, folder, session, parameters)
+    runs = train_side_by_side(entries, [(len(wanted), whole)], folder, session)
     return {i: run.result for i, run in zip(wanted, runs, strict=True)}
 
 
@@ -143,7 +142,7 @@ def _one_by_one(
         try:
             results[i] = _one(own, dataset, folder / f"{MEMBER}{i}", session).result
         except NonFiniteError as error:
-            raise named(f"member {i + 1}", error) from None
+            raise named(f"{MEMBER}{i}", error) from None
     return results
 
 

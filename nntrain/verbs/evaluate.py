@@ -59,6 +59,8 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
     metrics = model.evaluate(split, tta=views)
     if model.members > 1:
         notes.append(f"ensemble of {model.members} networks: the metrics are those of their mean prediction")
+    if model.of_fold:
+        notes.append(model.of_fold)
     if views > 1:
         draws = f"{plural(views - 1, 'draw')} of augment={model.config['augment']['name']}"
         said = f"tta: each prediction is the mean over the sample as it is and {draws}; the loss, which is of single"
@@ -70,6 +72,7 @@ def evaluate_words(words: Mapping[str, str], stream: TextIO | None = None) -> di
         "rows": len(split),
         "tta": views,
         "members": model.members,
+        "fold": model.fold,
         "metrics": metrics,
         "baseline": baseline,
     }

@@ -18,6 +18,7 @@ from nntrain.record.files import write_atomic
 from nntrain.record.layout import Page, facts, heading
 from nntrain.record.screen import show
 from nntrain.record.words import plural
+from nntrain.task import Task
 from nntrain.verbs.opened import check_words, opened, views_of
 
 SETTINGS = ("input", "output")
@@ -48,8 +49,9 @@ def predict_words(words: Mapping[str, str], stream: TextIO | None = None) -> dic
         "rows": len(table[next(iter(table))]),
         "tta": views,
         "members": model.members,
+        "fold": model.fold,
     }
-    show(lambda page: _lines(result, page), stream)
+    show(lambda page: _lines(result, model, page), stream)
     return result
 
 
@@ -58,7 +60,7 @@ def predictions_table(model: Predictor, source: Path, tta: int = 1) -> dict[str,
     in one text, in which the task's separator is between them. An autoencoder's: its code, `z_0`, `z_1` and so on.
 
     Of an ensemble after these its `Predictor.uncertainty`: `std` (`std_<target>` for several, `std_<class>`), and for
-    classes `entropy` and `mutual_information`."""
+    classes `entropy` and `mutual_information`. The `std` of a value is no error bar."""
     table: dict[str, Any] = {}
     names, raw = model.preprocessing.named(source)
     if names is not None:
@@ -106,16 +108,28 @@ def _write(table: Mapping[str, Any], output: Path) -> None:
     write_atomic(output, buffer.getvalue())
 
 
-def _lines(result: Mapping[str, Any], page: Page) -> list[Text]:
+def _lines(result: Mapping[str, Any], model: Predictor, page: Page) -> list[Text]:
     said = [
         ("model", shown(result["checkpoint"])),
         ("input", shown(result["input"])),
         ("output", f"{shown(result['output'])}, {plural(result['rows'], 'row')}"),
     ]
     if result["members"] > 1:
-        said.append(("ensemble", f"each prediction is the mean of {result['members']} networks; std: their deviation"))
+        said.append(
+            ("ensemble", f"each prediction is the mean of {result['members']} networks; {_std_words(model.task)}")
+        )
     if result["tta"] > 1:
         said.append(
             ("tta", f"each prediction is the mean over the sample as it is and {plural(result['tta'] - 1, 'draw')}")
         )
+    said.append(("note", model.of_fold))
     return [heading("predictions", page), *facts(said, page)]
+
+
+def _std_words(task: Task) -> str:
+    if task.classes:
+        return "std: how far they disagree"
+    return (
+        "std: how far they disagree, which is no error bar: true values scatter about the prediction by more, as its "
+        "RMSE on test says"
+    )

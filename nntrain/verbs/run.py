@@ -31,7 +31,7 @@ class Run:
 
     @property
     def best(self) -> Path:
-        """The best model's file."""
+        """The best model's file; of a cross-validation that of the fold in the middle, see `verbs.folds.combine`."""
         return Path(self.result["checkpoint"]) if self.result else self.dir / BEST
 
     def __repr__(self) -> str:
@@ -43,6 +43,8 @@ class Run:
             said.append(
                 f"best: epoch {self.result['best_epoch']}, {self.result['monitor']} {self.result['best_value']:g}"
             )
+        if self.result.get("folds"):
+            said.append(f"model: {self._of_fold()}")
         for split, scores in self._scores():
             said.append(f"{split}: " + ", ".join(f"{name} {number(value)}" for name, value in scores.items()))
         return "\n".join(said)
@@ -57,7 +59,15 @@ class Run:
         ]
         head = "".join(f"<th>{split}</th>" for split in scores)
         title = html.escape(self.stopped or f"{self.dir}: {self.result['stop_reason']}")
+        title += f"; model: {self._of_fold()}" if self.result.get("folds") else ""
         return f"<p>{title}</p><table><tr><th></th>{head}</tr>{''.join(rows)}</table>"
+
+    def _of_fold(self) -> str:
+        folds = self.result["folds"]
+        return (
+            f"that of {self.best.parent.name}, one of {folds} folds, trained on {folds - 1}/{folds} of the rows that "
+            "are not test; the scores are means over all"
+        )
 
     def _scores(self) -> list[tuple[str, dict[str, float]]]:
         return [(split, self.result[split]) for split in SPLITS if self.result.get(split)]

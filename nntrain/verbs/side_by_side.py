@@ -18,19 +18,25 @@ from nntrain.verbs.stacked import Entry, fit_stacked
 
 
 def train_side_by_side(
-    entries: Mapping[str, Entry], one: Experiment, folder: Path, session: Session, parameters: int | None = None
+    entries: Mapping[str, Entry],
+    kinds: Sequence[tuple[int, Experiment]],
+    folder: Path,
+    session: Session,
+    notes: Sequence[str] = (),
 ) -> list[Run]:
     """Train them by their names; the screen shows their mean, each one's own log itself.
 
-    one: like any of them, built; its config has the name of the whole. folder: of the whole. parameters: to be said, by
-    default those of one network. One that fails does not stop the others. Then raises what the first failed by, with
-    its name before it; Interrupted where they were stopped.
+    kinds: of those whose networks are alike how many they are and one of them, built; the config of the first has the
+    name of the whole. folder: of the whole. One that fails does not stop the others. Then raises what the first failed
+    by, with its name before it; Interrupted where they were stopped.
     """
+    one = kinds[0][1]
     console, monitor, names = session.console, one.course.stopping.monitor, list(entries)
-    said = header(one, folder, LoopState())
-    said["model"] = f"{len(entries)} x {said['model']}"
-    console.start(**said if parameters is None else {**said, "parameters": parameters})
-    for note in one.notes:
+    headers = [(count, header(kind, folder, LoopState())) for count, kind in kinds]
+    model = ", ".join(f"{count} x {said['model']}" for count, said in headers)
+    parameters = sum(count * said["parameters"] for count, said in headers)
+    console.start(**{**headers[0][1], "model": model, "parameters": parameters})
+    for note in (*one.notes, *notes):
         console.note(note)
     screen = SideBySide(console, f"val_{monitor}", METRICS[monitor].direction == "min", len(entries))
     found: dict[int, Run | Exception] = {}

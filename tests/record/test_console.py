@@ -377,3 +377,20 @@ def test_the_console_does_not_import_torch() -> None:
 def test_the_training_metric_has_a_column_where_it_fits() -> None:
     assert "train accuracy" in line(screen(120), "epoch")
     assert "train accuracy" not in line(screen(60), "epoch")
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_the_epochs_of_another_training_stand_in_a_table_of_their_own(live: bool) -> None:
+    stream = io.StringIO()
+    console = RunConsole(stream, width=100, live=live)
+    start(console)
+    for title in ("", "fold_1"):
+        if title:
+            console.part(title)
+        epochs(console, 2)
+    console.close()
+    before, _, after = stream.getvalue().partition("fold_1\n")
+    assert "train loss" in before
+    assert before.endswith("\n\n")
+    last = after[after.rindex("train loss") :].splitlines()
+    assert [line.split()[0] for line in last[1:] if line.split()] == ["1", "2"]

@@ -19,12 +19,16 @@ class Recorder(RunConsole):
         self.rows: list[tuple[float, float, float, bool]] = []
         self.warnings: list[str] = []
         self.notes: list[str] = []
+        self.titles: list[str] = []
 
     def epoch_begin(self, epoch: int, steps: int) -> None:
         self.begun.append(epoch)
 
     def epoch_end(self, row: dict[str, float], best: bool) -> None:  # type: ignore[override]
         self.rows.append((row["epoch"], row["val_loss"], row["members"], best))
+
+    def part(self, title: str) -> None:
+        self.titles.append(title)
 
     def warn(self, text: str) -> None:
         self.warnings.append(text)
@@ -78,6 +82,26 @@ def test_those_that_train_one_after_another_have_rows_of_their_own() -> None:
             screen.epoch_end(row(epoch, 4.0 / epoch), True)
         both.left(f"member {number}")
     assert console.rows == [(1, 4.0, 1, True), (2, 2.0, 1, True)] * 2
+    assert console.titles == ["member 2"]  # of the first it was not known that the other comes after it
+
+
+def test_those_that_train_together_have_a_table_with_their_names() -> None:
+    console = Recorder()
+    three = SideBySide(console, "val_loss", True, 3)
+    a, b, c = (three.screen(name) for name in ("fold_0", "fold_1", "fold_2"))
+    for screen in (a, b, c):
+        begin(screen)
+    three.apart(["fold_2"], 3, "trained by itself: the shape of the network differs")
+    for group in ((a, b), (c,)):
+        for screen in group:
+            screen.epoch_begin(1, 10)
+        assert not console.begun, "the table waits for all that train together"
+        group[0].done = 1
+        assert console.begun.pop() == 1
+        for screen in group:
+            screen.epoch_end(row(1, 4.0), True)
+            three.left(screen.name)  # type: ignore[attr-defined]
+    assert console.titles == ["mean of fold_0, fold_1", "fold_2"]
 
 
 def test_the_steps_of_an_epoch_are_seen_and_how_many_are_left_of_all() -> None:
@@ -102,10 +126,9 @@ def test_how_they_train_where_not_all_do_together() -> None:
     console, both, _ = started()
     both.apart(["member 1", "member 2"], 2, "trained each by itself: a stack would be slower")
     both.apart(["member 2"], 2, "trained by itself: a layer differs")
-    rest = "an epoch below is of those that train together"
     assert console.notes == [
-        f"all 2: trained each by itself: a stack would be slower; {rest}",
-        f"member 2: trained by itself: a layer differs; {rest}",
+        "all 2: trained each by itself: a stack would be slower",
+        "member 2: trained by itself: a layer differs",
     ]
 
 

@@ -21,7 +21,7 @@ from nntrain.stack import trainer as stack_trainer
 from nntrain.stack import trial
 from nntrain.training import trainer
 from nntrain.training.course import Interrupted, Stop
-from nntrain.verbs import ensemble, finish
+from nntrain.verbs import ensemble, finish, folds
 from nntrain.verbs.fit import fit, resume
 from nntrain.verbs.run import Run, Session
 
@@ -89,6 +89,7 @@ class Lab:
             patch.setattr(trial, "fastest", lambda trainer: len(trainer.members))
             patch.setattr(finish, "_plot", lambda *args: None)  # a second each
             patch.setattr(ensemble, "_plot", lambda *args: None)
+            patch.setattr(folds, "_plot", lambda *args: None)
             try:
                 return go(Session(console, stop, ["test"], "tiny"))
             except Interrupted as interrupted:
