@@ -70,12 +70,14 @@ def _label(label: str, above: list[Text]) -> str:
 
 
 def _running_lines(tally: Tally, page: Page, room: int) -> list[Text]:
-    """A bar for each running job, at most `room` lines; of more the first, and how far the others are."""
+    """A bar for each running job, at most `room` lines; of more those that lead, in the order of their numbers so that
+    none moves past another, and how far the others are."""
     if not tally.running or room < 2:
         return []
-    numbers = sorted(tally.running)
+    numbers = tally.leading()
     shown = numbers if len(numbers) < room else numbers[: room - 2]
-    lines = [Text(""), *(_job_line(n, tally, page) for n in shown)]
+    leaders = {leader.job.number for leader in tally.best().values()}
+    lines = [Text(""), *(_job_line(n, tally, page, leads=n in leaders) for n in sorted(shown))]
     if rest := numbers[len(shown) :]:
         epochs = [tally.pace.at.get(n, 0) for n in rest]
         span = str(min(epochs)) if min(epochs) == max(epochs) else f"{min(epochs)} to {max(epochs)}"
@@ -83,7 +85,7 @@ def _running_lines(tally: Tally, page: Page, room: int) -> list[Text]:
     return lines
 
 
-def _job_line(n: int, tally: Tally, page: Page) -> Text:
+def _job_line(n: int, tally: Tally, page: Page, *, leads: bool) -> Text:
     at, epochs, value = tally.pace.at.get(n, 0), tally.pace.epochs[n], tally.running[n]
     width = len(count(epochs))
     varied = tally.jobs[n].varied if n in tally.jobs else {}
@@ -92,4 +94,4 @@ def _job_line(n: int, tally: Tally, page: Page) -> Text:
     rest.append(f" {count(at):>{width}} / {count(epochs)}")
     rest.append(f"  {number(value):>8}" if value is not None else " " * 10)
     room = max(8, min(48, page.width - rest.cell_len))
-    return Text(page.cut(what, room).ljust(room)).append(rest)
+    return Text(page.cut(what, room).ljust(room), GOOD if leads else "").append(rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
@@ -126,6 +127,17 @@ class Tally:
             if self.compared_by in (None, monitor.removeprefix("val_")) and number in self.jobs:
                 _lead(found, monitor, Leader(value, self.jobs[number], running=True))
         return found
+
+    def leading(self) -> list[int]:
+        """The jobs that run, by the best value so far of each; of several metrics by its place in its own. Those that
+        have none yet come last, the first ones first."""
+        by_metric: dict[str, list[tuple[float, int]]] = {}
+        for number, value in self._at_best.items():
+            monitor = self._monitor(number)
+            cost = value if lower_is_better(monitor) else -value
+            by_metric.setdefault(monitor, []).append((float("inf") if isnan(cost) else cost, number))
+        places = {number: place for of in by_metric.values() for place, (_, number) in enumerate(sorted(of))}
+        return sorted(self.running, key=lambda number: (places.get(number, len(places)), number))
 
     def _monitor(self, number: int) -> str:
         stopping = self.jobs[number].config.get("early_stopping") or {} if number in self.jobs else {}

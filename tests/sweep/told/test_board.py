@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from nntrain.sweep.told.board import MOST_REPLANNED, Board
 from nntrain.sweep.told.tally import Tally
 
 SPACE = {"optimizer.lr": ["1e-3", "1e-2", "1e-1"], "seed": [0, 1]}
+ACCURACY = {"monitor": "accuracy"}
 FAILED = Outcome(1, 2, "batch_size: 5000 is larger than the training split, which has 1149 samples")
 
 
@@ -191,6 +193,32 @@ def test_of_many_running_jobs_as_many_are_shown_as_fit() -> None:
     table = view(running=70)
     assert len(table) < 25
     assert table[-1].endswith(" more, epoch 5")
+
+
+def test_of_many_running_jobs_those_that_lead_are_shown_in_the_order_of_their_numbers() -> None:
+    board = Board(io.StringIO(), live=False)
+    board.begin(jobs_of({"seed": range(60)}), [])
+    for epoch, values in enumerate(([0.5] * 60, [0.5 - n / 1000 for n in range(60)], [0.9] * 60), 1):
+        for n in range(60):
+            board.progress(n, epoch, 20, values[n])
+    table = str(board._view()).splitlines()
+    assert table[3].startswith("best     val loss 0.4410  #59 (running)")
+    rows = [int(line.split()[0][1:]) for line in table if line.startswith("  #")]
+    assert rows == list(range(60 - len(rows), 60))
+    assert table[-1] == f"  and {60 - len(rows)} more, epoch 3"
+
+
+def test_running_jobs_lead_by_the_metric_that_each_has() -> None:
+    jobs = [
+        *jobs_of({"seed": range(3)}),
+        *(replace(job, number=job.number + 3) for job in jobs_of({"seed": range(3)}, early_stopping=ACCURACY)),
+    ]
+    tally = Tally()
+    tally.add(jobs, [])
+    for n, value in {0: 0.5, 1: 0.25, 3: 0.8, 4: 0.9}.items():
+        tally.progress(n, 1, 20, value, 1.0)
+    tally.begin(2, 0, 1.0)
+    assert tally.leading() == [1, 4, 0, 3, 2]
 
 
 def test_a_terminal_without_unicode() -> None:
