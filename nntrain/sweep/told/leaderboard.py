@@ -22,6 +22,7 @@ SHOWN = 20  # rows of a table on the screen; sweep.csv has them all
 FAILED, REASON = 8, 2  # reasons for failing that are shown, and lines of each after its first
 WHOLE = " (all of it is in sweep.json)"
 TABLES = 4  # of contests
+TIME = "time"
 
 
 def leaderboard(
@@ -45,11 +46,15 @@ def leaderboard(
     lines = [Text(""), heading(", ".join(said), page)]
     found = contests(jobs, outcomes)
     tables = found[:TABLES]
-    legends = [legend(contest, contest.rows[:SHOWN], page) for contest in tables]
+    drawn = [_table(contest, page) for contest in tables]
+    legends = [
+        legend(contest, contest.rows[:SHOWN], page, timed=TIME in table[0].plain.split())
+        for contest, table in zip(tables, drawn, strict=True)
+    ]
     common = [line for line in legends[0] if all(line in other for other in legends)] if len(tables) > 1 else []
-    for contest, own in zip(tables, legends, strict=True):
+    for contest, table, own in zip(tables, drawn, legends, strict=True):
         lines += [Text(""), *_said([clean(contest.title)], page, STRONG)] if contest.title else []
-        lines += _table(contest, page)
+        lines += table
         lines += _said([*(text for text in own if text not in common), *findings(contest)], page)
     if len(found) > TABLES:
         lines += [Text(""), Text(f"and {len(found) - TABLES} more tables; sweep.json has them all", FAINT)]
@@ -141,7 +146,7 @@ def _columns(contest: Contest, rows: Sequence[Row], page: Page) -> dict[str, Col
         "mark": column("", "l", lambda row: mark_of(row, contest, page)),
         "second": column(_second(contest), "r", lambda row: figure(abs(row.second), "".join(contest.metrics[1:]))),
         "epoch": column("best epoch", "r", epoch),
-        "time": column("time", "r", lambda row: duration(row.over("seconds") or 0.0)),
+        "time": column(TIME, "r", lambda row: duration(row.over("seconds") or 0.0)),
         "test": column(f"test {metric_words(tested)}", "r", test),
         "folder": column("folder", "l", lambda row: numbers_text([job.number for job in row.jobs])),
     }

@@ -41,12 +41,12 @@ def _alike(page: Page) -> str:
     return "~" if page.ascii_only else "≈"
 
 
-def legend(contest: Contest, rows: Sequence[Row], page: Page) -> list[str]:
-    """What the columns and marks mean. rows: those that are shown."""
+def legend(contest: Contest, rows: Sequence[Row], page: Page, *, timed: bool = True) -> list[str]:
+    """What the columns and marks mean. rows: those that are shown. timed: whether their time is."""
     marks = []
     if any(row.pruned for row in rows):
         marks.append(f"{_dagger(page)} pruned: ended early, so ranked after all that ran to their end")
-    return [*marks, *_trade_offs(contest, page), *_differences(contest, page), *_time(rows)]
+    return [*marks, *_trade_offs(contest, page), *_differences(contest, page), *(_time(rows) if timed else ())]
 
 
 def findings(contest: Contest) -> list[str]:

@@ -89,6 +89,17 @@ def test_the_time_of_a_member_of_a_stack_is_its_share() -> None:
         outcomes[1].result["seconds"] = seconds
         found = contests(jobs, outcomes)[0]
         assert legend(found, found.rows, PAGE) == expected
+        assert legend(found, found.rows, PAGE, timed=False) == []
+
+
+@pytest.mark.parametrize("width", [50, 100])
+def test_the_time_is_explained_where_it_is_shown(width: int) -> None:
+    jobs = composed({"optimizer.lr": [0.1, 0.2], "seed": [0, 1]})
+    outcomes = ended(jobs, lambda varied: float(varied["optimizer.lr"]))
+    header, *lines = [line.plain for line in leaderboard(jobs, outcomes, Page(width))][2:]
+    shown = "time" in header.split()
+    assert shown == (width == 100)
+    assert any(line.startswith("time: ") for line in lines) == shown
 
 
 def test_each_table_has_its_own_legend_and_what_holds_of_all_stands_once_at_the_end() -> None:
