@@ -199,7 +199,7 @@ def _check(words: list[str], flags: set[str]) -> int:
     from nntrain.resumed import resumed
 
     if (folder := resumed(words)) is not None:
-        raise UserError(_resumed_instead(folder))
+        return _check_resumed(folder, words, flags)
     if "multirun" in flags or _grows(words):
         from nntrain.sweep.preview import preview
 
@@ -209,19 +209,22 @@ def _check(words: list[str], flags: set[str]) -> int:
     return _answer(check_words(words, _display(flags)), flags)
 
 
-def _resumed_instead(folder: Path) -> str:
-    """The message for `check resume=...`: how to go on with the run or sweep, and how to see its settings."""
+def _check_resumed(folder: Path, words: list[str], flags: set[str]) -> int:
+    """How the sweep in a folder stands. UserError for a run, with what goes on with it and what shows its settings."""
     from nntrain.folder import shown
-    from nntrain.resumed import find_run, is_sweep
+    from nntrain.resumed import WORD, find_run, is_sweep
 
     if is_sweep(folder):
-        from nntrain.sweep.kept.manifest import read_manifest
+        from nntrain.sweep.standing import show_standing
 
-        what, settings = "sweep", shlex.join(["nntrain", "check", *read_manifest(folder).words, "-m"])
-    else:
-        what, settings = "run", f"nntrain check config={shlex.quote(shown(find_run(folder)))}"
+        changes = [word for word in words if not word.startswith(WORD)]
+        return _answer(show_standing(folder.resolve(), changes, _display(flags)), flags)
+    settings = f"nntrain check config={shlex.quote(shown(find_run(folder)))}"
     goes_on = f"nntrain fit resume={shlex.quote(shown(folder))}"
-    return f"resume: check shows what is yet to be started; go on with the {what}: {goes_on}; what it does: {settings}"
+    raise UserError(
+        f"resume: check shows what is yet to be started, or how a sweep stands; go on with the run: {goes_on}; what it "
+        f"does: {settings}"
+    )
 
 
 def _configs(words: list[str], flags: set[str]) -> int:

@@ -97,7 +97,7 @@ def _possible(before: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
         return
     verb, given = words[0], words[1:]
     yield from ("--help", "--json")
-    if verb == "fit":
+    if verb in ("fit", "check"):
         yield from ("-m", "--multirun", *_assign("resume", current, _paths(_value(current), cwd, ("/",))))
     if verb == "check":
         yield from (*_assign("show", current, ("augment",)), *_assign("output", current, _paths(_value(current), cwd)))

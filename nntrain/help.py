@@ -43,7 +43,7 @@ Train; keep the best model on validation; evaluate it on test once, at the end.
 
 -m: a sweep, a run for every combination. Jobs whose networks have the same shapes train as one program, the
 rest each by itself, in a process per core or GPU; nntrain check ... -m shows which. Jobs that failed or are
-missing run by resume=SWEEP_FOLDER. hydra/launcher= stacked (the default), parallel, basic (one after another,
+missing run by resume=SWEEP_FOLDER, and nntrain check resume=SWEEP_FOLDER shows how it stands. hydra/launcher= stacked (the default), parallel, basic (one after another,
 in this process), submitit, ray; hydra.launcher.workers= processes at the same time
 
 a choice is made by its group (optimizer=sgd), a setting of it with a dot (optimizer.lr=0.1)
@@ -85,16 +85,19 @@ std of a value is no error bar: true values scatter about the prediction by more
 
 _CHECK = """\
 nntrain check [config=NAME_OR_FILE] [key=value ...] [show=augment [output=FILE.png]] [-m] [--json]
+nntrain check resume=SWEEP_FOLDER [--json]
 
 Validate everything without training, and show it: every setting with its origin (default, recipe, command
 line), the layers, parameters and memory, the data with its columns and types. show=augment: draw training
 pictures beside what the augmentation makes of them (augment.png, or the next free name). -m: the jobs of a
-sweep, and which of them train together.
+sweep, and which of them train together. resume=: how a sweep stands that ended, was stopped or still runs:
+the leaderboard so far, who has not ended, and what nntrain fit resume= would train.
 
   nntrain check config=mine.yaml
   nntrain check config=digits model.depth=5
   nntrain check config=digits augment=pictures augment.rotate=15 show=augment
-  nntrain check config=digits optimizer.lr=0.01,0.001 model=mlp,linear -m"""
+  nntrain check config=digits optimizer.lr=0.01,0.001 model=mlp,linear -m
+  nntrain check resume=runs/digits/2026-01-31_12-00-00_abc123"""
 
 _CONFIGS = """\
 nntrain configs [GROUP [OPTION]] | RECIPE | copy RECIPE FILE [--json]

@@ -112,7 +112,6 @@ def test_one_folder_is_gone_on_with_at_a_time() -> None:
 
 
 INSTEAD = {
-    "runs/mine": "the sweep: nntrain fit resume=runs/mine; what it does: nntrain check config=iris seed=1,2 -m",
     "runs/mine/1": "go on with the run: nntrain fit resume=runs/mine/1; what it does: nntrain check config=runs/mine/1",
     "runs/mien": "resume: there is no folder 'runs/mien'; did you mean 'runs/mine'?",
 }
@@ -120,9 +119,7 @@ INSTEAD = {
 
 @pytest.mark.parametrize("given", INSTEAD)
 @pytest.mark.parametrize("more", [[], ["config=iris"], ["-m"]], ids=str)
-def test_check_says_what_shows_a_run_or_a_sweep(
-    given: str, more: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_says_what_shows_a_run(given: str, more: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", f"resume={given}", *more]) == 2
     said = capsys.readouterr().err
     assert said.startswith("nntrain: resume: ")

@@ -32,6 +32,18 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(file)  # and with it the lock
 
 
+def is_locked(folder: Path) -> bool:
+    """Whether some process trains in it now. Nothing is written."""
+    try:
+        file = os.open(folder / "log.txt", os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _lock(file)
+    finally:
+        os.close(file)
+
+
 def _lock(file: int) -> bool:
     """Whether nobody else has it."""
     if sys.platform == "win32":

@@ -62,9 +62,7 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
         *line.notes,
         *jobs.add({i: tuple(word.removeprefix(MARK) for word in words) for i, words in enumerate(lists)}),
     ]
-    groups = partition(jobs.all) if stacks(launcher, line.hydra) else []
-    where = [] if launcher in OURS else [f"they train by hydra/launcher={launcher}"]
-    plan = [*plan_words(groups), *where] if groups else [_unstacked(jobs.all, launcher, line)]
+    plan, groups = plan_of(jobs.all, line)
     show(lambda page: _lines(jobs.all, groups, [*plan, *notes], page), stream)
     return {
         "sweeper": sweeper,
@@ -73,6 +71,14 @@ def preview(words: Sequence[str], stream: TextIO) -> dict[str, Any]:
         "notes": notes,
         "jobs": _about(jobs.all, groups),
     }
+
+
+def plan_of(jobs: Sequence[Job], line: CommandLine) -> tuple[list[str], list[Group]]:
+    """How the launcher that the words choose trains some jobs, a sentence each, and the groups, where it stacks."""
+    launcher = _chosen(line, LAUNCHER, DEFAULT_LAUNCHER)
+    groups = partition(jobs) if stacks(launcher, line.hydra) else []
+    where = [] if launcher in OURS else [f"they train by hydra/launcher={launcher}"]
+    return ([*plan_words(groups), *where] if groups else [_unstacked(jobs, launcher, line)]), groups
 
 
 def _unstacked(jobs: Sequence[Job], launcher: str, line: CommandLine) -> str:
