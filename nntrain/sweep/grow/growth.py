@@ -1,6 +1,6 @@
 """How far a network is grown: the steps there are, the best of them, when it ends, and where overfitting starts.
 
-Nothing here trains: a step is what its networks, one per seed, scored on training and validation rows.
+Nothing here trains: a step is what its networks, one per seed (and fold), scored on training and validation rows.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from math import nan
 from statistics import fmean, stdev
 from typing import Any, Literal
 
+from nntrain.record.words import plural
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.told.ranking import has_model
@@ -57,8 +58,8 @@ AXES = {
 
 @dataclass(frozen=True)
 class Step:
-    """What the networks of one size scored by the monitored metric at their best epochs, by seed; those that failed or
-    never had a number are in neither."""
+    """What the networks of one size scored by the monitored metric at their best epochs, by seed, or by seed and fold;
+    those that failed or never had a number are in neither."""
 
     value: float
     train: Mapping[Hashable, float] = field(default_factory=dict)
@@ -68,12 +69,12 @@ class Step:
     seconds: float | None = None  # of training, on average
 
     def mean(self, part: Part) -> float:
-        """Over the seeds; NaN where there is none."""
+        """Over the networks; NaN where there is none."""
         found: Mapping[Hashable, float] = getattr(self, part)
         return fmean(found.values()) if found else nan
 
     def spread(self, part: Part) -> float | None:
-        """Standard deviation over the seeds; None for fewer than two."""
+        """Standard deviation over the networks; None for fewer than two."""
         found: Mapping[Hashable, float] = getattr(self, part)
         return stdev(found.values()) if len(found) > 1 else None
 
@@ -90,8 +91,8 @@ class Step:
 @dataclass(frozen=True)
 class Growth:
     """What came of it. steps: tried, from small to large. best: place of the step with the best mean on validation,
-    None where no run had a number. seeds: of each step. monitor: `val_loss`; lower: whether less of it is better.
-    ended: why there is no further step."""
+    None where no run had a number. seeds, folds: of each step. monitor: `val_loss`; lower: whether less of it is
+    better. ended: why there is no further step."""
 
     axis: Axis
     steps: tuple[Step, ...]
@@ -100,6 +101,12 @@ class Growth:
     monitor: str
     lower: bool
     ended: str
+    folds: int = 1
+
+    @property
+    def replicates(self) -> str:
+        """What the networks of a step differ by: `3 seeds`, `3 seeds of 5 folds`."""
+        return plural(self.seeds, "seed") + (f" of {self.folds} folds" if self.folds > 1 else "")
 
     @property
     def overfits(self) -> int | None:

@@ -19,8 +19,8 @@ STAR, DOT, SMALL_DOT = 14.0, 5.0, 3.0
 
 
 def growth_curves(growth: Growth, path: Path) -> Canvas | None:
-    """Means over the seeds with bars from the least to the greatest, and a dot for each run; the ground is shaded from
-    where overfitting starts. Sizes that are multiplied stand at equal distances. None where no run had a number.
+    """Means over seeds and folds with bars from the least to the greatest, and a dot for each run; the ground is shaded
+    from where overfitting starts. Sizes that are multiplied stand at equal distances. None where no run had a number.
 
     Raises WriteError when the disk refuses.
     """
@@ -30,8 +30,8 @@ def growth_curves(growth: Growth, path: Path) -> Canvas | None:
     values = [value for step in steps for part in PARTS for value in getattr(step, part).values()]
     metric, title = growth.monitor.removeprefix("val_").replace("_", " "), axis.title
     said = f"{metric} against {title}"
-    if growth.seeds > 1:
-        said += f", mean and range of {growth.seeds} seeds"
+    if growth.seeds * growth.folds > 1:
+        said += f", mean and range of {growth.replicates}"
     canvas = Canvas(7.2, 4.05 + HEIGHT)
     x, y = _sizes(steps, log=not axis.by), fitted(values, log=logarithmic(values))
     axes = Axes(canvas, (0.95, 0.6, 5.9, 3.15), x, y, (title, metric), said)

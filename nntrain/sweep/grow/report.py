@@ -37,8 +37,14 @@ def growth_lines(
 
 def _table(growth: Growth, page: Page) -> list[Text]:
     metric = growth.monitor.removeprefix("val_").replace("_", " ")
-    several = growth.seeds > 1
-    header = [growth.axis.title, *(["runs"] if several else []), f"train {metric}", f"val {metric}", ""]
+    several = growth.seeds * growth.folds > 1
+    header = [
+        growth.axis.title,
+        *(["folds" if growth.folds > 1 else "runs"] if several else []),
+        f"train {metric}",
+        f"val {metric}",
+        "",
+    ]
     header += ["best epoch", "parameters", "time"]
     rows = [
         [
@@ -75,7 +81,7 @@ def verdict(growth: Growth, page: Page) -> list[tuple[str, str]]:
     told = [("best", f"{said(best.value)}: {metric} {_spread(best, 'val', page)}")]
     if growth.alike is not None and growth.alike != growth.best:
         smaller = steps[growth.alike]
-        text = f"{said(smaller.value)} cannot be told from it by {plural(growth.seeds, 'seed')}: {metric} "
+        text = f"{said(smaller.value)} cannot be told from it by {growth.replicates}: {metric} "
         told.append(("smallest", text + _spread(smaller, "val", page)))
     return [*told, ("overfitting", _overfitting(growth)), ("ended", growth.ended)]
 
@@ -92,6 +98,6 @@ def _overfitting(growth: Growth) -> str:
         return f"none, but from {said(steps[growth.hard].value)} on training is worse too: {LARGER_HELP}"
     if growth.best == largest:
         return f"none up to {last}, which is the best"
-    if growth.seeds == 1:
+    if growth.seeds * growth.folds == 1:
         return "a single seed cannot tell it from chance; grow.seeds=3 would"
     return f"none that shows up to {last}: validation is not worse than with {best} beyond chance"

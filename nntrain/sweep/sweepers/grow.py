@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,13 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from nntrain.errors import UserError
+from nntrain.folder import FOLD, RESULT, read_json
 from nntrain.record.words import plural
 from nntrain.sweep.grow.growth import AXES, Growth, Step, best_and_waited
 from nntrain.sweep.told.ranking import has_model, lower_is_better
 
+Result = Mapping[str, Any]
 USER = 2  # the exit status of a run that asks for what cannot be
 
 if TYPE_CHECKING:
@@ -73,18 +77,21 @@ class Grow(Sweeper):
         outcomes = {seed: self.sweeping.outcomes[n] for seed, n in zip(map(int, seeds), numbers, strict=True)}
         done = {seed: outcome.result for seed, outcome in outcomes.items() if has_model(outcome)}
         metric = self._monitor().removeprefix("val_")
+        folders = {job.number: job.folder for job in self.sweeping.jobs}
+        every: dict[Hashable, Result] = {}
+        for seed, result in done.items():
+            every |= _replicates(seed, result, folders[outcomes[seed].number])
         scores: dict[str, dict[Hashable, float]] = {
             part: {
-                seed: score
-                for seed, result in done.items()
+                key: score
+                for key, result in every.items()
                 if (score := (result.get(part) or {}).get(metric)) is not None
             }
             for part in ("train", "val")
         }
         parameters = next((int(result["parameters"]) for result in done.values() if "parameters" in result), None)
-        return Step(
-            value, **scores, parameters=parameters, epochs=_mean(done, "best_epoch"), seconds=_mean(done, "seconds")
-        )
+        epochs, seconds = _mean(every, "best_epoch"), _mean(done, "seconds")
+        return Step(value, **scores, parameters=parameters, epochs=epochs, seconds=seconds)
 
     def _monitor(self) -> str:
         """Of the runs, such as `val_loss`; they all have the same."""
@@ -107,12 +114,23 @@ class Grow(Sweeper):
         return f"all sizes were tried{still}; larger ones: grow.to=..., or more grow.steps"
 
     def _tell(self, steps: Sequence[Step], best: int | None, seeds: int, ended: str) -> None:
-        self.sweeping.growth = Growth(self.axis, tuple(steps), best, seeds, self._monitor(), self._lower(), ended)
+        folds = max([1, *(int(outcome.result.get("folds") or 1) for outcome in self.sweeping.outcomes.values())])
+        lower = self._lower()
+        self.sweeping.growth = Growth(self.axis, tuple(steps), best, seeds, self._monitor(), lower, ended, folds)
         if best is not None:  # what cannot be built any larger is an end like any other
             failed = [place * seeds + i for place, step in enumerate(steps) if not step.val for i in range(seeds)]
             self.sweeping.excused = {n for n in failed if self.sweeping.outcomes[n].status == USER}
 
 
-def _mean(results: Mapping[int, Mapping[str, Any]], key: str) -> float | None:
+def _replicates(seed: int, result: Result, folder: Path) -> dict[Hashable, Result]:
+    """The run of a seed; of a cross-validation each fold, which networks of all sizes share."""
+    folds = int(result.get("folds") or 0)
+    try:
+        return {(seed, i): read_json(folder / f"{FOLD}{i}" / RESULT) for i in range(folds)} or {seed: result}
+    except UserError:  # what it was is not there any more
+        return {seed: result}
+
+
+def _mean(results: Mapping[Any, Result], key: str) -> float | None:
     found = [float(value) for result in results.values() if (value := result.get(key)) is not None]
     return fmean(found) if found else None

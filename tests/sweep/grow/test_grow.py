@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -270,3 +271,32 @@ def test_networks_of_a_size_really_train(cwd: Path) -> None:
     assert all(step["train"] > 0 and step["val"] > 0 for step in growth["steps"])
     assert (cwd / "out" / "plots" / "growth.png").stat().st_size > 5000
     assert main(["eval", "out"]) == 0
+
+
+def test_folds_are_shared_by_the_sizes_as_seeds_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One fold is far harder than the others, so that means alone tell nothing; on each of them 2 layers are better."""
+
+    def how(job: Job) -> Outcome:
+        losses = [VAL[job.config["model"]["depth"]] + easy for easy in (0.0, 0.1, 2.0, 0.2)]
+        common: dict[str, Any] = {"monitor": "val_loss", "epochs_run": 4, "seconds": 0.1, "test": None}
+        for i, loss in enumerate(losses):
+            part = {"best_epoch": i, "best_value": loss, "train": {"loss": loss}, "val": {"loss": loss}}
+            write_json(job.folder / f"fold_{i}" / "result.json", {**common, **part})
+        mean = {"loss": fmean(losses)}
+        result = {**common, "folds": 4, "best_epoch": None, "best_value": mean["loss"], "train": mean, "val": mean}
+        result["checkpoint"] = str(job.folder / "fold_0" / "best.safetensors")
+        Path(result["checkpoint"]).touch()
+        write_json(job.folder / "result.json", result)
+        return finished(job.number, result)
+
+    monkeypatch.setattr("nntrain.sweep.grow.plot.growth_curves", lambda *_: None)
+    fake_training(monkeypatch, how)
+    assert grow("grow=depth", "grow.seeds=1", "grow.to=3", "data.folds=4") == 0
+    growth = found()["growth"]
+    assert [(step["n"], step["epochs"]) for step in growth["steps"]] == [(4, 1.5)] * 3
+    assert (growth["best"], growth["smallest_alike"], growth["training_worse_from"]) == (2, 2, 3), "all are told apart"
+    out = capsys.readouterr().out
+    assert "hidden layers  folds  train loss" in out
+    assert "a single seed cannot tell" not in out
