@@ -189,6 +189,10 @@ def test_a_search_says_how_much_it_does(capsys: pytest.CaptureFixture[str]) -> N
         assert preview("optimizer.lr=interval(0.1,1)", *many, f"search.sampler={sampler}", "--json") == 0
         plan = json.loads(capsys.readouterr().out)["plan"]
         assert plan["at once"] == f"{trials} trials, in up to 2 programs at a time"
+    few = ("hydra/launcher=basic", "search.n_trials=8", "--json")
+    assert preview("optimizer.lr=interval(0.1,1)", *few) == 0
+    note = json.loads(capsys.readouterr().out)["plan"]["note"]
+    assert note.startswith("all trials are drawn at random: tpe learns from the first 10 (n_startup_trials)")
     assert preview("optimizer.lr=interval(0.1,1)", "hydra/launcher=basic", "search.pruner=median") == 0
     said = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["pruner", "median"] in said

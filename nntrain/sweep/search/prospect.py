@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
-from math import log
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +19,11 @@ from nntrain.record.words import plural
 from nntrain.stack.sizes import MOST
 from nntrain.sweep.groups import TRIED
 from nntrain.sweep.search.examples import EXAMPLES
+from nntrain.sweep.search.samplers import GENERATIONS, learns_nothing, population
 from nntrain.sweep.search.space import MARK, Axis, read_space
 from nntrain.sweep.workers.crew import settings as workers_for
 
-GENERATIONS, LARGEST = 6, 16  # of trials that learn from those before: at least, and trials of one at most
-POPULATION = 50  # of nsga2, as Optuna has it
+LARGEST = 16  # trials at a time that learn from those before
 WORKERS = "hydra.launcher.workers="
 STACKING, UNSTACKED = ("stacked", "submitit", "ray"), "hydra.launcher.stacked=false"
 AUTO = " (auto)"  # after what it stands for
@@ -41,11 +40,9 @@ def batch(settings: Mapping[str, Any], axes: Sequence[Axis], workers: int, stack
         return int(settings["batch"])
     if not stacks:
         return workers
-    total, (name, own) = int(settings["n_trials"]), named(settings["sampler"])
-    if name == "nsga2":
-        return _filled(own.get("population_size", POPULATION), workers)
-    if name == "cmaes":
-        return _filled(own.get("popsize") or _popsize(axes), workers)
+    if (generation := population(settings, axes)) is not None:
+        return max(workers, min(generation, workers * MOST))
+    total, name = int(settings["n_trials"]), named(settings["sampler"])[0]
     most = total if name in ("random", "qmc") else min(total // GENERATIONS, LARGEST)
     return workers * max(1, min(most // workers, MOST))
 
@@ -57,15 +54,6 @@ def search_words(settings: Mapping[str, Any], at_once: int, trained: str) -> str
     said += f", pruned by {pruner}" if pruner != "none" else ""
     said += f", {min(at_once, total)} at a time" if at_once > 1 else ", one after another"
     return said + (f"; {trained}" if trained else "")
-
-
-def _filled(population: int, workers: int) -> int:
-    return max(workers, min(population, workers * MOST))
-
-
-def _popsize(axes: Sequence[Axis]) -> int:
-    """Of CMA-ES, by the number of its dimensions (N. Hansen, The CMA evolution strategy: a tutorial, 2016)."""
-    return 4 + int(3 * log(max(1, sum(not axis.choices for axis in axes))))
 
 
 def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: Path) -> dict[str, str]:
@@ -88,7 +76,10 @@ def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: P
         "sampler": OverridesParser.create().parse_override(f"sampler={said['sampler'].removesuffix(AUTO)}").value(),
         "batch": None if said.get("batch") in (None, "null") else int(said["batch"]),
     }
-    most = min(batch(settings, axes, count, together and alone_because(config) is None), settings["n_trials"])
+    at_once = batch(settings, axes, count, together and alone_because(config) is None)
+    if said_so := learns_nothing(settings, axes, at_once):
+        trained = {**trained, "note": said_so}
+    most = min(at_once, settings["n_trials"])
     where = "one program" if count == 1 else f"up to {plural(count, 'program')}"
     return said | {"at once": plural(most, "trial") + (f", in {where} at a time" if most > count else "")} | trained
 

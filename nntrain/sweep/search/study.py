@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +17,7 @@ from nntrain.config.schema.search import named
 from nntrain.seeding import derive
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.evolution import with_states
+from nntrain.sweep.search.samplers import make_pruner, make_sampler
 from nntrain.sweep.search.space import Axis
 from nntrain.sweep.search.storage import Storage
 from nntrain.sweep.workers.curve import Point
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from optuna import Study as OptunaStudy
     from optuna import Trial
     from optuna.distributions import BaseDistribution
-    from optuna.pruners import BasePruner
-    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
 NAME = "search"
@@ -78,7 +76,7 @@ class Study:
         self._live: OptunaStudy = optuna.create_study(
             study_name=NAME, directions=goal.directions, pruner=self._no_pruner
         )
-        self._live.sampler = make_sampler(settings["sampler"], settings["seed"])
+        self._live.sampler = make_sampler(settings, axes, settings["seed"])
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -111,23 +109,24 @@ class Study:
         failed = optuna.trial.TrialState.FAIL
         self.spent_before = self._storage().spent
         found = {trial.user_attrs[NUMBER]: trial for trial in self._storage().trials()}
-        sampler, seed = self._settings["sampler"], self._settings["seed"]
+        sampler, seed = named(self._settings["sampler"])[0], self._settings["seed"]
         trials: Iterable[FrozenTrial] = [  # brackets of Hyperband go by the number
             found.get(number) or optuna.trial.create_trial(state=failed) for number in range(max(found, default=-1) + 1)
         ]
-        if named(sampler)[0] == "cmaes":
-            scratch = optuna.create_study(directions=self.goal.directions, sampler=make_sampler(sampler, seed))
+        if sampler == "cmaes":
+            same = make_sampler(self._settings, self.axes, seed)
+            scratch = optuna.create_study(directions=self.goal.directions, sampler=same)
             trials = with_states(trials, scratch, self.distributions)
         for trial in trials:
             self._live.add_trial(trial)
         for trial in self._live.trials:
             if JOB in trial.user_attrs:
                 self._keep(trial)
-        if named(sampler)[0] == "qmc":  # it knows by what it has drawn how far it has come
+        if sampler == "qmc":  # it knows by what it has drawn how far it has come
             for _ in range(len(found) - 1):  # its first trial is drawn at random
                 self._live.tell(self._live.ask(self.distributions), state=failed)
         else:
-            self._live.sampler = make_sampler(sampler, derive(seed, NAME, len(found)))
+            self._live.sampler = make_sampler(self._settings, self.axes, derive(seed, NAME, len(found)))
         return {trial.user_attrs[JOB] for trial in found.values() if trial.state != failed}
 
     @property
@@ -235,45 +234,3 @@ def distribution(axis: Axis) -> BaseDistribution:
     if axis.whole:
         return IntDistribution(int(axis.low), int(axis.high), axis.log, int(axis.step or 1))
     return FloatDistribution(axis.low, axis.high, log=axis.log, step=axis.step)
-
-
-def make_sampler(given: Any, seed: int) -> BaseSampler:
-    """given: a name, or a mapping with it."""
-    import optuna
-
-    name, settings = named(given)
-    table: dict[str, Callable[..., BaseSampler]] = {
-        "tpe": optuna.samplers.TPESampler,
-        "gp": optuna.samplers.GPSampler,
-        "cmaes": optuna.samplers.CmaEsSampler,
-        "qmc": optuna.samplers.QMCSampler,
-        "random": optuna.samplers.RandomSampler,
-        "nsga2": optuna.samplers.NSGAIISampler,
-    }
-    defaults = {"tpe": {"constant_liar": True}, "auto": {"constant_liar": True}, "qmc": {"scramble": True}}
-    settings = {**defaults.get(name, {}), **settings}
-    if name in ("gp", "cmaes", "qmc"):
-        settings = {**settings, "warn_independent_sampling": False}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return table["tpe" if name == "auto" else name](seed=seed % 2**32, **settings)
-
-
-def make_pruner(given: Any, epochs: int) -> BasePruner:
-    """given: a name, or a mapping with it. epochs: of the longest run."""
-    import optuna
-
-    name, settings = named(given)
-    table: dict[str, Callable[..., BasePruner]] = {
-        "none": optuna.pruners.NopPruner,
-        "median": optuna.pruners.MedianPruner,
-        "percentile": optuna.pruners.PercentilePruner,
-        "successive_halving": optuna.pruners.SuccessiveHalvingPruner,
-        "hyperband": optuna.pruners.HyperbandPruner,
-    }
-    defaults: dict[str, dict[str, Any]] = {
-        "percentile": {"percentile": 25.0},
-        "successive_halving": {"min_resource": 1},
-        "hyperband": {"max_resource": epochs},
-    }
-    return table[name](**{**defaults.get(name, {}), **settings})

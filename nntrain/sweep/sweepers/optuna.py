@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +26,7 @@ from nntrain.record.words import plural
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.examples import MONITOR, examples, monitoring
 from nntrain.sweep.search.prospect import batch, search_words, trained_words
+from nntrain.sweep.search.samplers import check_installed, learns_nothing
 from nntrain.sweep.search.space import MARK, Axis, notes, read_space, size
 from nntrain.sweep.search.study import JOB, NAME, Goal, Study
 from nntrain.sweep.told.ranking import lower_is_better
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from nntrain.sweep.job import Job
     from nntrain.sweep.sweep import Sweep
 
-NEEDS = {"gp": ("torch", "scipy"), "cmaes": ("cmaes",), "qmc": ("scipy",)}  # packages, by sampler
 FAILED = 3  # trials, at least, that a search takes to fail as a whole
 IN_PLACE = "hydra.sweeper."
 
@@ -128,6 +127,8 @@ class Search(Sweeper):
         at_once = batch(self.settings, axes, int(getattr(self.launcher, "at_once", 1)), stacks and study.goal.stacks)
         trained = trained_words(words, axes, Composer(Path(self.sweeping.manifest.cwd))) if stacks else ""
         self.sweeping.board.begin([], [search_words(self.settings, at_once, trained)])
+        if said := learns_nothing(self.settings, axes, at_once):
+            self.sweeping.board.note(f"search: {said}")
         first = 1 + max((*jobs, *study.jobs), default=-1)
         while first < total:
             if study.over:
@@ -249,14 +250,6 @@ def values_of(outcome: Outcome, metrics: Sequence[str]) -> list[float] | None:
         raise UserError(f"search.metrics: {missing[0]} is no metric of this task (it has {', '.join(known)})")
     values = [known[metric] for metric in metrics]
     return None if None in values else [float(value) for value in values]
-
-
-def check_installed(sampler: str) -> None:
-    """UserError with the command that installs what is missing. Imports nothing."""
-    for package in ("optuna", *NEEDS.get(sampler, ())):
-        if find_spec(package) is None:
-            what = "hydra/sweeper=optuna" if package == "optuna" else f"search.sampler={sampler}"
-            raise UserError(f"{what}: needs {package}, which is not here; pip install 'nntrain[optuna]'")
 
 
 def _plain(value: Any) -> Any:

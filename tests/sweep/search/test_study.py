@@ -11,8 +11,9 @@ import pytest
 from nntrain.seeding import derive
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.evolution import without_state
+from nntrain.sweep.search.samplers import make_sampler
 from nntrain.sweep.search.space import Axis
-from nntrain.sweep.search.study import NAME, Goal, Study, make_sampler
+from nntrain.sweep.search.study import NAME, Goal, Study
 
 optuna = pytest.importorskip("optuna")
 
@@ -86,7 +87,7 @@ def test_a_sampler_goes_on_from_what_it_has_learnt(name: str, batch: int) -> Non
             drawn += 1
     again.load()
     if name != "qmc":  # which goes on by its own count
-        search.optuna.sampler = make_sampler(settings["sampler"], derive(0, NAME, drawn))
+        search.optuna.sampler = make_sampler(settings, axes, derive(0, NAME, drawn))
     assert [again.ask().params for _ in range(3)] == [search.ask().params for _ in range(3)]
 
 

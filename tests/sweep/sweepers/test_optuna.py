@@ -128,7 +128,7 @@ def test_every_sampler_draws_takes_its_settings_and_goes_on(name: str, lab: Lab)
 
 def test_settings_that_a_sampler_or_pruner_has_are_all_passed_on() -> None:
     from nntrain.config.schema.search import PRUNERS, SAMPLERS
-    from nntrain.sweep.search.study import make_pruner, make_sampler
+    from nntrain.sweep.search.samplers import make_pruner, make_sampler
 
     given = {
         "n_startup_trials": 3,
@@ -139,13 +139,12 @@ def test_settings_that_a_sampler_or_pruner_has_are_all_passed_on() -> None:
     }
     values = {"qmc_type": "sobol", "percentile": 30.0, "mutation_prob": 0.1, "crossover_prob": 0.5}
     values |= {"swapping_prob": 0.5, "scramble": True, **given}
-    for table, make in ((SAMPLERS, make_sampler), (PRUNERS, make_pruner)):
+    made = (SAMPLERS, lambda given: make_sampler({"sampler": given, "n_trials": 30}, [], 7))
+    for table, make in (made, (PRUNERS, lambda given: make_pruner(given, 7))):
         for name, kinds in table.items():
             if name not in ("auto", "grid"):
                 for key in kinds:
-                    make(
-                        {"name": name, key: values.get(key, 4 if "Integer" in type(kinds[key]).__name__ else False)}, 7
-                    )
+                    make({"name": name, key: values.get(key, 4 if "Integer" in type(kinds[key]).__name__ else False)})
 
 
 PRUNERS = {
