@@ -22,6 +22,7 @@ from nntrain.help import VERBS
 CURSOR = "\0"
 YAML = (".yaml", ".yml")
 SPLITS = ("train", "val", "test")
+HYDRA_DEFAULTS = {"launcher": "stacked", "sweeper": "basic"}
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 SCRIPTS = {
@@ -129,12 +130,15 @@ def _settings(given: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
             elif settings:
                 yield f"{group}."
         yield from (f"{schema.SEARCH}.{name}=" for name in schema.fields(schema.SEARCH) if name != "space")
+        yield from _of_hydra(given, current)
         return
     kind = schema.field(schema.SHORT.get(key, key))
     if key == "config":
         found: Iterable[str] = (*recipe_names(), *_paths(value, cwd, YAML))
     elif key in options:
         found = option_names(key)
+    elif key.removeprefix("hydra/") in schema.HYDRA:
+        found = option_names(key.removeprefix("hydra/"))
     elif is_path(kind):
         found = _paths(value, cwd)
     else:
@@ -142,6 +146,16 @@ def _settings(given: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
     listed = value.rpartition(",")[0] if key == "config" or not is_path(kind) else ""  # the earlier values of a sweep
     before = f"{key}={listed}," if listed else f"{key}="
     yield from (f"{before}{word}" for word in found)
+
+
+def _of_hydra(given: Sequence[str], current: str) -> Iterator[str]:
+    """The words that set up a sweep, and the settings of what they choose once `hydra.` is written."""
+    chosen = dict(word.split("=", 1) for word in given if "=" in word)
+    for group in schema.HYDRA:
+        yield f"hydra/{group}="
+        if current.startswith("hydra."):
+            name = chosen.get(f"hydra/{group}", HYDRA_DEFAULTS[group])
+            yield from (f"hydra.{group}.{key}=" for key in _keys(group, name))
 
 
 def _of_model(verb: str, given: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
@@ -161,12 +175,12 @@ def _of_model(verb: str, given: Sequence[str], current: str, cwd: Path) -> Itera
 
 def _of_configs(given: Sequence[str], current: str, cwd: Path) -> Iterator[str]:
     if not given:
-        yield from (*schema.GROUPS, schema.SEARCH, "recipes", "top", "copy", *recipe_names())
+        yield from (*schema.GROUPS, schema.SEARCH, *schema.HYDRA, "recipes", "top", "copy", *recipe_names())
     elif given == ["copy"]:
         yield from recipe_names()
     elif given[0] == "copy":
         yield from _paths(current, cwd, YAML)
-    elif given[0] in schema.GROUPS:
+    elif given[0] in (*schema.GROUPS, *schema.HYDRA):
         yield from option_names(given[0])
 
 

@@ -43,8 +43,9 @@ Train; keep the best model on validation; evaluate it on test once, at the end.
 
 -m: a sweep, a run for every combination. Jobs whose networks have the same shapes train as one program, the
 rest each by itself, in a process per core or GPU; nntrain check ... -m shows which. Jobs that failed or are
-missing run by resume=SWEEP_FOLDER, and nntrain check resume=SWEEP_FOLDER shows how it stands. hydra/launcher= stacked (the default), parallel, basic (one after another,
-in this process), submitit, ray; hydra.launcher.workers= processes at the same time
+missing run by resume=SWEEP_FOLDER; nntrain check resume=SWEEP_FOLDER shows how the sweep stands.
+hydra/launcher= stacked (the default), parallel, basic (one after another, in this process), submitit, ray;
+hydra.launcher.workers= processes at the same time
 
 a choice is made by its group (optimizer=sgd), a setting of it with a dot (optimizer.lr=0.1)
   data model init loss optimizer schedule regularization early_stopping checkpoint augment
@@ -56,7 +57,7 @@ settings that belong to no group
   quiet
 
 nntrain configs lists all choices, nntrain configs optimizer the settings of one group, nntrain configs search
-those of a search;
+those of a search, nntrain configs launcher those of what trains a sweep;
 nntrain check config=... shows where each value comes from without training."""
 
 _EVAL = """\
@@ -107,6 +108,7 @@ What can be chosen, each with one line and its hyperparameters.
   nntrain configs                         all groups and recipes
   nntrain configs optimizer               every optimizer with its settings
   nntrain configs optimizer sgd           one of them
+  nntrain configs launcher                what trains the jobs of a sweep, in processes or on a cluster
   nntrain configs digits                  a recipe as it is written
   nntrain configs copy digits mine.yaml   start a recipe of your own"""
 

@@ -199,7 +199,7 @@ def test_configs_lists_shows_and_copies(cwd: Path, capsys: pytest.CaptureFixture
     status, out, _ = said(capsys, "configs", "--json")
     assert status == 0
     listed = json.loads(out.splitlines()[-1])
-    assert set(listed) == {"recipes", *schema.GROUPS, schema.SEARCH}
+    assert set(listed) == {"recipes", *schema.GROUPS, schema.SEARCH, *schema.HYDRA}
     assert "sgd" in listed["optimizer"]
     _, out, _ = said(capsys, "configs")
     assert all(name in out for names in listed.values() for name in names)
@@ -210,6 +210,10 @@ def test_configs_lists_shows_and_copies(cwd: Path, capsys: pytest.CaptureFixture
     assert "rmsprop" not in out
     _, out, _ = said(capsys, "configs", "model", "mlp")
     assert "rectifiers  relu, relu6, leaky_relu (negative_slope: 0.01)" in out  # what "see below" points to
+    _, out, _ = said(capsys, "configs", "launcher", "submitit")
+    assert "partition: null " in out
+    assert out.endswith("\nwritten hydra/launcher=NAME and hydra.launcher.SETTING=VALUE, beside -m\n")
+    assert said(capsys, "configs", "hydra/launcher", "submitit")[1] == out
     _, out, _ = said(capsys, "configs", "recipes")
     assert all(name in out for name in listed["recipes"])
     assert said(capsys, "configs", "digits")[1].startswith("# ")

@@ -39,7 +39,16 @@ def test_groups_and_settings() -> None:
     assert offered("check regu") == ["regularization."]
     assert offered("fit ep") == ["epochs="]
     assert set(offered("fit ")) >= {"config=", "resume=", "seed=", "model=", "model."}
-    assert "resume=" not in offered("check ")
+    assert "resume=" in offered("check ")
+    assert "resume=" not in offered("eval ")
+
+
+def test_what_trains_a_sweep_and_its_settings() -> None:
+    assert offered("fit hydra") == ["hydra/launcher=", "hydra/sweeper="]
+    assert offered("fit hydra/launcher=s") == ["hydra/launcher=stacked", "hydra/launcher=submitit"]
+    assert offered("fit hydra.") == ["hydra.launcher.workers="]
+    assert "hydra.launcher.partition=" in offered("fit hydra/launcher=submitit hydra.launcher.p")
+    assert offered("configs launcher p") == ["parallel"]
 
 
 def test_words_that_are_short_for_a_models_setting() -> None:

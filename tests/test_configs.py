@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from nntrain.augment.table import AUGMENTATIONS
+from nntrain.completion import HYDRA_DEFAULTS
 from nntrain.config import schema
 from nntrain.config.compose import compose
 from nntrain.config.options import (
@@ -26,6 +27,7 @@ from nntrain.data.table import SOURCES
 from nntrain.models.table import INITIALIZERS, MODELS
 from nntrain.objective.table import LOSSES
 from nntrain.optim.table import OPTIMIZERS, SCHEDULES
+from nntrain.sweep.plugins import DEFAULT_LAUNCHER, DEFAULT_SWEEPER, LAUNCHERS, SWEEPERS
 from nntrain.training.stopping import Stopping
 
 TABLES: dict[str, dict[str, type]] = {
@@ -42,6 +44,7 @@ NOTHING = {"augment": {"none"}}  # options that build nothing
 PRESETS = {("augment", name) for name in ("mnist", "cifar", "photos")}  # an option with other defaults
 SECTIONS = (*schema.GROUPS, schema.SEARCH)
 OPTIONS = [(group, name) for group in SECTIONS for name in option_names(group)]
+HYDRA = [(group, name) for group in schema.HYDRA for name in option_names(group)]
 BUILT = [(group, name) for group, name in OPTIONS if group in TABLES and name not in NOTHING.get(group, ())]
 LINE = re.compile(r"(?P<key>\w+): (?P<value>\S.*?) +# (?P<comment>\S.*)")
 
@@ -59,7 +62,7 @@ def test_every_entry_of_a_table_has_its_file_and_every_file_its_entry(group: str
 
 def test_every_folder_is_a_group_of_the_schema() -> None:
     folders = {path.name for path in config_dir().iterdir() if path.is_dir()}
-    assert folders == {*schema.GROUPS, schema.SEARCH, "recipes"}
+    assert folders == {*schema.GROUPS, schema.SEARCH, *schema.HYDRA, "recipes"}
     assert set(default_options()) == set(schema.GROUPS)
 
 
@@ -115,7 +118,21 @@ def test_the_top_level_has_a_field_and_a_sound_default_for_every_setting() -> No
     assert {key: schema.field(key).complaint(value) for key, value in loaded.items()} == dict.fromkeys(loaded)
 
 
-@pytest.mark.parametrize(("group", "name"), OPTIONS)
+def test_every_launcher_and_sweeper_that_can_be_chosen_has_its_file() -> None:
+    assert set(option_names("launcher")) == set(LAUNCHERS)
+    assert set(option_names("sweeper")) == set(SWEEPERS) - {"grow"}  # which grow=... chooses
+    assert HYDRA_DEFAULTS == {"launcher": DEFAULT_LAUNCHER, "sweeper": DEFAULT_SWEEPER}
+
+
+@pytest.mark.parametrize(("group", "name"), HYDRA)
+def test_the_settings_of_a_launcher_or_sweeper_are_those_that_it_takes(group: str, name: str) -> None:
+    found = {"launcher": LAUNCHERS, "sweeper": SWEEPERS}[group][name]
+    taken = {key: value for key, value in vars(found()).items() if not key.startswith("_")}
+    taken.pop("name", None)  # a note says it: in option files the name is the option's own
+    assert settings(group, name) == ({} if name == "optuna" else taken)  # whose settings are those of search
+
+
+@pytest.mark.parametrize(("group", "name"), [*OPTIONS, *HYDRA])
 def test_an_option_file_is_a_page_of_the_manual(group: str, name: str) -> None:
     first, *lines = option_file(group, name).read_text(encoding="utf-8").splitlines()
     assert re.fullmatch(r"# [A-Z\w].*\.", first)

@@ -1,7 +1,7 @@
 """The launchers and sweepers that a sweep of ours can name, with their settings.
 
-They are told to Hydra when a sweep begins, and not when it finds them: another program that has nntrain installed
-beside it keeps its own `basic`.
+What each setting does is said in configs/launcher/ and configs/sweeper/. They are told to Hydra when a sweep begins,
+and not when it finds them: another program that has nntrain installed beside it keeps its own `basic`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Basic:
 @dataclass
 class Parallel:
     _target_: str = f"{PLACE}.ParallelLauncher"
-    workers: int | None = None  # at the same time; null: one per GPU, or core
+    workers: int | None = None
 
 
 @dataclass
@@ -34,15 +34,13 @@ class Stacked(Parallel):
 
 @dataclass
 class Submitit:
-    """What is not for all clusters is for Slurm alone."""
-
     _target_: str = f"{PLACE}.SubmititLauncher"
     _convert_: str = "all"
-    cluster: str = "auto"  # auto (Slurm where there is one, else local), slurm, local, debug
-    workers: int | None = None  # at the same time; null: as the cores here are enough for; on Slurm for searches
-    stacked: bool = True  # networks of the same shapes train as one program; false: each job by itself
+    cluster: str = "auto"
+    workers: int | None = None
+    stacked: bool = True
     name: str = "nntrain"
-    timeout_min: int = 60  # minutes for one job; then it is queued again, and goes on from its saved state
+    timeout_min: int = 60
     cpus_per_task: int = 1
     gpus_per_node: int = 0
     mem_gb: float | None = None
@@ -53,20 +51,20 @@ class Submitit:
     exclude: str | None = None
     gres: str | None = None
     comment: str | None = None
-    array_parallelism: int = 256  # jobs at the same time
-    setup: list[str] = field(default_factory=list)  # commands before each job
-    additional_parameters: dict[str, Any] = field(default_factory=dict)  # more of sbatch
+    array_parallelism: int = 256
+    setup: list[str] = field(default_factory=list)
+    additional_parameters: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
 class Ray:
     _target_: str = f"{PLACE}.RayLauncher"
     _convert_: str = "all"
-    address: str | None = None  # of a cluster: auto, ray://HOST:10001; null: one is started on this machine
-    cpus: float = 1  # that a job takes
+    address: str | None = None
+    cpus: float = 1
     gpus: float = 0
-    stacked: bool = True  # as above
-    init: dict[str, Any] = field(default_factory=dict)  # more settings of ray.init
+    stacked: bool = True
+    init: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

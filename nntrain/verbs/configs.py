@@ -33,12 +33,12 @@ def configs_words(words: Sequence[str], stream: TextIO | None = None) -> dict[st
     """words: nothing, a recipe, a group with or without its options, or `copy NAME FILE`."""
     if words and words[0] == "copy":
         return _copy(words[1:], stream)
-    groups = (RECIPES, *schema.GROUPS, schema.SEARCH, TOP)
+    groups = (RECIPES, *schema.GROUPS, schema.SEARCH, *schema.HYDRA, TOP)
     if not words:
         listed = {group: list(_names(group)) for group in groups if group != TOP}
         show(lambda page: _overview(listed, page), stream)
         return listed
-    group = words[0].rstrip("/")
+    group = words[0].rstrip("/").removeprefix("hydra/")
     if group in recipe_names():
         show(lambda page: [Text(line) for line in recipe_file(group).read_text(encoding="utf-8").splitlines()], stream)
         return {"recipe": group, "file": str(recipe_file(group))}
@@ -103,6 +103,8 @@ def _options(group: str, names: Sequence[str], page: Page) -> list[Text]:
         lines += facts([(f"  {key}: {value}", comment) for key, value, comment in settings], page)
         lines += [Text(part) for note in option.notes for part in _indented(note, page)]
         lines.append(Text(""))
+    if group in schema.HYDRA:
+        lines.append(Text(f"written hydra/{group}=NAME and hydra.{group}.SETTING=VALUE, beside -m"))
     return lines
 
 

@@ -32,6 +32,7 @@ GROUPS = (
 )
 
 SEARCH = "search"  # a section of recipes and command lines that is no part of a run's config
+HYDRA = ("launcher", "sweeper")  # Hydra's groups: what trains the jobs of a sweep, and what makes them
 
 # Words of the command line that stand for a longer key.
 SHORT = {"reuse": "model.reuse", "freeze": "model.freeze", "unfreeze_at": "model.unfreeze_at"}
