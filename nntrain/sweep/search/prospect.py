@@ -28,6 +28,7 @@ WORKERS = "hydra.launcher.workers="
 STACKING, UNSTACKED = ("stacked", "submitit", "ray"), "hydra.launcher.stacked=false"
 AUTO = " (auto)"  # after what it stands for
 SAID = ("n_trials", "sampler", "pruner")
+WHOLE = "trials of several networks (ensemble, data.folds) run to their end"
 
 
 def batch(settings: Mapping[str, Any], axes: Sequence[Axis], workers: int, stacks: bool) -> int:
@@ -47,11 +48,12 @@ def batch(settings: Mapping[str, Any], axes: Sequence[Axis], workers: int, stack
     return workers * max(1, min(most // workers, MOST))
 
 
-def search_words(settings: Mapping[str, Any], at_once: int, trained: str) -> str:
-    """`20 trials by tpe, pruned by median, 2 at a time; stacked`. trained: see `trained_words`; "" where none stack."""
-    total, (sampler, _), (pruner, _) = settings["n_trials"], named(settings["sampler"]), named(settings["pruner"])
+def search_words(settings: Mapping[str, Any], at_once: int, trained: str, pruned: str) -> str:
+    """`20 trials by tpe, pruned by median, 2 at a time; stacked`. trained: see `trained_words`; "" where none stack.
+    pruned: see `pruned_words`."""
+    total, (sampler, _) = settings["n_trials"], named(settings["sampler"])
     said = f"{plural(total, 'trial')} by {'tpe' if sampler == 'auto' else sampler}"
-    said += f", pruned by {pruner}" if pruner != "none" else ""
+    said += f", {pruned}" if pruned else ""
     said += f", {min(at_once, total)} at a time" if at_once > 1 else ", one after another"
     return said + (f"; {trained}" if trained else "")
 
@@ -65,6 +67,8 @@ def of_search(line: CommandLine, given: Mapping[str, str], launcher: str, cwd: P
         said["sampler"] = f"tpe{AUTO}"
     words, axes = read_space([word.for_hydra for word in (line.recipes, *line.settings) if word.key != "run_dir"])
     composer = Composer(cwd)
+    if pruned := pruned_words(said["pruner"], words, axes, composer):
+        said["pruner"] = pruned.removeprefix("pruned by ")
     together = stacks(launcher, line.hydra)
     trained = {"trained": trained_words(words, axes, composer)} if together else {}
     if launcher not in ("basic", "parallel", "stacked"):
@@ -105,6 +109,19 @@ def trained_words(words: Sequence[Axis | str], axes: Sequence[Axis], composer: C
     together = f"stacked{' where they agree in ' * bool(parting)}{' and '.join(parting)}{tried}"
     alone = f"each by itself: {', '.join(dict.fromkeys(reasons))}"
     return "; ".join([together] * bool(stacked) + [alone] * bool(reasons))
+
+
+def pruned_words(pruner: str, words: Sequence[Axis | str], axes: Sequence[Axis], composer: Composer) -> str:
+    """Whether trials are ended early, by examples as for `trained_words`; "" for the pruner none."""
+    several: set[bool] = set()
+    for axis in axes if pruner != "none" else ():
+        for value in axis.examples[:EXAMPLES]:
+            with suppress(UserError):
+                config = _example(words, {axis.key: value}, composer)
+                several.add(config["ensemble"] > 1 or bool(config["data"].get("folds")))
+    if several == {True}:
+        return f"not pruned by {pruner}: {WHOLE}"
+    return "" if pruner == "none" else f"pruned by {pruner}{f', but {WHOLE}' * (True in several)}"
 
 
 def _example(words: Sequence[Axis | str], values: Mapping[str, str | float], composer: Composer) -> Config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -21,11 +22,12 @@ from nntrain.config.search import defaults, setting_problems
 from nntrain.config.stackable import alone_because
 from nntrain.config.variants import Composer
 from nntrain.errors import UserError
+from nntrain.folder import shown
 from nntrain.record.files import WriteError
 from nntrain.record.words import plural
 from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.examples import MONITOR, examples, monitoring
-from nntrain.sweep.search.prospect import batch, search_words, trained_words
+from nntrain.sweep.search.prospect import batch, pruned_words, search_words, trained_words
 from nntrain.sweep.search.samplers import check_installed, learns_nothing
 from nntrain.sweep.search.space import MARK, Axis, notes, read_space, size
 from nntrain.sweep.search.study import JOB, NAME, Goal, Study
@@ -111,7 +113,10 @@ class Search(Sweeper):
 
     def _search(self, study: Study, words: Sequence[Axis | str]) -> None:
         axes, jobs = study.axes, self.sweeping.manifest.jobs
-        done = study.load() if jobs else set()
+        cut = {number for number, outcome in self.sweeping.outcomes.items() if outcome.out_of_time}
+        done = study.load(cut) if jobs else set()
+        for number in cut - done:
+            self.sweeping.reopen(number)
         again = [_again(study, job, jobs[job]) for job in sorted(jobs) if job not in done]
         earlier = [job for job in self.sweeping.jobs if job.number in self.sweeping.outcomes]
         if earlier:  # the count goes on where the session before was
@@ -125,8 +130,10 @@ class Search(Sweeper):
         combinations, total = size(axes), self.settings["n_trials"]
         stacks = getattr(self.launcher, "stacks", False)
         at_once = batch(self.settings, axes, int(getattr(self.launcher, "at_once", 1)), stacks and study.goal.stacks)
-        trained = trained_words(words, axes, Composer(Path(self.sweeping.manifest.cwd))) if stacks else ""
-        self.sweeping.board.begin([], [search_words(self.settings, at_once, trained)])
+        composer = Composer(Path(self.sweeping.manifest.cwd))
+        trained = trained_words(words, axes, composer) if stacks else ""
+        pruned = pruned_words(named(self.settings["pruner"])[0], words, axes, composer)
+        self.sweeping.board.begin([], [search_words(self.settings, at_once, trained, pruned)])
         if said := learns_nothing(self.settings, axes, at_once):
             self.sweeping.board.note(f"search: {said}")
         first = 1 + max((*jobs, *study.jobs), default=-1)
@@ -224,6 +231,10 @@ class Search(Sweeper):
         if clashing := len(study.jobs - self.sweeping.manifest.jobs.keys()):
             said = f"{clashing} of {plural(len(study.jobs), 'trial')} drew values that clash, and trained nothing"
             self.sweeping.board.note(f"search: {said}")
+        if cut := [number for number, outcome in self.sweeping.outcomes.items() if outcome.out_of_time]:
+            said = f"the time limit ended {plural(len(cut), 'trial')} before the last epoch, with the models they had"
+            again = f"nntrain fit resume={shlex.quote(shown(self.sweeping.folder))} search.time_limit=..."
+            self.sweeping.board.note(f"search: {said}; {again} goes on with them")
         if not study.completed:
             self.sweeping.board.note("search: no trial ran to its end, so nothing can be said of the settings")
             return

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nntrain.sweep.search.prospect import batch
+from nntrain.config.variants import Composer
+from nntrain.sweep.search.prospect import batch, pruned_words, search_words
 from nntrain.sweep.search.samplers import learns_nothing
-from nntrain.sweep.search.space import Axis
+from nntrain.sweep.search.space import Axis, read_space
 
 TPE, CMAES = {"name": "tpe", "n_startup_trials": 3}, {"name": "cmaes", "popsize": 12}
 AXES = [Axis("optimizer.lr", 1e-4, 1.0), Axis("model.dropout", 0.0, 0.5), Axis("optimizer", choices=("adam", "sgd"))]
@@ -75,3 +77,24 @@ def test_a_search_that_ends_before_its_sampler_learns_is_told_of(name: str) -> N
     sampler, total, at_once, said = BLIND[name]
     found = learns_nothing({"sampler": sampler, "n_trials": total}, AXES, at_once)
     assert found.startswith(AT_RANDOM + said) if said else found == ""
+
+
+TOLD = "trials of several networks (ensemble, data.folds) run to their end"
+PRUNED = {
+    "one network": (["seed=1"], "median", "pruned by median"),
+    "folds": (["data.folds=3"], "median", f"not pruned by median: {TOLD}"),
+    "members": (["ensemble=2"], "hyperband", f"not pruned by hyperband: {TOLD}"),
+    "some with members": (["ensemble=choice(1,2)"], "median", f"pruned by median, but {TOLD}"),
+    "nobody prunes": (["data.folds=3"], "none", ""),
+}
+
+
+@pytest.mark.parametrize("name", PRUNED)
+def test_that_trials_of_several_networks_are_not_pruned_is_said(name: str, tmp_path: Path) -> None:
+    given, pruner, said = PRUNED[name]
+    words, axes = read_space(["config=iris", "optimizer.lr=interval(0.01,0.1)", *given])
+    found = pruned_words(pruner, words, axes, Composer(tmp_path))
+    assert found == said
+    settings = {"sampler": "tpe", "n_trials": 20}
+    begins = f"20 trials by tpe, {said}" if said else "20 trials by tpe"
+    assert search_words(settings, 1, "", found) == f"{begins}, one after another"
