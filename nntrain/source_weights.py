@@ -5,7 +5,6 @@ Opening a source executes nothing: its tensors are taken by name, and no network
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,11 +19,11 @@ from nntrain.models.inputs import PixelInput
 from nntrain.models.network import Network
 from nntrain.models.transfer import SETTINGS, Layer, Reused, Source, layers_of, rates, reused, selected, take
 from nntrain.models.weights import published
+from nntrain.sweep_folder import why_no_model
 from nntrain.training.checkpoint import BEST, load_model
 from nntrain.training.thaw import Stage, Thawing
 
 WHERE = "model.init_from"
-SWEEP, TABLE = "sweep.json", "sweep.csv"  # in the folder of a sweep
 
 
 @dataclass(frozen=True)
@@ -218,19 +217,8 @@ def model_path(path: Path) -> Path:
         inside = path / Path(best).parent.name / BEST  # the run may have been moved since
         if inside.is_file():
             return inside
+    if (path / MANIFEST).is_file():
+        raise UserError(f"checkpoint: {path} has no {BEST} ({why_no_model(path, BEST)})")
     inner = sorted(path.rglob(BEST), key=lambda found: found.stat().st_mtime)
     guess = inner[-1].parent if inner else nearest(path.name, [p.name for p in path.parent.iterdir() if p != path])
-    hint = did_you_mean(guess)
-    if (path / MANIFEST).is_file() and _unreported(path):
-        hint = f" (it is a sweep whose report is missing; finished by: nntrain fit resume={shlex.quote(shown(path))})"
-    elif (path / SWEEP).is_file():
-        hint = f" (it is a sweep whose jobs do not compete, or none of them has a model{hint})"
-    raise UserError(f"checkpoint: {path} has no {BEST}{hint}")
-
-
-def _unreported(sweep: Path) -> bool:
-    """Whether a sweep, whose folder has no best model, ended without its report, or with one that the disk refused."""
-    if not ((sweep / SWEEP).is_file() and (sweep / TABLE).is_file()):
-        return True
-    said = read_json(sweep / SWEEP)
-    return "so_far" in said or said.get("best") is not None
+    raise UserError(f"checkpoint: {path} has no {BEST}{did_you_mean(guess)}")

@@ -33,6 +33,7 @@ TOP = {
     "model_file",
     "folder",
     "resumed",
+    "sweep_folder",
 } | BUILD
 
 # What each part of the house may import of the others; what only names types is free.
@@ -48,10 +49,11 @@ ALLOWED: dict[str, set[str]] = {
     "checks": {"data", "models", "objective", "optim", "source_weights"} | LEAVES,
     "folder": {"record"} | LEAVES,
     "resumed": {"folder"} | LEAVES,
-    "source_weights": {"data", "models", "training", "folder"} | LEAVES,
+    "sweep_folder": {"folder", "record"} | LEAVES,
+    "source_weights": {"data", "models", "training", "folder", "sweep_folder"} | LEAVES,
     "model_file": BUILD,
     "model_checks": {"components", "config", "data", "models", "objective"} | LEAVES,  # held against the schema
-    "predictor": {"model_checks"} | BUILD,
+    "predictor": {"model_checks", "folder"} | BUILD,
     "opening": {"predictor", "model_checks", "model_file"} | BUILD,
     "verbs": TOP - {"sweep"},
     "sweep": TOP,

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from nntrain.errors import UserError
 from nntrain.record.files import WriteError
 from nntrain.source_weights import model_path
 from nntrain.sweep.kept.best import drop_best, link_best
@@ -69,29 +68,3 @@ def test_a_disk_that_refuses_all_is_named(sweep: Path) -> None:
     with pytest.raises(WriteError, match=r"cannot write .*best\.safetensors: Is a directory"):
         link_best(sweep, sweep / "1")
     assert not list(sweep.glob(".*"))
-
-
-UNREPORTED: dict[str, dict[str, str]] = {
-    "no table": {"sweep.json": '{"best": null}'},
-    "no best model": {"sweep.json": '{"best": 1}', "sweep.csv": ""},
-    "killed while it ran": {"sweep.json": '{"so_far": true, "best": null}', "sweep.csv": ""},
-    "nothing": {},
-}
-
-
-@pytest.mark.parametrize("files", UNREPORTED)
-def test_a_sweep_without_its_report_says_how_to_finish_it(files: str, sweep: Path) -> None:
-    for name, text in ({"jobs.jsonl": ""} | UNREPORTED[files]).items():
-        (sweep / name).write_text(text)
-    with pytest.raises(UserError, match=r"a sweep whose report is missing; finished by: nntrain fit resume=.*[^)]\)$"):
-        model_path(sweep)
-
-
-def test_of_jobs_that_do_not_compete_one_is_to_be_chosen(sweep: Path) -> None:
-    for name in ("jobs.jsonl", "sweep.csv"):
-        (sweep / name).touch()
-    (sweep / "sweep.json").write_text('{"best": null}')
-    with pytest.raises(
-        UserError, match=r"has no best.safetensors \(it is a sweep whose jobs do not compete.*did you mean '.*/[01]'"
-    ):
-        model_path(sweep)
