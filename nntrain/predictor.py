@@ -18,7 +18,6 @@ from nntrain.augment.table import AUGMENTATIONS
 from nntrain.components import build
 from nntrain.data.dataset import Features, Preprocessing, Split
 from nntrain.errors import UserError
-from nntrain.folder import FOLD
 from nntrain.model_checks import damaged
 from nntrain.models.transfer import features_module
 from nntrain.objective.label_metrics import THRESHOLD
@@ -78,7 +77,7 @@ class Predictor:
             return ""
         several = "" if self.task.is_reconstruction else ", with ensemble=5 besides the mean of five"
         return (
-            f"model of {FOLD}{self.fold}, one of {folds}, each trained on {folds - 1}/{folds} of the rows that are not "
+            f"model of fold_{self.fold}, one of {folds}, each trained on {folds - 1}/{folds} of the rows that are not "
             f"test; fit with data.folds=null makes one model for use{several}"
         )
 

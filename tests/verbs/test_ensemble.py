@@ -426,3 +426,14 @@ def test_views_of_a_sample_are_averaged_in_every_member(lab: Lab) -> None:
     np.testing.assert_allclose(model.probabilities(INPUTS, tta=8), model.each(INPUTS, tta=8).mean(0), rtol=1e-6)
     scores = model.evaluate(load_split(run, "val"), tta=8)
     assert set(model.evaluate(load_split(run, "val"))) - set(scores) == {"loss"}
+
+
+def test_that_the_deviation_of_values_is_no_error_bar_is_said(lab: Lab, three: Run) -> None:
+    np.save("rows.npy", INPUTS)
+    values = lab.fit("ensemble=2", "data.dataset=linear", "data.features=2", "epochs=1")
+    for run, wanted in ((values, True), (three, False)):
+        screen = io.StringIO()
+        predict_words({"checkpoint": str(run.dir), "input": "rows.npy", "output": "out.csv"}, screen)
+        said = " ".join(screen.getvalue().split())
+        assert "std: how far they disagree" in said
+        assert ("which is no error bar: true values scatter about the prediction by more" in said) is wanted
