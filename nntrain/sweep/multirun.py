@@ -119,10 +119,10 @@ def _run(
             for said in (*line.notes, many_jobs(line)):
                 if said is not None:
                     board.note(said)
-        resumed, done = bool(manifest.jobs), len(sweep.outcomes)
+        resumed = bool(manifest.jobs)
         try:
             _by_hydra(line, sweep)
-            if done == len(sweep.outcomes):  # a search, or a growing, may have had more to do
+            if not board.took:  # a search, or a growing, may have had more to do
                 board.note(f"{shown(sweep.folder)} is finished")
         except KeyboardInterrupt as interrupted:
             if not sweep.jobs:

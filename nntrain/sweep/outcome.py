@@ -11,6 +11,7 @@ from nntrain.folder import RESULT, UNSAVED
 
 INTERRUPTED = 128  # an exit status from here on is a signal's: its number is added
 SAVED = "interrupted; its state is saved"
+OUT_OF_TIME = "time limit of the search"  # begins the stop_reason of a job that it ended
 
 
 @dataclass
@@ -27,6 +28,11 @@ class Outcome:
     @property
     def interrupted(self) -> bool:
         return self.status >= INTERRUPTED
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the time limit of its search ended it, with the model that it had by then."""
+        return str(self.result.get("stop_reason", "")).startswith(OUT_OF_TIME)
 
     @property
     def unsaved(self) -> bool:

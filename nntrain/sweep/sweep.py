@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
+from nntrain.folder import RESULT
 from nntrain.record.files import WriteError, write_json
 from nntrain.record.words import plural
 from nntrain.sweep.buildable import DryBuilds, check_some_buildable, patiently
@@ -130,6 +131,11 @@ class Sweep:
         """The outcomes of jobs that ended without saying so, as one does that a signal meets just then."""
         for job in self.jobs:
             self._finished(job)
+
+    def reopen(self, number: int) -> None:
+        """A job that ended early is to go on from its saved state, or anew where it has none."""
+        del self.outcomes[number]
+        (self._jobs[number].folder / RESULT).unlink(missing_ok=True)
 
     def collect_saved(self, status: int) -> None:
         """Those that a signal stopped, now or in an earlier session, and that did not say so: their states are saved.

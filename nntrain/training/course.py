@@ -113,7 +113,7 @@ class Stop:
 
 
 # What ends a run that is not worth going on with: called with each finished epoch and the value of the monitored metric
-# there; a text that begins with "pruned" ends the run, and is its stop_reason.
+# there; a text ends the run, and is its stop_reason.
 Judge = Callable[[int, float], str | None]
 
 

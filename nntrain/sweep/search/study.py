@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from nntrain.config.schema.search import named
 from nntrain.seeding import derive
-from nntrain.sweep.outcome import Outcome
+from nntrain.sweep.outcome import OUT_OF_TIME, Outcome
 from nntrain.sweep.search.evolution import with_states
 from nntrain.sweep.search.samplers import make_pruner, make_sampler
 from nntrain.sweep.search.space import Axis
@@ -102,16 +102,21 @@ class Study:
     def optuna(self) -> OptunaStudy:
         return self._live
 
-    def load(self) -> set[int]:
-        """Take in the trials of an earlier session; the jobs that need no other trial."""
+    def load(self, cut: Set[int] = frozenset()) -> set[int]:
+        """Take in the trials of an earlier session; the jobs that need no other trial. cut: the jobs that its time
+        limit ended, which do so where there is time now."""
         import optuna
 
         failed = optuna.trial.TrialState.FAIL
         self.spent_before = self._storage().spent
-        found = {trial.user_attrs[NUMBER]: trial for trial in self._storage().trials()}
+        kept = self._storage().trials()
+        last = {trial.user_attrs[JOB]: trial for trial in kept}  # of a job that was gone on with, or tried again
+        open_again = frozenset() if self.over else cut
+        found = {trial.user_attrs[NUMBER]: trial for job, trial in last.items() if job not in open_again}
         sampler, seed = named(self._settings["sampler"])[0], self._settings["seed"]
         trials: Iterable[FrozenTrial] = [  # brackets of Hyperband go by the number
-            found.get(number) or optuna.trial.create_trial(state=failed) for number in range(max(found, default=-1) + 1)
+            found.get(number) or optuna.trial.create_trial(state=failed)
+            for number in range(1 + max((trial.user_attrs[NUMBER] for trial in kept), default=-1))
         ]
         if sampler == "cmaes":
             same = make_sampler(self._settings, self.axes, seed)
@@ -123,10 +128,10 @@ class Study:
             if JOB in trial.user_attrs:
                 self._keep(trial)
         if sampler == "qmc":  # it knows by what it has drawn how far it has come
-            for _ in range(len(found) - 1):  # its first trial is drawn at random
+            for _ in range(len(kept) - 1):  # its first trial is drawn at random
                 self._live.tell(self._live.ask(self.distributions), state=failed)
         else:
-            self._live.sampler = make_sampler(self._settings, self.axes, derive(seed, NAME, len(found)))
+            self._live.sampler = make_sampler(self._settings, self.axes, derive(seed, NAME, len(kept)))
         return {trial.user_attrs[JOB] for trial in found.values() if trial.state != failed}
 
     @property
@@ -173,7 +178,7 @@ class Study:
         """Take in the monitored value of an epoch; a text where the job should end there. Trials are compared by their
         best value so far, which is that of the model they would leave: a noisy epoch ends none."""
         if self.over:
-            return f"pruned after epoch {epoch}: the time of the search is over"
+            return f"{OUT_OF_TIME} ({self._settings['time_limit']:g} minutes), after epoch {epoch}"
         if not self._prunes:
             return None
         with self._lock:

@@ -164,7 +164,8 @@ def ending(outcome: Outcome) -> Text:
     monitor = str(result.get("monitor", "val_loss"))
     said = f"{metric_words(monitor)} {figure(result.get('best_value'), monitor)}"
     took = result.get("seconds")
-    return Text(said + ("  pruned" if outcome.pruned else "") + ("" if took is None else f"  {duration(took)}"))
+    early = "  pruned" if outcome.pruned else "  out of time" if outcome.out_of_time else ""
+    return Text(said + early + ("" if took is None else f"  {duration(took)}"))
 
 
 def _why(outcome: Outcome) -> str:

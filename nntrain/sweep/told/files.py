@@ -28,12 +28,12 @@ KEPT = (
 
 
 def status_word(outcome: Outcome | None) -> str:
-    """`done`, `failed`, `pruned`, `interrupted` or `not run`."""
+    """`done`, `failed`, `pruned`, `out of time`, `interrupted` or `not run`."""
     if outcome is None:
         return "not run"
     if outcome.status:
         return "interrupted" if outcome.interrupted else "failed"
-    return "pruned" if outcome.pruned else "done"
+    return "pruned" if outcome.pruned else "out of time" if outcome.out_of_time else "done"
 
 
 def job_summary(job: Job, outcome: Outcome) -> dict[str, Any]:

@@ -23,6 +23,7 @@ FAILED, REASON = 8, 2  # reasons for failing that are shown, and lines of each a
 WHOLE = " (all of it is in sweep.json)"
 TABLES = 4  # of contests
 TIME = "time"
+EARLY = "pruned", "out of time"  # how a job ends before its last epoch, with a model
 
 
 def leaderboard(
@@ -37,11 +38,11 @@ def leaderboard(
     tables alike stands below the last. took: `in 2.4 s`. total: of jobs, where more are to come than these."""
     words = [status_word(outcomes.get(job.number)) for job in jobs]
     words += ["not run"] * ((total or 0) - len(jobs))
-    done = words.count("done") + words.count("pruned")
+    done = sum(words.count(word) for word in ("done", *EARLY))
     whole = "interrupted" not in words and "not run" not in words
     said = [plural(len(jobs), "job") if whole else f"{count(done)} of {plural(len(words), 'job')} done"]
     said.append(f"{words.count('failed')} failed")
-    said += [f"{words.count(word)} {word}" for word in ("pruned", "interrupted", "not run") if word in words]
+    said += [f"{words.count(word)} {word}" for word in (*EARLY, "interrupted", "not run") if word in words]
     said += [took] if took else []
     lines = [Text(""), heading(", ".join(said), page)]
     found = contests(jobs, outcomes)

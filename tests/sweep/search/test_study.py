@@ -37,7 +37,7 @@ def test_a_running_trial_ends_when_the_time_is_over(pruner: str) -> None:
     search.spent_before = 590.0
     assert search.judge(0, 1, 0.5) is None
     search.spent_before = 601.0
-    assert search.judge(0, 2, 0.4) == "pruned after epoch 2: the time of the search is over"
+    assert search.judge(0, 2, 0.4) == "time limit of the search (10 minutes), after epoch 2"
 
 
 @dataclass

@@ -12,10 +12,11 @@ from statistics import median
 from typing import Any
 
 import pytest
-from search_lab import LR, RECIPE, Lab, jobs, results, resume, search
+from search_lab import LR, RECIPE, Lab, jobs, results, resume, search, slope
 
 from nntrain.cli import main
 from nntrain.sweep.launchers.basic import Basic
+from nntrain.sweep.search.study import Study
 from nntrain.sweep.sweep import Sweep
 
 optuna = pytest.importorskip("optuna")
@@ -296,6 +297,47 @@ def test_the_time_limit_is_that_of_all_sessions(lab: Lab, capsys: pytest.Capture
     assert lab.spent == 75  # a session that only reports takes no time
     assert resume("search.n_trials=6", "search.time_limit=60") == 0
     assert lab.trained == [0, 1, 2, 3, 4, 3, 5]
+
+
+def test_trials_that_the_time_limit_ended_are_not_pruned_and_go_on_where_there_is_more(
+    lab: Lab, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a whole population may be, which trains at once: one of them here, whose values end the search."""
+    over = Study.over.fget
+    assert over is not None
+    ended: list[bool] = []
+    monkeypatch.setattr(Study, "over", property(lambda study: bool(ended) or over(study)))
+
+    def curve(config: dict[str, Any], epoch: int) -> float:
+        ended[:] = [True] * (epoch == 5 and len(lab.trained) == 3)
+        return slope(config, epoch)
+
+    lab.curve = curve
+    recipe(n_trials=6, time_limit=60)
+    assert search() == 0
+    assert lab.trained == [0, 1, 2]
+    assert results()[2]["stop_reason"] == "time limit of the search (60 minutes), after epoch 5"
+    jobs_told = {job["number"]: job for job in json.loads(Path("out/sweep.json").read_text())["jobs"]}
+    assert [(jobs_told[n]["ended"], jobs_told[n]["pruned"]) for n in (1, 2)] == [
+        ("done", False),
+        ("out of time", False),
+    ]
+    assert [trial.state.name for trial in lab.kept] == ["COMPLETE"] * 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "the time limit ended 1 trial before the last epoch, with the models they had; nntrain fit resume=out" in said
+    )
+    assert resume() == 0  # no more time: it is left as it is
+    assert lab.trained == [0, 1, 2]
+    assert "note  out is finished" in capsys.readouterr().out
+    ended.clear()
+    lab.curve = slope
+    assert resume("search.time_limit=90") == 0
+    assert lab.trained == [0, 1, 2, 2, 3, 4, 5]
+    assert "is finished" not in capsys.readouterr().out
+    assert results()[2]["epochs_run"] == 9
+    (values,) = {tuple(trial.values) for trial in lab.kept[3:4]}
+    assert (lab.kept[3].user_attrs["job"], values) == (2, (results()[2]["best_value"],))
 
 
 def test_a_search_whose_trials_all_fail_ends_early(lab: Lab, capsys: pytest.CaptureFixture[str]) -> None:

@@ -133,6 +133,16 @@ def test_pruned_ones_are_marked_and_come_last(ascii_only: bool, mark: str) -> No
     assert [(job["job"], job["pruned"]) for job in found["jobs"]] == [(1, False), (0, False), (2, True)]
 
 
+def test_those_that_ran_out_of_time_are_ranked_with_the_others_and_counted() -> None:
+    jobs = jobs_of({"optimizer.lr": ["1e-3", "1e-2", "1e-1"]})
+    outcomes = ended(jobs, loss_of)
+    outcomes[1].result["stop_reason"] = "time limit of the search (1 minutes), after epoch 3"
+    assert table(jobs, outcomes)[1].startswith("3 jobs, 0 failed, 1 out of time, in 12.3 s")
+    found = summary(Path("out"), jobs, outcomes)
+    assert found["best"] == 1
+    assert [(job["number"], job["ended"]) for job in found["jobs"]] == [(1, "out of time"), (0, "done"), (2, "done")]
+
+
 def test_where_all_were_pruned_the_best_of_them_is_the_best() -> None:
     jobs = jobs_of({"optimizer.lr": ["1e-3", "1e-2"]})
     outcomes = ended(jobs, loss_of)
