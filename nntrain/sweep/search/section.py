@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -102,7 +103,8 @@ def _conflicts(search: Search, line: CommandLine) -> Iterator[str]:
     for word in search.words:
         if word.key in fixed:
             said = f"is searched ({word.origin}) and fixed ({fixed[word.key].origin})"
-            yield f"{word.key}: {said}; leave one of the two out"
+            alone = shlex.quote(f"{word.key}=choice({_values(fixed[word.key])})")
+            yield f"{word.key}: {said}; to search the other settings with that value: {alone}"
 
 
 def _settings_on_the_line(line: CommandLine) -> Iterator[str]:

@@ -62,6 +62,16 @@ def test_values_on_the_command_line_take_the_place_of_the_recipes_and_that_is_sa
     )
 
 
+def test_a_setting_of_the_recipes_search_is_fixed_by_a_choice_of_one() -> None:
+    found = line(
+        'search: {optimizer.lr: "interval(0.01, 0.1)", model.width: "interval(4, 8)"}', "optimizer.lr=choice(0.1)"
+    )
+    assert [word.text for word in found.settings] == ["model.width=interval(4, 8)", "optimizer.lr=choice(0.1)"]
+    assert found.notes == (
+        "optimizer.lr: choice(0.1) (command line) instead of interval(0.01, 0.1) (mine.yaml, line 1)",
+    )
+
+
 @pytest.mark.parametrize("words", [(), ("seed=1,2",), ("optimizer.lr=interval(0.01, 0.1)",)])
 def test_what_changes_nothing_in_the_recipes_search_is_not_said(words: tuple[str, ...]) -> None:
     assert line(LR, *words).notes == ()
@@ -93,7 +103,7 @@ def test_a_sweep_on_the_command_line_takes_the_place_of_the_recipes() -> None:
 
 MISTAKES = {
     "optimizer.lr=0.1": "optimizer.lr: is searched (mine.yaml, line 1) and fixed (command line: optimizer.lr=0.1); "
-    "leave one of the two out",
+    "to search the other settings with that value: 'optimizer.lr=choice(0.1)'",
     "search.sampler=grid": "search.sampler: a grid has listed values, and optimizer.lr is an interval (mine.yaml, line "
     "1); list its values, or take another sampler (command line: search.sampler=grid)",
     "search.n_trials=0": "search.n_trials: 0 is not a whole number of at least 1 (command line: search.n_trials=0)",
