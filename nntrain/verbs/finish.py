@@ -188,7 +188,7 @@ def _remedies(config: Mapping[str, Any]) -> list[str]:
 
 
 def next_commands(experiment: Experiment, folder: Path, source: str) -> list[list[str]]:
-    if experiment.part:
+    if not experiment.whole:
         return []
     raw = experiment.config["data"].get("path") or "FILE"
     rate = experiment.program.optimizer.lr

@@ -117,6 +117,7 @@ def test_folds_train_as_one_program_and_leave_what_they_leave_one_after_another(
     for split in ("train", "val", "test"):
         assert beside.result[split] == pytest.approx(after.result[split], rel=1e-4)
     assert beside.result["epochs_run"] == after.result["epochs_run"]
+    assert lab.said.getvalue().count("next ──") == 1, "of the whole, not of each fold"
     assert "\n\nmean over 3 folds" in lab.said.getvalue()
 
 
