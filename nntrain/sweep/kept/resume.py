@@ -10,7 +10,7 @@ from pathlib import Path
 from nntrain.config import schema
 from nntrain.config.grow import GROW
 from nntrain.config.recipe import Recipe, absolute, find_recipe
-from nntrain.config.words import RECIPE, CommandLine, is_hydra, read_words
+from nntrain.config.words import RECIPE, SEARCH, CommandLine, is_hydra, read_words
 from nntrain.errors import UserError, nearest
 from nntrain.folder import CONFIG, MANIFEST, shown
 from nntrain.sweep.check import check_sweep
@@ -94,11 +94,12 @@ def _again(manifest: Manifest, changes: Sequence[str] = ()) -> str:
     """The command of a new sweep with the changes; of one run, where they leave nothing that varies."""
     changed = {_key(word) for word in changes}
     words = [*(word for word in manifest.words if _key(word) not in changed), *changes]
-    varies = True
     with suppress(UserError):  # which the command says itself
         line = sweep_line(words, Path(manifest.cwd))
-        varies = any(word.sweeps for word in (line.recipes, *line.settings))
-    return shlex.join(["nntrain", "fit", *words, *(["-m"] if varies else [])])
+        if not any(word.sweeps for word in (line.recipes, *line.settings)):
+            run = [word for word in words if not (is_hydra(word) or _key(word).startswith(f"{SEARCH}."))]
+            return shlex.join(["nntrain", "fit", *run])
+    return shlex.join(["nntrain", "fit", *words, "-m"])
 
 
 def _key(word: str) -> str:

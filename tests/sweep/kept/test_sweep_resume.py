@@ -190,7 +190,7 @@ MISTAKES = {
     "settings quiet and the launcher may change; for others start a new one: nntrain fit config=mine seed=1,2 "
     "hydra/launcher=basic optimizer.lr=0.5 -m",
     "seed=3": "nntrain: seed=3: a resumed sweep runs the jobs that it was started with; of its settings quiet and the "
-    "launcher may change; for others start a new one: nntrain fit config=mine hydra/launcher=basic seed=3\n",
+    "launcher may change; for others start a new one: nntrain fit config=mine seed=3\n",
     "search.n_trials=5": "nntrain: search.n_trials=5: a resumed sweep runs the jobs that it was started with; of its "
     "settings quiet and the launcher may change",  # it is a grid
     "quite=true": "nntrain: quite=true: a resumed sweep runs the jobs that it was started with; did you mean 'quiet'?",
