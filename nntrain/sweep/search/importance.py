@@ -9,6 +9,7 @@ from math import ceil, isfinite
 from typing import TYPE_CHECKING
 
 from nntrain.record.words import plural
+from nntrain.sweep.search.study import failed
 from nntrain.sweep.told.words import searched_words
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def importance_of(study: Study, place: int = 0) -> Importance | None:
     """
     if len(study.axes) < 2:
         return None
-    metric, running = study.goal.metrics[place], [trial for trial in study.trials if trial.state.name != "FAIL"]
+    metric, running = study.goal.metrics[place], [trial for trial in study.trials if not failed(trial)]
     enough = max(FEWEST, ceil(SHARE * len(running)))
     epochs = sorted({epoch for trial in running for epoch in trial.intermediate_values}, reverse=True)
     points = [(after, _values(running, place, after)) for after in (None, *epochs)]

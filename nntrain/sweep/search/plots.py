@@ -16,6 +16,7 @@ from nntrain.record.run_plots import short
 from nntrain.record.words import clean
 from nntrain.sweep.search.importance import Importance
 from nntrain.sweep.search.space import Axis
+from nntrain.sweep.search.study import failed
 from nntrain.sweep.told.view import view_of
 from nntrain.sweep.told.words import metric_words, searched_words
 
@@ -83,10 +84,10 @@ def history(told: Told, path: Path) -> Figure:
         axes.step(
             [*x, len(told.trials) - 1], [*best, best[-1]], where="post", color=GREEN, linewidth=1.6, label="best so far"
         )
-    failed = [i for i, trial in enumerate(told.trials) if trial.state.name == "FAIL"]
-    if failed:
+    lost = [i for i, trial in enumerate(told.trials) if failed(trial)]
+    if lost:
         at_the_bottom: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
-        axes.plot(failed, [0] * len(failed), linestyle="none", marker="x", color=GREY, label="failed", **at_the_bottom)
+        axes.plot(lost, [0] * len(lost), linestyle="none", marker="x", color=GREY, label="failed", **at_the_bottom)
     _finish(axes, told.lower)
     return save_figure(figure, path)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from nntrain.config.schema.search import COSTS
+from nntrain.errors import UserError
 from nntrain.sweep.outcome import Outcome
 
 SEARCHED = "searched"  # of a result: the metrics of the search, by name, at the job's best epoch
@@ -29,6 +30,20 @@ def by_metrics(outcome: Outcome, metrics: Sequence[str]) -> Outcome:
     if first != own:  # the folds of a run tell of the monitored metric alone
         told |= {"monitor": first if first in COSTS else f"val_{first}", "folds": None}
     return replace(outcome, result={**result, **told})
+
+
+def values_of(outcome: Outcome, metrics: Sequence[str]) -> list[float] | None:
+    """The metrics of a job that ended with a model; None where it did not. UserError for one that its task lacks."""
+    result = outcome.result
+    if outcome.status or result.get("best_value") is None:
+        return None
+    if metrics == (str(result["monitor"]).removeprefix("val_"),):
+        return [float(result["best_value"])]
+    known: Mapping[str, Any] = {**(result.get("val") or {}), **{cost: result.get(cost) for cost in COSTS}}
+    if missing := [metric for metric in metrics if metric not in known]:
+        raise UserError(f"search.metrics: {missing[0]} is no metric of this task (it has {', '.join(known)})")
+    values = [known[metric] for metric in metrics]
+    return None if None in values else [float(value) for value in values]
 
 
 def undominated(points: Sequence[tuple[float, float]]) -> set[int]:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NAME = "search"
 JOB, NUMBER = "job", "number"  # of a trial: its job; its place among the trials of all sessions
+ERROR = "error"  # of a trial that came to no model: why
 Params = dict[str, Any]
 Direction = Literal["minimize", "maximize"]
 
@@ -96,7 +97,7 @@ class Study:
     @property
     def all_failed(self) -> bool:
         """Whether no trial that ended did so with a model."""
-        return all(trial.state.name == "FAIL" for trial in self._ended.values())
+        return all(map(failed, self._ended.values()))
 
     @property
     def optuna(self) -> OptunaStudy:
@@ -199,7 +200,7 @@ class Study:
         self._running.pop(outcome.number, None)
         self._best.pop(outcome.number, None)
         if outcome.error:
-            trial.set_user_attr("error", outcome.error)
+            trial.set_user_attr(ERROR, outcome.error)
         if values is None or not all(map(math.isfinite, values)):
             ended = self._live.tell(trial, state=TrialState.FAIL)
         elif outcome.pruned:
@@ -209,18 +210,35 @@ class Study:
             ended = self._live.tell(trial, state=TrialState.PRUNED)
         else:
             ended = self._live.tell(trial, list(values))
-        self._keep(ended)
-        self._storage().add(ended)
+        self._keep(ended, new=True)
 
-    def _keep(self, ended: FrozenTrial) -> None:
+    def reject(self, trial: Trial, job: int, error: str) -> None:
+        """The trial's values clash, so that it has no job. To Optuna it was pruned before it had a value, which is the
+        worst that there is: of trials that failed TPE learns nothing, and would go on drawing such values."""
+        from optuna.trial import TrialState
+
+        trial.set_user_attr(JOB, job)
+        trial.set_user_attr(NUMBER, trial.number)
+        trial.set_user_attr(ERROR, error)
+        ended = self._live.tell(trial, state=TrialState.PRUNED)
+        self._keep(ended, new=True)
+
+    def _keep(self, ended: FrozenTrial, *, new: bool = False) -> None:
         """As Optuna copies all trials when it is asked for them, these are not asked for after every trial."""
         self._ended[ended.number] = ended
         self._tried.add(tuple(ended.params[axis.key] for axis in self.axes))
+        if new:
+            self._storage().add(ended)
 
     @property
     def completed(self) -> list[FrozenTrial]:
         """The trials that ran to their end."""
         return [trial for trial in self.trials if trial.state.name == "COMPLETE"]
+
+
+def failed(trial: FrozenTrial) -> bool:
+    """Whether it came to no model: its job failed, or its values clash."""
+    return trial.state.name == "FAIL" or ERROR in trial.user_attrs
 
 
 def _better(one: float, other: float, *, lower: bool) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +25,12 @@ from nntrain.errors import UserError
 from nntrain.folder import shown
 from nntrain.record.files import WriteError
 from nntrain.record.words import plural
-from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.search.examples import MONITOR, examples, monitoring
 from nntrain.sweep.search.prospect import batch, pruned_words, search_words, trained_words
 from nntrain.sweep.search.samplers import check_installed, learns_nothing
+from nntrain.sweep.search.searched import values_of
 from nntrain.sweep.search.space import MARK, Axis, notes, read_space, size
-from nntrain.sweep.search.study import JOB, NAME, Goal, Study
+from nntrain.sweep.search.study import ERROR, JOB, NAME, Goal, Study
 from nntrain.sweep.told.ranking import lower_is_better
 from nntrain.sweep.told.words import figure
 from nntrain.sweep.workers.curve import curve_of
@@ -167,10 +167,10 @@ class Search(Sweeper):
                 outcome = self.sweeping.outcomes[jobs[one.number].number]
                 study.tell(one.trial, outcome, values_of(outcome, study.goal.metrics))
         if study.all_failed and len(failed := study.trials) >= FAILED:
-            raise UserError(_all_failed(len(failed), str(failed[0].user_attrs.get("error", "no number came out"))))
+            raise UserError(_all_failed(len(failed), str(failed[0].user_attrs.get(ERROR, "no number came out"))))
 
     def _jobs(self, study: Study, asked: Sequence[Asked]) -> dict[int, Job]:
-        """Of the numbers that were asked for. Values that clash with each other make a trial that failed."""
+        """Of the numbers that were asked for. Values that clash with each other have no job."""
         jobs: dict[int, Job] = {}
         for block in _blocks(asked):
             try:
@@ -183,8 +183,7 @@ class Search(Sweeper):
                     for one in block:
                         jobs |= self._jobs(study, [one])
                     continue
-                study.start(block[0].trial, block[0].number, block[0].number)
-                study.tell(block[0].trial, Outcome(block[0].number, 2, str(error)), None)
+                study.reject(block[0].trial, block[0].number, str(error))
                 if (said := error.problems[0]) not in self.clashes:
                     self.sweeping.board.note(f"search: {said}")
                 self.clashes.add(said)
@@ -247,20 +246,6 @@ class Search(Sweeper):
             draw(study, found, self.sweeping.folder / "plots")
         except WriteError as error:  # the trials are safe
             self.sweeping.board.note(str(error))
-
-
-def values_of(outcome: Outcome, metrics: Sequence[str]) -> list[float] | None:
-    """The metrics of a job that ended with a model; None where it did not. UserError for one that its task lacks."""
-    result = outcome.result
-    if outcome.status or result.get("best_value") is None:
-        return None
-    if metrics == (str(result["monitor"]).removeprefix("val_"),):
-        return [float(result["best_value"])]
-    known: Mapping[str, Any] = {**(result.get("val") or {}), **{cost: result.get(cost) for cost in COSTS}}
-    if missing := [metric for metric in metrics if metric not in known]:
-        raise UserError(f"search.metrics: {missing[0]} is no metric of this task (it has {', '.join(known)})")
-    values = [known[metric] for metric in metrics]
-    return None if None in values else [float(value) for value in values]
 
 
 def _plain(value: Any) -> Any:

@@ -369,6 +369,18 @@ def test_values_that_clash_with_each_other_are_a_failed_trial(lab: Lab, capsys: 
     assert len(lab.kept) == 8
 
 
+def test_values_that_clash_are_learnt_from(lab: Lab) -> None:
+    """By TPE, and by one that is gone on with too."""
+    space = f"  optimizer.momentum: [0.9, 0.0]\n  optimizer.nesterov: [true, false]\n{LR}"
+    recipe(space, n_trials=24, batch=4)
+    assert search("optimizer=sgd") == 0
+    assert resume("search.n_trials=48") == 0
+    clashing = [set(trial.params.values()) >= {"0.0", "True"} for trial in lab.kept]
+    assert sum(clashing) == 48 - len(lab.trained)
+    assert 1 < sum(clashing) < 10  # of trials that fail 17 would clash
+    assert results().keys() == set(lab.trained)
+
+
 MISTAKES = {
     "metrics: rmse": "search.metrics: rmse is not a metric of classification (metrics: loss, accuracy, ",
     "pruner: median\n  metrics: accuracy": "search.pruner: median judges by early_stopping.monitor alone; set that, "
@@ -395,7 +407,7 @@ def test_what_trials_cannot_be_compared_by(settings: str, capsys: pytest.Capture
 def test_what_trials_cannot_be_compared_by_where_only_they_can_tell() -> None:
     from nntrain.errors import UserError
     from nntrain.sweep.outcome import Outcome
-    from nntrain.sweep.sweepers.optuna import values_of
+    from nntrain.sweep.search.searched import values_of
 
     result = {"best_value": 0.1, "monitor": "val_loss", "val": {"loss": 0.1}, "parameters": 9, "seconds": 1.0}
     said = r"search.metrics: rmse is no metric of this task \(it has loss, parameters, seconds\)"
