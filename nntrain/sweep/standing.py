@@ -26,7 +26,7 @@ from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
 from nntrain.sweep.kept.best import BEST, lost_models
-from nntrain.sweep.kept.manifest import read_manifest
+from nntrain.sweep.kept.manifest import Manifest, read_manifest
 from nntrain.sweep.kept.resume import read_sweep
 from nntrain.sweep.kept.same_data import check_data
 from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome
@@ -95,37 +95,41 @@ def show_standing(folder: Path, changes: Sequence[str], stream: TextIO) -> dict[
 
 def read_standing(folder: Path, changes: Sequence[str] = ()) -> Standing:
     manifest = read_manifest(folder)
-    cwd, notes = Path(manifest.cwd), list[str]()
-    try:
-        _, line, _ = read_sweep(folder, changes)
-    except UserError as error:  # of a recipe that was edited; one that is gone is found below
-        if changes:
-            raise
-        notes += error.problems
-        line = sweep_line(manifest.words, cwd)
-    fixed = {word.key for word in (line.recipes, *line.settings) if not word.sweeps}
-    known = Jobs(cwd, fixed, lambda: folder)
-    try:
-        known.add(manifest.jobs)
-    except UserError:
-        raise UserError(*notes) from None
-    jobs, report, running = known.all, _report(folder), is_locked(folder)
+    jobs, line, notes = _composed(folder, manifest, changes)
+    report, running = _report(folder), is_locked(folder)
     earlier = {int(said["job"]): said for said in report.get("jobs", ())}
     outcomes = {job.number: found for job in jobs if (found := _outcome(job, earlier, running)) is not None}
     ended = {number for number, outcome in outcomes.items() if not outcome.status}
+    failed = {number for number, outcome in outcomes.items() if status_word(outcome) == "failed"}
     left = [job for job in jobs if job.number not in ended]
-    total = max(len(jobs), _trials(line) if jobs else 0)
+    begun = [_unfinished(job) for job in left if job.number not in failed and (job.folder / "metrics.csv").is_file()]
     try:
         check_data(jobs, ended, shlex.join(["nntrain", "fit", *manifest.words, "-m"]))
     except UserError as error:
         notes += error.problems
-    refused = bool(notes)
-    notes += lost_models(jobs, outcomes)
-    begun = [_unfinished(job) for job in left if (job.folder / "metrics.csv").is_file()]
-    plan = [] if refused else _plan(left, total - len(manifest.jobs), line)
-    if not refused and f"hydra/sweeper={GROW}" in line.hydra and "growth" not in report:
-        plan.append("then larger sizes, as long as validation improves")
-    return Standing(folder, jobs, outcomes, _ranked(begun), total, running, notes, refused, plan)
+    total = max(len(jobs), _trials(line) if jobs else 0)
+    plan = [] if notes else _plan(left, total - len(manifest.jobs), line, ended_growing="growth" in report)
+    lost = lost_models(jobs, outcomes)
+    return Standing(folder, jobs, outcomes, _ranked(begun), total, running, [*notes, *lost], bool(notes), plan)
+
+
+def _composed(folder: Path, manifest: Manifest, changes: Sequence[str]) -> tuple[list[Job], CommandLine, list[str]]:
+    """The jobs, the words of the sweep, and why it would not be gone on with. UserError where there are no jobs to be
+    told of, as where a recipe is gone."""
+    cwd, refused = Path(manifest.cwd), list[str]()
+    try:
+        _, line, _ = read_sweep(folder, changes)
+    except UserError as error:
+        if changes:
+            raise
+        refused += error.problems
+        line = sweep_line(manifest.words, cwd)
+    jobs = Jobs(cwd, {word.key for word in (line.recipes, *line.settings) if not word.sweeps}, lambda: folder)
+    try:
+        jobs.add(manifest.jobs)
+    except UserError as error:
+        raise UserError(*(refused or error.problems)) from None
+    return jobs.all, line, refused
 
 
 def _report(folder: Path) -> Mapping[str, Any]:
@@ -174,12 +178,16 @@ def _ranked(begun: Sequence[Unfinished]) -> list[Unfinished]:
     return sorted(begun, key=place)
 
 
-def _plan(left: Sequence[Job], drawn: int, line: CommandLine) -> list[str]:
+def _plan(left: Sequence[Job], drawn: int, line: CommandLine, *, ended_growing: bool) -> list[str]:
     """What resume would do, a sentence each. drawn: trials that a search has yet to draw, at most."""
     words = list(plan_of(left, line)[0]) if left else []
     if saved := sum(has_state(job.folder) for job in left):
         words.append(going_on(saved, len(left)))
-    return [*words, f"up to {plural(drawn, 'more trial')} {'is' if drawn == 1 else 'are'} drawn"] if drawn else words
+    if drawn:
+        words.append(f"up to {plural(drawn, 'more trial')} {'is' if drawn == 1 else 'are'} drawn")
+    if f"hydra/sweeper={GROW}" in line.hydra and not ended_growing:
+        words.append("then larger sizes, as long as validation improves")
+    return words
 
 
 def _lines(standing: Standing, changes: Sequence[str], page: Page) -> list[Text]:

@@ -59,6 +59,7 @@ def test_a_sweep_that_was_stopped(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert start("optimizer.lr=0.1,0.2,0.3,0.4,0.5,0.6") == 143
     begun(3, 3.0, 1.0, 2.0)
     begun(4, 0.5, saved=False)
+    Path("out/2/metrics.csv").write_text("epoch,val_loss\n1,0.1\n")  # it failed all the same
     said = standing(capsys)
     assert said.startswith("2 of 6 jobs done, 1 failed, 2 interrupted, 1 not run\n   lr ")
     assert "\nfailed\n  #2: no luck\n" in said
