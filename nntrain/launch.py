@@ -26,7 +26,7 @@ UNTRAINED = {"config", "name", "run_dir", "quiet", "device"}
 
 SAME_ASK = 1.0  # seconds within which a second signal asks for nothing new: GNU timeout sends each of its own twice
 
-SEARCHES = "the search of the recipe is left alone: this is one run; -m searches"
+SEARCHES = "the search of the recipe is left alone: this is one run; nntrain fit ... -m searches"
 
 
 def launch(

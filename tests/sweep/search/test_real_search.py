@@ -59,7 +59,9 @@ def test_a_search_leaves_a_run_per_trial_the_best_model_its_trials_and_pictures(
 def test_a_plain_fit_runs_the_recipes_own_values_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fit", "config=mine.yaml", "epochs=1", "run_dir=out"]) == 0
     said = capsys.readouterr().out
-    assert "the search of the recipe is left alone: this is one run; -m searches" in " ".join(said.split())
+    assert "the search of the recipe is left alone: this is one run; nntrain fit ... -m searches" in " ".join(
+        said.split()
+    )
     assert "lr 0.001" in said
 
 
