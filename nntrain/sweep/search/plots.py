@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nntrain.sweep.search.study import Study
 
 ACROSS = 3  # panels of slices side by side
+KEY = 0.35  # inches above the panels
 FRONT = "best trade-offs"
 DOT: dict[str, Any] = {"linestyle": "none", "markeredgewidth": 0, "markersize": 5}
 
@@ -75,7 +76,7 @@ class Told:
 
 def history(told: Told, path: Path) -> Figure:
     """The metric of each trial as they were drawn, and the best so far; a pruned one by what it had at its end."""
-    figure = new_figure(7.2, 4.2)
+    figure = new_figure(7.2, 4.2 + KEY)
     axes = new_axes(figure, (0.95, 0.6, 5.9, 3.15), "trial", told.label, "history of the search")
     _dots(axes, told, list(enumerate(told.trials)))
     if done := told.done():
@@ -89,6 +90,7 @@ def history(told: Told, path: Path) -> Figure:
         at_the_bottom: dict[str, Any] = {"transform": axes.get_xaxis_transform(), "clip_on": False}
         axes.plot(lost, [0] * len(lost), linestyle="none", marker="x", color=GREY, label="failed", **at_the_bottom)
     _finish(axes, told.lower)
+    _key(figure)
     return save_figure(figure, path)
 
 
@@ -99,7 +101,7 @@ def slices(told: Told, space: Sequence[Axis], path: Path) -> Figure:
 
     across = min(ACROSS, len(space))
     rows = -(-len(space) // across)
-    figure = new_figure(max(4.6, 3.5 * across + 0.5), 3.3 * rows + 0.35)
+    figure = new_figure(max(4.6, 3.5 * across + 0.5), 3.3 * rows + KEY)
     best = min(told.done(), key=lambda one: one[2] * (1 if told.lower else -1), default=None)
     for i, axis in enumerate(space):
         left, bottom = 0.9 + 3.5 * (i % across), 0.65 + 3.3 * (rows - 1 - i // across)
@@ -130,8 +132,7 @@ def slices(told: Told, space: Sequence[Axis], path: Path) -> Figure:
         if beyond := _focus(axes, told.lower):
             axes.set_title(f"{beyond} beyond the edge", fontsize=9, color=GREY)
         plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
-    marks = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
-    figure.legend(handles=list(marks.values()), loc="upper left", ncols=len(marks), frameon=False, fontsize=9)
+    _key(figure)
     return save_figure(figure, path)
 
 
@@ -156,7 +157,7 @@ def importance(found: Importance, path: Path) -> Figure:
 
 def pareto(trials: Sequence[FrozenTrial], best: set[int], metrics: Sequence[str], path: Path) -> Figure:
     """Both metrics of every trial. best: numbers of those that no other trial beats in both."""
-    figure = new_figure(6.2, 4.4)
+    figure = new_figure(6.2, 4.4 + KEY)
     labels = [metric_words(metric) for metric in metrics]
     axes = new_axes(figure, (0.95, 0.6, 4.9, 3.35), labels[1], labels[0], "what can be had for what")
     done = [trial for trial in trials if trial.state.name == "COMPLETE"]
@@ -169,7 +170,7 @@ def pareto(trials: Sequence[FrozenTrial], best: set[int], metrics: Sequence[str]
         axes.set_xscale("log")
     plain_numbers(axes.xaxis, log=axes.get_xscale() == "log")
     plain_numbers(axes.yaxis)
-    axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9, loc="best")
+    _key(figure)
     return save_figure(figure, path)
 
 
@@ -208,5 +209,10 @@ def _finish(axes: Axes, lower: bool) -> None:
     _focus(axes, lower)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=8, integer=True, min_n_ticks=1))
     plain_numbers(axes.yaxis, log=axes.get_yscale() == "log")
-    if axes.get_lines():
-        axes.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=9, loc="best")
+
+
+def _key(figure: Figure) -> None:
+    """What the marks are, in one line above all that is drawn, where it covers nothing."""
+    marks = {line.get_label(): line for axes in figure.axes for line in axes.get_lines()}
+    if marks:
+        figure.legend(handles=list(marks.values()), loc="upper left", ncols=len(marks), frameon=False, fontsize=9)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 NAME = "search"
 JOB, NUMBER = "job", "number"  # of a trial: its job; its place among the trials of all sessions
 ERROR = "error"  # of a trial that came to no model: why
+NOTHING = "no number came out"
+USER = 2  # the exit status of a run that asks for what cannot be, or diverges
 Params = dict[str, Any]
 Direction = Literal["minimize", "maximize"]
 
@@ -108,7 +110,7 @@ class Study:
         limit ended, which do so where there is time now."""
         import optuna
 
-        failed = optuna.trial.TrialState.FAIL
+        fail = optuna.trial.TrialState.FAIL
         self.spent_before = self._storage().spent
         kept = self._storage().trials()
         last = {trial.user_attrs[JOB]: trial for trial in kept}  # of a job that was gone on with, or tried again
@@ -116,7 +118,7 @@ class Study:
         found = {trial.user_attrs[NUMBER]: trial for job, trial in last.items() if job not in open_again}
         sampler, seed = named(self._settings["sampler"])[0], self._settings["seed"]
         trials: Iterable[FrozenTrial] = [  # brackets of Hyperband go by the number
-            found.get(number) or optuna.trial.create_trial(state=failed)
+            found.get(number) or optuna.trial.create_trial(state=fail)
             for number in range(1 + max((trial.user_attrs[NUMBER] for trial in kept), default=-1))
         ]
         if sampler == "cmaes":
@@ -130,10 +132,10 @@ class Study:
                 self._keep(trial)
         if sampler == "qmc":  # it knows by what it has drawn how far it has come
             for _ in range(len(kept) - 1):  # its first trial is drawn at random
-                self._live.tell(self._live.ask(self.distributions), state=failed)
+                self._live.tell(self._live.ask(self.distributions), state=fail)
         else:
             self._live.sampler = make_sampler(self._settings, self.axes, derive(seed, NAME, len(kept)))
-        return {trial.user_attrs[JOB] for trial in found.values() if trial.state != failed}
+        return {trial.user_attrs[JOB] for trial in found.values() if not failed(trial)}
 
     @property
     def spent(self) -> float:
@@ -199,11 +201,11 @@ class Study:
 
         self._running.pop(outcome.number, None)
         self._best.pop(outcome.number, None)
-        if outcome.error:
-            trial.set_user_attr(ERROR, outcome.error)
         if values is None or not all(map(math.isfinite, values)):
-            ended = self._live.tell(trial, state=TrialState.FAIL)
-        elif outcome.pruned:
+            reported = self._live.get_trials(deepcopy=False)[trial.number].intermediate_values
+            self._lose(trial, outcome.error or NOTHING, by_values=outcome.status in (0, USER) and not reported)
+            return
+        if outcome.pruned:
             reported = self._live.get_trials(deepcopy=False)[trial.number].intermediate_values
             if len(values) == 1 and not reported:  # or no pruner asked it, or it did so in a session before
                 trial.report(values[0], outcome.result["epochs_run"])
@@ -213,14 +215,19 @@ class Study:
         self._keep(ended, new=True)
 
     def reject(self, trial: Trial, job: int, error: str) -> None:
-        """The trial's values clash, so that it has no job. To Optuna it was pruned before it had a value, which is the
-        worst that there is: of trials that failed TPE learns nothing, and would go on drawing such values."""
-        from optuna.trial import TrialState
-
+        """The trial's values clash, so that it has no job."""
         trial.set_user_attr(JOB, job)
         trial.set_user_attr(NUMBER, trial.number)
+        self._lose(trial, error, by_values=True)
+
+    def _lose(self, trial: Trial, error: str, *, by_values: bool) -> None:
+        """It came to no model. by_values: as its values clash, or its training diverged. To Optuna such a one was
+        pruned before it had a value, which is the worst that there is: of those that failed TPE learns nothing, and
+        would go on drawing such values."""
+        from optuna.trial import TrialState
+
         trial.set_user_attr(ERROR, error)
-        ended = self._live.tell(trial, state=TrialState.PRUNED)
+        ended = self._live.tell(trial, state=TrialState.PRUNED if by_values else TrialState.FAIL)
         self._keep(ended, new=True)
 
     def _keep(self, ended: FrozenTrial, *, new: bool = False) -> None:

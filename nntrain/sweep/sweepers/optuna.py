@@ -167,7 +167,7 @@ class Search(Sweeper):
                 outcome = self.sweeping.outcomes[jobs[one.number].number]
                 study.tell(one.trial, outcome, values_of(outcome, study.goal.metrics))
         if study.all_failed and len(failed := study.trials) >= FAILED:
-            raise UserError(_all_failed(len(failed), str(failed[0].user_attrs.get(ERROR, "no number came out"))))
+            raise UserError(_all_failed(len(failed), failed[0].user_attrs[ERROR]))
 
     def _jobs(self, study: Study, asked: Sequence[Asked]) -> dict[int, Job]:
         """Of the numbers that were asked for. Values that clash with each other have no job."""

@@ -381,6 +381,17 @@ def test_values_that_clash_are_learnt_from(lab: Lab) -> None:
     assert results().keys() == set(lab.trained)
 
 
+def test_rates_at_which_training_diverges_are_learnt_from(lab: Lab) -> None:
+    """Here the best are just below them."""
+    lab.breaks = lambda number: float(jobs()[number]["optimizer.lr"]) > 0.03
+    lab.curve = lambda config, epoch: 1 - log10(config["optimizer"]["lr"])
+    recipe(n_trials=48, batch=4)
+    assert search() == 2
+    bad = [rate > 0.03 for rate in rates()]
+    assert [trial.user_attrs.get("error") is not None for trial in lab.kept] == bad
+    assert sum(bad) < 25  # 37, were they ignored
+
+
 MISTAKES = {
     "metrics: rmse": "search.metrics: rmse is not a metric of classification (metrics: loss, accuracy, ",
     "pruner: median\n  metrics: accuracy": "search.pruner: median judges by early_stopping.monitor alone; set that, "
