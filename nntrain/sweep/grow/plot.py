@@ -38,7 +38,7 @@ def growth_curves(growth: Growth, path: Path) -> Canvas | None:
     marks = []
     if growth.overfits is not None:
         _shade(axes, growth.steps[growth.overfits].value)
-        marks.append(line_mark("overfitting", LIGHT, 8.0))
+        marks.append(line_mark("overfitting", LIGHT, 6.0))
     for part, colour, name in zip(PARTS, (BLUE, ORANGE), ("training", "validation"), strict=True):
         _curve(axes, steps, part, colour)
         marks.append(line_mark(name, colour, 1.6, dot=DOT))

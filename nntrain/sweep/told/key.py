@@ -10,7 +10,7 @@ from nntrain.record.canvas import Box, Canvas
 from nntrain.record.stamps import points
 
 HEIGHT = 0.3  # inches
-LENGTH, GAP = 20.0, 24.0  # points, of a line, and between entries
+LENGTH, GAP = 20.0, 16.0  # points, of a line, and between entries
 Draw = Callable[[Canvas, float, float], None]  # at x and y
 
 
