@@ -101,7 +101,7 @@ def slices(told: Told, space: Sequence[Axis], path: Path) -> Figure:
 
     across = min(ACROSS, len(space))
     rows = -(-len(space) // across)
-    figure = new_figure(max(4.6, 3.5 * across + 0.5), 3.3 * rows + KEY)
+    figure = new_figure(max(5.0, 3.5 * across + 0.5), 3.3 * rows + KEY)
     best = min(told.done(), key=lambda one: one[2] * (1 if told.lower else -1), default=None)
     for i, axis in enumerate(space):
         left, bottom = 0.9 + 3.5 * (i % across), 0.65 + 3.3 * (rows - 1 - i // across)

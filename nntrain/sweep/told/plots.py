@@ -68,7 +68,7 @@ def metric_by_setting(contest: Contest, settings: Sequence[Setting], path: Path)
     if len(shown) > MOST_PANELS:
         shown = sorted(shown, key=lambda setting: -_effect(setting, y))[:MOST_PANELS]
     columns, rows = min(ACROSS, len(shown)), [shown[i : i + ACROSS] for i in range(0, len(shown), ACROSS)]
-    across, up, above = 3.0, 2.5, 0.45
+    across, up, above = 3.0 if columns > 1 else 5.5, 2.5, 0.45  # one panel is as wide as its key
     below = [0.4 + max(_turned(setting, across) for setting in row) for row in rows]
     height = len(rows) * (up + above) + sum(below)
     canvas = Canvas(0.95 + columns * across + (columns - 1) * 0.75 + 0.25, height + KEY)

@@ -261,6 +261,16 @@ def test_jobs_that_are_worse_by_far_are_arrows_at_the_edge(tmp_path: Path, monke
     assert "10 jobs, 2 worse than the axis; best: 0.1031" in canvas.texts
 
 
+def test_above_one_panel_there_is_room_for_every_mark(tmp_path: Path) -> None:
+    jobs = jobs_of({"optimizer.lr": RATES, "seed": range(20)}, tmp_path)
+    outcomes = ended(jobs, lambda varied: 1e9 if varied["optimizer.lr"] == "0.1" else loss_of(varied))
+    outcomes[0].pruned = True
+    (contest,) = contests(jobs, outcomes)
+    canvas = plots.metric_by_setting(contest, settings_of(contest)[:1], tmp_path / "x.png")
+    assert_drawn(canvas, tmp_path / "x.png")
+    assert {"a job", "the best", "median", "pruned", "20 jobs beyond the edge"} <= set(canvas.texts)
+
+
 def test_the_key_of_learning_curves_lies_above_all_of_them(tmp_path: Path) -> None:
     canvas = plots.learning_curves(contest_of(FIVE, tmp_path), tmp_path / "x.png")
     boxes = {word.text: word.box for word in canvas.words}
