@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -44,6 +45,18 @@ def new_run_folder(config: Mapping[str, Any]) -> Path:
     folder = Path(config["run_dir"])
     check_free(folder)
     return make(folder).resolve()
+
+
+def model_in(run: Path, model: str) -> Path | None:
+    """The best model of a run: in its folder, or with `data.folds` in that of the fold that its result names. model:
+    the name of model files."""
+    if (run / model).is_file():
+        return run / model
+    with suppress(UserError):
+        best = read_json(run / RESULT).get("checkpoint")
+        inside = run / Path(best or "").parent.name / model  # the run may have been moved since
+        return inside if best and inside.is_file() else None
+    return None
 
 
 def check_new(run_dir: str | Path | None) -> None:

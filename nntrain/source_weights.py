@@ -12,7 +12,7 @@ from typing import Any
 
 from nntrain.data.dataset import Dataset, PixelFeatures
 from nntrain.errors import UserError, did_you_mean, nearest
-from nntrain.folder import MANIFEST, RESULT, read_json, shown
+from nntrain.folder import MANIFEST, model_in, shown
 from nntrain.models.backbone import Backbone
 from nntrain.models.columns import check_embeddings, columns_of
 from nntrain.models.inputs import PixelInput
@@ -211,12 +211,8 @@ def model_path(path: Path) -> Path:
     sweep."""
     if not path.is_dir():
         return path
-    if (path / BEST).is_file():
-        return path / BEST
-    if (path / RESULT).is_file() and (best := read_json(path / RESULT).get("checkpoint")):
-        inside = path / Path(best).parent.name / BEST  # the run may have been moved since
-        if inside.is_file():
-            return inside
+    if (found := model_in(path, BEST)) is not None:
+        return found
     if (path / MANIFEST).is_file():
         raise UserError(f"checkpoint: {path} has no {BEST} ({why_no_model(path, BEST)})")
     inner = sorted(path.rglob(BEST), key=lambda found: found.stat().st_mtime)

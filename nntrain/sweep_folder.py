@@ -9,7 +9,7 @@ from shlex import quote
 from typing import Any
 
 from nntrain.errors import UserError
-from nntrain.folder import MANIFEST, RESULT, read_json, shown
+from nntrain.folder import MANIFEST, RESULT, model_in, read_json, shown
 from nntrain.record.lock import is_locked
 from nntrain.record.words import plural
 
@@ -72,7 +72,7 @@ def _best(sweep: Path, report: Mapping[str, Any], model: str) -> str:
     contests: dict[str, set[int]] = {}
     for row in report.get("groups", ()):
         contests.setdefault(str(row["contest"]), set()).update(row["jobs"])
-    jobs = [int(job["job"]) for job in report.get("jobs", ()) if (sweep / str(job["job"]) / model).is_file()]
+    jobs = [int(job["job"]) for job in report.get("jobs", ()) if model_in(sweep / str(job["job"]), model)]
     firsts = {title: next((n for n in jobs if n in numbers), None) for title, numbers in contests.items()}
     said = [
         f"{shown(sweep)}/{number}" + f" ({title})" * bool(title)

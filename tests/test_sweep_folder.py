@@ -82,6 +82,14 @@ def test_of_jobs_that_do_not_compete_the_best_of_each_contest_is_named() -> None
     )
 
 
+def test_the_best_of_a_contest_may_have_its_model_in_the_folder_of_a_fold() -> None:
+    folder = swept(0, 1, done=(0, 1), report=ranked((0, "data.folds=3"), (1, "data.folds=null")))
+    (folder / "0" / "fold_2").mkdir()
+    (folder / "0" / MODEL).rename(folder / "0" / "fold_2" / MODEL)
+    (folder / "0" / "result.json").write_text(json.dumps({"checkpoint": f"/elsewhere/0/fold_2/{MODEL}"}))
+    assert said(folder).endswith("the best of those that do: swept/0 (data.folds=3), swept/1 (data.folds=null)")
+
+
 def test_many_contests_are_not_all_named() -> None:
     folder = swept(*range(7), done=tuple(range(7)), report=ranked(*((n, f"set {n}") for n in range(7))))
     assert said(folder).endswith("swept/4 (set 4) and 2 more")

@@ -16,7 +16,7 @@ from rich.text import Text
 from nntrain.config.grow import GROW
 from nntrain.config.words import CommandLine
 from nntrain.errors import UserError
-from nntrain.folder import read_json, shown
+from nntrain.folder import model_in, read_json, shown
 from nntrain.record.layout import FAINT, Page, facts, grid, heading
 from nntrain.record.lock import is_locked
 from nntrain.record.result import next_commands
@@ -32,16 +32,17 @@ from nntrain.sweep.kept.same_data import check_data
 from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome
 from nntrain.sweep.preview import plan_of
 from nntrain.sweep.search.searched import by_metrics
+from nntrain.sweep.search.storage import spent_in
 from nntrain.sweep.sweep import RESULTS, going_on
 from nntrain.sweep.told.files import status_word, summary
-from nntrain.sweep.told.leaderboard import TABLES, leaderboard
+from nntrain.sweep.told.leaderboard import EARLY, TABLES, leaderboard
 from nntrain.sweep.told.ranking import contests, lower_is_better
 from nntrain.sweep.told.words import figure, metric_words
 from nntrain.sweep.workers.curve import curve_of
 from nntrain.sweep.workers.work import has_state
 
 SHOWN = 10  # unfinished jobs on the screen; --json has them all
-TRIALS = "hydra.sweeper.n_trials="
+TRIALS, LIMIT = "hydra.sweeper.n_trials=", "hydra.sweeper.time_limit="
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,17 @@ def read_standing(folder: Path, changes: Sequence[str] = ()) -> Standing:
     outcomes = {job.number: found for job in jobs if (found := _outcome(job, earlier, running)) is not None}
     ended = {number for number, outcome in outcomes.items() if not outcome.status}
     failed = {number for number, outcome in outcomes.items() if status_word(outcome) == "failed"}
-    left = [job for job in jobs if job.number not in ended]
-    begun = [_unfinished(job) for job in left if job.number not in failed and (job.folder / "metrics.csv").is_file()]
+    cut = {number for number, outcome in outcomes.items() if outcome.out_of_time}  # which go on where there is time
+    left = [job for job in jobs if job.number not in ended - cut]
+    still = (job for job in left if job.number not in failed | cut)
+    begun = [_unfinished(job) for job in still if (job.folder / "metrics.csv").is_file()]
     try:
         check_data(jobs, ended, shlex.join(["nntrain", "fit", *manifest.words, "-m"]))
     except UserError as error:
         notes += error.problems
     total = max(len(jobs), _trials(line) if jobs else 0)
+    if not notes and (left or total > len(jobs)):
+        notes += _out_of_time(folder, line)
     plan = [] if notes else _plan(left, total - len(manifest.jobs), line, ended_growing="growth" in report)
     lost = lost_models(jobs, outcomes)
     return Standing(folder, jobs, outcomes, _ranked(begun), total, running, [*notes, *lost], bool(notes), plan)
@@ -156,6 +161,15 @@ def _outcome(job: Job, earlier: Mapping[int, Mapping[str, Any]], running: bool) 
 
 def _trials(line: CommandLine) -> int:
     return next((int(word.removeprefix(TRIALS)) for word in reversed(line.hydra) if word.startswith(TRIALS)), 0)
+
+
+def _out_of_time(folder: Path, line: CommandLine) -> list[str]:
+    """That a search would train nothing, as its time is over."""
+    limit = next((word.removeprefix(LIMIT) for word in reversed(line.hydra) if word.startswith(LIMIT)), "null")
+    if limit == "null" or spent_in(folder) <= 60 * float(limit):
+        return []
+    again = f"nntrain fit resume={shlex.quote(shown(folder))} search.time_limit=..."
+    return [f"search: the time limit of {float(limit):g} minutes is over; {again} goes on"]
 
 
 def _unfinished(job: Job) -> Unfinished:
@@ -217,7 +231,7 @@ def _best(standing: Standing) -> list[Job]:
     """Of each contest the best job that has a model; where none has ended, the best so far."""
     firsts = [contest.ranked[0][0] for contest in contests(standing.jobs, standing.outcomes)]
     firsts = firsts or [one.job for one in standing.unfinished[:1]]
-    return [job for job in firsts if (job.folder / BEST).is_file()]
+    return [job for job in firsts if model_in(job.folder, BEST)]
 
 
 def _counts(standing: Standing) -> str:
@@ -226,10 +240,10 @@ def _counts(standing: Standing) -> str:
     begun = {one.job.number for one in standing.unfinished}
     ended = {n: status_word(outcome) for n, outcome in standing.outcomes.items() if n not in begun}
     words = list(ended.values())
-    done = words.count("done") + words.count("pruned")
+    done = sum(words.count(word) for word in ("done", *EARLY))
     counts = {
         "failed": words.count("failed"),
-        "pruned": words.count("pruned"),
+        **{word: words.count(word) for word in EARLY},
         "running": len(running),
         "interrupted": len(begun - running) + words.count("interrupted"),
     }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -160,6 +162,40 @@ def test_a_search_has_trials_to_draw(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert said.startswith("2 of 8 jobs done, 0 failed, 1 interrupted, 5 not run\n")
     assert "resume would train\n1 job\nit goes on from where it was\nup to 5 more trials are drawn\n" in said
     assert "config.yaml 'seed=range(5)' -m" in said
+
+
+def test_what_the_time_limit_of_a_search_ended(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is counted as ended, and goes on where resume is given more time; without that nothing does."""
+    pytest.importorskip("optuna")
+    fake_training(monkeypatch)
+    start("optimizer.lr=interval(0.1,1)", "search.n_trials=3", "search.batch=1", "search.time_limit=1")
+    path = Path("out/2/result.json")
+    reason = "time limit of the search (1 minutes), after epoch 1"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"stop_reason": reason}))
+    with closing(sqlite3.connect("out/search.sqlite3")) as kept, kept:
+        kept.execute("UPDATE study_user_attributes SET value_json = '61.5' WHERE key = 'seconds'")
+    said = standing(capsys)
+    assert said.startswith("3 of 3 jobs done, 0 failed, 1 out of time\n")
+    note = "search: the time limit of 1 minutes is over; nntrain fit resume=out search.time_limit=... goes on"
+    assert note in " ".join(said.split())
+    assert "resume would train" not in said
+    assert "begun and not ended" not in said
+    assert "resume would train\n1 job\n" in standing(capsys, "search.time_limit=2")
+
+
+def test_the_model_of_a_job_with_folds_is_that_of_a_fold(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake_training(monkeypatch)
+    start("optimizer.lr=0.1,0.2")
+    folder, path = Path("out/0/fold_1"), Path("out/0/result.json")
+    folder.mkdir()
+    Path("out/0/best.safetensors").rename(folder / "best.safetensors")
+    said = json.loads(path.read_text()) | {"checkpoint": "/elsewhere/out/0/fold_1/best.safetensors"}
+    path.write_text(json.dumps(said))
+    assert standing(capsys).endswith("\n  nntrain eval out/0")
 
 
 def test_a_growing_goes_on_to_larger_sizes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
