@@ -101,7 +101,8 @@ def _moderated(found: Sequence[Difference]) -> Sequence[Difference]:
     prior = min(_trigamma_inverse(left) if left > 0 else LARGEST, LARGEST)  # half of its degrees of freedom
 
     def with_prior(one: Difference) -> Difference:
-        usual = math.exp(level + slope * one.shift + _digamma(prior) - math.log(prior))
+        shift = min(max(one.shift, min(shifts)), max(shifts))  # those without a spread lie anywhere
+        usual = math.exp(level + slope * shift + _digamma(prior) - math.log(prior))
         common = (prior * usual + one.freedom * one.variance) / (prior + one.freedom)
         freedom = min(prior + one.freedom, max(sum(halves), one.freedom))
         return replace(one, variance=max(common, one.variance), freedom=freedom)

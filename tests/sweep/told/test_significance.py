@@ -118,6 +118,15 @@ def test_what_is_far_worse_scatters_more_and_hides_little() -> None:
     assert told[:, 20:].mean() > 0.9
 
 
+def test_what_is_usual_is_not_carried_on_to_where_no_spread_was_seen() -> None:
+    """A best at 1 and a setting at 0.1 whatever the seed differ without a spread, far beyond all others."""
+    best, chance = dict.fromkeys(range(3), 1.0), dict.fromkeys(range(3), 0.1)
+    others = [{i: 1 - k * 5e-4 - k * k * 2e-5 * (i - 1) for i in range(3)} for k in range(1, 14)]
+    *_, found = chances_of_worse([*others, chance], best, lower=False)
+    assert found is not None
+    assert found < 1e-3
+
+
 def test_a_spread_that_is_small_by_chance_is_not_believed() -> None:
     best, lucky = {0: 0.90, 1: 0.94, 2: 0.92}, {0: 0.890, 1: 0.927, 2: 0.913}  # always about 0.01 less
     others = [{0: 0.86, 1: 0.95, 2: 0.88}, {0: 0.88, 1: 0.89, 2: 0.93}, {0: 0.91, 1: 0.87, 2: 0.90}]
