@@ -110,12 +110,12 @@ def read_standing(folder: Path, changes: Sequence[str] = ()) -> Standing:
         check_data(jobs, ended, shlex.join(["nntrain", "fit", *manifest.words, "-m"]))
     except UserError as error:
         notes += error.problems
-    total = max(len(jobs), _trials(line) if jobs else 0)
-    if not notes and (left or total > len(jobs)):
+    drawn = max(0, _trials(line) - len(manifest.jobs)) if jobs else 0  # several of those that were may be one job
+    if not notes and (left or drawn):
         notes += _out_of_time(folder, line)
-    plan = [] if notes else _plan(left, total - len(manifest.jobs), line, ended_growing="growth" in report)
-    lost = lost_models(jobs, outcomes)
-    return Standing(folder, jobs, outcomes, _ranked(begun), total, running, [*notes, *lost], bool(notes), plan)
+    plan = [] if notes else _plan(left, drawn, line, ended_growing="growth" in report)
+    said, total = [*notes, *lost_models(jobs, outcomes)], len(jobs) + drawn
+    return Standing(folder, jobs, outcomes, _ranked(begun), total, running, said, bool(notes), plan)
 
 
 def _composed(folder: Path, manifest: Manifest, changes: Sequence[str]) -> tuple[list[Job], CommandLine, list[str]]:

@@ -164,6 +164,31 @@ def test_a_search_has_trials_to_draw(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "config.yaml 'seed=range(5)' -m" in said
 
 
+def test_trials_that_drew_the_same_are_one_job(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("optuna")
+    fake_training(monkeypatch)
+    start("optimizer.lr=choice(0.1,0.2)", "hydra/sweeper=optuna", "search.n_trials=2", "search.batch=1")
+    lines = Path("out/jobs.jsonl").read_text().splitlines()
+    twice = [json.dumps(json.loads(lines[-1]) | {"job": number}) for number in (2, 3)]  # more were asked for once
+    Path("out/jobs.jsonl").write_text("\n".join([*lines, *twice]) + "\n")
+    said = standing(capsys)
+    assert " jobs done, 0 failed\n" in said or said.startswith("1 of 1 job done, 0 failed\n")
+    assert "more trial" not in said
+
+
+def test_where_all_jobs_train_again_and_are_stopped_the_best_model_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those do that the time limit of a search ended."""
+    fake_training(monkeypatch)
+    start("optimizer.lr=0.1,0.2")
+    for number in range(2):
+        Path(f"out/{number}/result.json").unlink()
+    fake_training(monkeypatch, lambda job: Outcome(job.number, 143, SAVED))
+    assert main(["fit", "resume=out"]) == 143
+    assert Path("out/best.safetensors").exists()
+
+
 def test_what_the_time_limit_of_a_search_ended(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -70,14 +70,15 @@ def _write(sweep: Sweep, result: Mapping[str, Any]) -> tuple[Path | None, str]:
     tried(lambda: sweep.write(result))
     tried(lambda: write_csv(sweep.folder, sweep.jobs, sweep.outcomes))
     if result["best"] is None:
-        drop_best(sweep.folder)
+        if result["groups"]:  # else none has ended yet, or a search goes on with all that had: an earlier one stays
+            drop_best(sweep.folder)
         return None, "".join(refused[:1])
     best = tried(lambda: link_best(sweep.folder, _model_folder(sweep, result["best"])))
     return best, "".join(refused[:1])
 
 
 def _model_folder(sweep: Sweep, job: int) -> Path:
-    """Where the model of a job lies: in its folder, or of one that cross-validates in that of its best fold."""
+    """Where the model of a job lies: in its folder, or of a cross-validation in that of its middle fold."""
     run, told = sweep.folder / str(job), sweep.outcomes[job].result.get("checkpoint")
     inner = None if told is None else run / Path(told).parent.name
     return inner if inner is not None and inner.is_dir() else run
