@@ -7,9 +7,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 
 from nntrain.errors import UserError
 
+LOOK = 0.05  # seconds that somebody may hold a lock who only looks whether it is free
 FAR = 1 << 40  # where Windows locks a byte: there, a locked part of a file cannot be written
 
 
@@ -25,8 +27,11 @@ def locked(folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        if not _lock(file):
-            raise UserError(f"{folder}: another process trains in this folder; wait for it, or stop it first")
+        began = monotonic()
+        while not _lock(file):
+            if monotonic() - began > LOOK:
+                raise UserError(f"{folder}: another process trains in this folder; wait for it, or stop it first")
+            sleep(LOOK / 10)
         yield
     finally:
         os.close(file)  # and with it the lock

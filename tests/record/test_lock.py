@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from nntrain.errors import UserError
+from nntrain.record import lock
 from nntrain.record.lock import locked
 
 HOLD = """\
@@ -36,6 +38,15 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path: Path) -> None:
         other.kill()
     with locked(tmp_path):
         pass
+
+
+def test_who_only_looks_is_in_nobodys_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ExitStack() as look:
+        look.enter_context(locked(tmp_path))
+        monkeypatch.setattr(lock, "sleep", lambda seconds: look.close())
+        with locked(tmp_path):
+            assert lock.is_locked(tmp_path)
+    assert not lock.is_locked(tmp_path)
 
 
 def test_the_log_is_written_on(tmp_path: Path) -> None:
