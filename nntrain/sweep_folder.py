@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from nntrain.errors import UserError
-from nntrain.folder import MANIFEST, RESULT, model_in, read_json, shown
+from nntrain.folder import MANIFEST, REPORT, RESULT, SO_FAR, TABLE, model_in, read_json, shown
 from nntrain.record.lock import is_locked
 from nntrain.record.words import plural
 
-REPORT, TABLE = "sweep.json", "sweep.csv"
 SIGNAL = 128  # an exit status from here on is that of a job that was interrupted
 NAMED = 5  # contests whose best job is named
 
@@ -21,7 +22,7 @@ NAMED = 5  # contests whose best job is named
 def why_no_model(sweep: Path, model: str) -> str:
     """In a sentence without its stop. model: the name of model files."""
     resume, check = (f"nntrain {verb} resume={quote(shown(sweep))}" for verb in ("fit", "check"))
-    report = _report(sweep)
+    report = read_report(sweep)
     best = _best(sweep, report, model)
     so_far = f"the best so far: {best}" if best else f"how it stands: {check}"
     if is_locked(sweep):
@@ -30,7 +31,7 @@ def why_no_model(sweep: Path, model: str) -> str:
     if left := known - _ended(sweep, known, report):
         jobs = f"{len(left)} of {plural(len(known), 'job')} {'is' if len(left) == 1 else 'are'} left"
         return f"it is a sweep that has not ended, {jobs}; go on with: {resume}; {so_far}"
-    if not (sweep / TABLE).is_file() or not report or "so_far" in report:
+    if not (sweep / TABLE).is_file() or not report or SO_FAR in report:
         return f"it is a sweep whose report is missing; finished by: {resume}"
     if report.get("best") is not None:
         job = sweep / str(report["best"])
@@ -42,7 +43,7 @@ def why_no_model(sweep: Path, model: str) -> str:
     return "it is a sweep, and none of its jobs has a model"
 
 
-def _report(sweep: Path) -> Mapping[str, Any]:
+def read_report(sweep: Path) -> Mapping[str, Any]:
     """`sweep.json`; nothing where it is not there, or damaged."""
     try:
         return read_json(sweep / REPORT)
@@ -51,7 +52,11 @@ def _report(sweep: Path) -> Mapping[str, Any]:
 
 
 def _numbers(sweep: Path) -> set[int]:
-    """Of the jobs that are known; a line that was cut short is none."""
+    """Of the jobs that are known: those of the table, where the same job stands once. Where there is none yet, those
+    that were asked for; a line that was cut short is none."""
+    with suppress(OSError, ValueError), (sweep / TABLE).open(encoding="utf-8", newline="") as table:
+        if rows := list(csv.DictReader(table)):
+            return {int(row["number"]) for row in rows}
     found = set()
     for line in (sweep / MANIFEST).read_text(encoding="utf-8").splitlines()[1:]:
         try:

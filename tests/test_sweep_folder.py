@@ -118,3 +118,9 @@ UNREPORTED: dict[str, dict[str, Any]] = {
 def test_one_without_its_report_says_how_to_finish_it(what: str) -> None:
     folder = swept(0, 1, done=(0, 1), **UNREPORTED[what])
     assert said(folder) == f"it is a sweep whose report is missing; finished by: {RESUME}"
+
+
+def test_jobs_that_are_the_same_as_others_are_not_left() -> None:
+    folder = swept(*range(3), done=(0, 1), report=ranked((1, "iris"), (0, "wine")))
+    (folder / "sweep.csv").write_text("number,status\n0,done\n1,done\n")
+    assert said(folder).startswith("it is a sweep whose jobs do not all compete with each other; the best of those")

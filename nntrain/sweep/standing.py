@@ -16,7 +16,7 @@ from rich.text import Text
 from nntrain.config.grow import GROW
 from nntrain.config.words import CommandLine
 from nntrain.errors import UserError
-from nntrain.folder import model_in, read_json, shown
+from nntrain.folder import model_in, shown
 from nntrain.record.layout import FAINT, Page, facts, grid, heading
 from nntrain.record.lock import is_locked
 from nntrain.record.result import next_commands
@@ -33,13 +33,14 @@ from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome
 from nntrain.sweep.preview import plan_of
 from nntrain.sweep.search.searched import by_metrics
 from nntrain.sweep.search.storage import spent_in
-from nntrain.sweep.sweep import RESULTS, going_on
+from nntrain.sweep.sweep import going_on
 from nntrain.sweep.told.files import status_word, summary
 from nntrain.sweep.told.leaderboard import EARLY, TABLES, leaderboard
 from nntrain.sweep.told.ranking import contests, lower_is_better
 from nntrain.sweep.told.words import figure, metric_words
 from nntrain.sweep.workers.curve import curve_of
 from nntrain.sweep.workers.work import has_state
+from nntrain.sweep_folder import read_report
 
 SHOWN = 10  # unfinished jobs on the screen; --json has them all
 TRIALS, LIMIT = "hydra.sweeper.n_trials=", "hydra.sweeper.time_limit="
@@ -97,7 +98,7 @@ def show_standing(folder: Path, changes: Sequence[str], stream: TextIO) -> dict[
 def read_standing(folder: Path, changes: Sequence[str] = ()) -> Standing:
     manifest = read_manifest(folder)
     jobs, line, notes = _composed(folder, manifest, changes)
-    report, running = _report(folder), is_locked(folder)
+    report, running = read_report(folder), is_locked(folder)
     earlier = {int(said["job"]): said for said in report.get("jobs", ())}
     outcomes = {job.number: found for job in jobs if (found := _outcome(job, earlier, running)) is not None}
     ended = {number for number, outcome in outcomes.items() if not outcome.status}
@@ -135,14 +136,6 @@ def _composed(folder: Path, manifest: Manifest, changes: Sequence[str]) -> tuple
     except UserError as error:
         raise UserError(*(refused or error.problems)) from None
     return jobs.all, line, refused
-
-
-def _report(folder: Path) -> Mapping[str, Any]:
-    """`sweep.json`; nothing where it is not there yet."""
-    try:
-        return read_json(folder / RESULTS)
-    except UserError:
-        return {}
 
 
 def _outcome(job: Job, earlier: Mapping[int, Mapping[str, Any]], running: bool) -> Outcome | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
-from nntrain.folder import RESULT
+from nntrain.folder import REPORT, RESULT, SO_FAR
 from nntrain.record.files import WriteError, write_json
 from nntrain.record.words import plural
 from nntrain.sweep.buildable import DryBuilds, check_some_buildable, patiently
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from nntrain.sweep.workers.progress import Progress
     from nntrain.sweep.workers.work import Judges
 
-RESULTS = "sweep.json"
-SO_FAR = "so_far"  # in there, until the sweep has ended
 SHARE = 0.1  # of the time goes to writing what was done so far, at most
 
 
@@ -224,7 +222,7 @@ class Sweep:
 
     def write(self, found: Mapping[str, Any]) -> None:
         """`sweep.json`. Raises WriteError when the disk refuses."""
-        write_json(self.folder / RESULTS, found)
+        write_json(self.folder / REPORT, found)
 
     def value(self, outcome: Outcome) -> float | None:
         """What a sweeper is told of a job: the best value of its monitored metric; None where it has none."""

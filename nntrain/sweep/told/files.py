@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.config.schema.search import COSTS
+from nntrain.folder import TABLE
 from nntrain.record.files import write_atomic
 from nntrain.sweep.job import Job
 from nntrain.sweep.outcome import Outcome
@@ -124,4 +125,4 @@ def csv_text(jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> str:
 
 def write_csv(folder: Path, jobs: Sequence[Job], outcomes: Mapping[int, Outcome]) -> None:
     """Raises WriteError when the disk refuses."""
-    write_atomic(folder / "sweep.csv", csv_text(jobs, outcomes))
+    write_atomic(folder / TABLE, csv_text(jobs, outcomes))

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from nntrain.folder import shown
+from nntrain.folder import TABLE, shown
 from nntrain.record.files import WriteError
 from nntrain.record.layout import Page, facts
 from nntrain.record.result import next_commands
@@ -111,7 +111,7 @@ def _closing(
     pairs = [
         *named,
         ("model", shown(best) if best else ""),
-        ("tables", f"{shown(folder)}/sweep.csv" if (folder / "sweep.csv").is_file() else ""),
+        ("tables", f"{shown(folder)}/{TABLE}" if (folder / TABLE).is_file() else ""),
         ("plots", f"{shown(folder)}/plots" if (folder / "plots").is_dir() else ""),
         ("sweep", shown(folder)),
     ]
