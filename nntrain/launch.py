@@ -14,7 +14,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from nntrain.errors import UserError
-from nntrain.signals import handling
+from nntrain.signals import INTERRUPTED, handling
 
 if TYPE_CHECKING:
     from nntrain.training.course import Judge, Stop
@@ -140,7 +140,7 @@ def train_composed(
             went = f"stopped, the state is saved; go on with: nntrain fit resume={shlex.quote(shown(folder))}"
             if not config["checkpoint"]["resumable"]:
                 went = f"stopped; checkpoint.resumable=false, so there is no state to go on from in {shown(folder)}"
-            return Run(folder, stopped=went), 128 + (stop.signal or signal.SIGINT)
+            return Run(folder, stopped=went), INTERRUPTED + (stop.signal or signal.SIGINT)
 
 
 def _end_if(stop: Stop) -> None:
@@ -148,7 +148,7 @@ def _end_if(stop: Stop) -> None:
     from nntrain.sweep.interrupted import Interrupted
 
     if stop.signal is not None:
-        raise Interrupted(128 + stop.signal)
+        raise Interrupted(INTERRUPTED + stop.signal)
 
 
 @contextmanager
@@ -168,7 +168,7 @@ def catching_signals(*, again: bool = True) -> Iterator[Stop]:
         if stop.signal is None:
             stop.signal, asked = number, monotonic()
         elif again and monotonic() - asked > SAME_ASK:
-            raise Interrupted(128 + number)
+            raise Interrupted(INTERRUPTED + number)
 
     with handling(caught, ignored_after=lambda: not again and stop.signal is not None):
         yield stop

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 ENDING = [signal.SIGINT, signal.SIGTERM] + ([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])  # Windows has none
+INTERRUPTED = 128  # an exit status from here on is a signal's: its number is added
 
 
 @contextmanager

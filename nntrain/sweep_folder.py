@@ -14,8 +14,8 @@ from nntrain.errors import UserError
 from nntrain.folder import MANIFEST, REPORT, RESULT, SO_FAR, TABLE, model_in, read_json, shown
 from nntrain.record.lock import is_locked
 from nntrain.record.words import plural
+from nntrain.signals import INTERRUPTED
 
-SIGNAL = 128  # an exit status from here on is that of a job that was interrupted
 NAMED = 5  # contests whose best job is named
 
 
@@ -68,7 +68,7 @@ def _numbers(sweep: Path) -> set[int]:
 
 def _ended(sweep: Path, known: set[int], report: Mapping[str, Any]) -> set[int]:
     """Those that have a result, or failed."""
-    failed = {int(job["job"]) for job in report.get("jobs", ()) if 0 < int(job["status"]) < SIGNAL}
+    failed = {int(job["job"]) for job in report.get("jobs", ()) if 0 < int(job["status"]) < INTERRUPTED}
     return failed | {number for number in known if (sweep / str(number) / RESULT).is_file()}
 
 

@@ -9,7 +9,7 @@ from time import monotonic
 from types import FrameType
 
 from nntrain.launch import SAME_ASK
-from nntrain.signals import handling
+from nntrain.signals import INTERRUPTED, handling
 
 
 class Interrupted(KeyboardInterrupt):
@@ -25,7 +25,7 @@ class Interrupted(KeyboardInterrupt):
 
 def interrupt(number: int, frame: FrameType | None) -> None:
     """A handler by which every signal ends what is done here as Ctrl-C does."""
-    raise Interrupted(128 + number)
+    raise Interrupted(INTERRUPTED + number)
 
 
 @dataclass
@@ -44,9 +44,9 @@ def deferring() -> Iterator[Deferred]:
     def caught(number: int, frame: FrameType | None) -> None:
         nonlocal asked
         if not deferred.status:
-            deferred.status, asked = 128 + number, monotonic()
+            deferred.status, asked = INTERRUPTED + number, monotonic()
         elif monotonic() - asked > SAME_ASK:
-            raise Interrupted(128 + number)
+            raise Interrupted(INTERRUPTED + number)
 
     with handling(caught):
         yield deferred

@@ -24,6 +24,7 @@ from nntrain.folder import RUNS, make, shown
 from nntrain.record.files import WriteError
 from nntrain.record.lock import locked
 from nntrain.record.run_folder import create_run_folder
+from nntrain.signals import INTERRUPTED
 from nntrain.sweep.check import FOLDER, check_sweep, given_folder, many_jobs
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.interrupted import Interrupted, deferring
@@ -31,7 +32,6 @@ from nntrain.sweep.kept.best import lost_models
 from nntrain.sweep.kept.manifest import Manifest, mend_manifest, new_manifest, other_versions, write_manifest
 from nntrain.sweep.kept.resume import read_sweep
 from nntrain.sweep.kept.same_data import check_data, mixed
-from nntrain.sweep.outcome import INTERRUPTED
 from nntrain.sweep.plugins import DEFAULT_LAUNCHER, register
 from nntrain.sweep.sweep import Sweep
 from nntrain.sweep.told.board import Board
@@ -127,7 +127,7 @@ def _run(
         except KeyboardInterrupt as interrupted:
             if not sweep.jobs:
                 raise
-            status = getattr(interrupted, "status", 128 + signal.SIGINT)
+            status = getattr(interrupted, "status", INTERRUPTED + signal.SIGINT)
         except WriteError as error:  # of a search, whose next jobs cannot be written down
             if not sweep.outcomes:
                 raise

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nntrain.folder import RESULT, UNSAVED
+from nntrain.signals import INTERRUPTED
 
-INTERRUPTED = 128  # an exit status from here on is a signal's: its number is added
 SAVED = "interrupted; its state is saved"
 OUT_OF_TIME = "time limit of the search"  # begins the stop_reason of a job that it ended
 

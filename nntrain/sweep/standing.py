@@ -22,6 +22,7 @@ from nntrain.record.lock import is_locked
 from nntrain.record.result import next_commands
 from nntrain.record.screen import show
 from nntrain.record.words import count, plural, wrapped
+from nntrain.signals import INTERRUPTED
 from nntrain.sweep.grow.section import sweep_line
 from nntrain.sweep.job import Job
 from nntrain.sweep.jobs import Jobs
@@ -29,7 +30,7 @@ from nntrain.sweep.kept.best import BEST, lost_models
 from nntrain.sweep.kept.manifest import Manifest, read_manifest
 from nntrain.sweep.kept.resume import read_sweep
 from nntrain.sweep.kept.same_data import check_data
-from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome
+from nntrain.sweep.outcome import SAVED, Outcome, find_outcome
 from nntrain.sweep.preview import plan_of
 from nntrain.sweep.search.searched import by_metrics
 from nntrain.sweep.search.storage import spent_in

@@ -6,9 +6,10 @@ import signal
 from collections.abc import Callable, Sequence
 
 from nntrain.record.words import plural
+from nntrain.signals import INTERRUPTED
 from nntrain.sweep.job import Job
 from nntrain.sweep.launchers.base import Config, Launcher, Plan, Units
-from nntrain.sweep.outcome import INTERRUPTED, Outcome
+from nntrain.sweep.outcome import Outcome
 from nntrain.sweep.workers.crew import Unit, settings
 from nntrain.sweep.workers.dry_builds import dry_builds
 from nntrain.sweep.workers.processes import Setting, Workers

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from nntrain.errors import UserError
 from nntrain.record.words import plural
-from nntrain.signals import handling
+from nntrain.signals import INTERRUPTED, handling
 from nntrain.stack.sizes import MOST, MOST_ON_GPU, by_size
 from nntrain.sweep.groups import partition, plan_words, units
 from nntrain.sweep.interrupted import Interrupted, interrupt
 from nntrain.sweep.launchers.base import Launcher, Plan, Units
-from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome
+from nntrain.sweep.outcome import SAVED, Outcome, find_outcome
 from nntrain.sweep.workers.curve import curve_of
 from nntrain.sweep.workers.progress import Replanned
 

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from nntrain.cores import SHARING
 from nntrain.launch import SAME_ASK
-from nntrain.signals import ENDING, handling
+from nntrain.signals import ENDING, INTERRUPTED, handling
 from nntrain.sweep.interrupted import Interrupted
 from nntrain.sweep.workers.forking import SERVED, THREADS, no_main, served
 
@@ -111,7 +111,7 @@ class Workers:
             while self._hand_out(waiting, lost):
                 self._listen(waiting, told, lost)
         if self._signal is not None:
-            raise Interrupted(128 + self._signal)
+            raise Interrupted(INTERRUPTED + self._signal)
 
     def close(self) -> None:
         """End those that are left; one in the middle of a run saves its state."""
@@ -199,7 +199,7 @@ class Workers:
             if self._signal is None:
                 self._signal, asked = number, time.monotonic()
                 if self._starting:  # none has anything to save
-                    raise Interrupted(128 + number)
+                    raise Interrupted(INTERRUPTED + number)
                 for worker in self._workers:
                     worker.process.terminate()
             elif time.monotonic() - asked > SAME_ASK:
@@ -230,7 +230,7 @@ def _serve(pipe: Connection, environment: Mapping[str, str], train: Train, prepa
 
 def _end(number: int, frame: FrameType | None) -> None:
     """Not at once: what a unit has begun, such as a file of the cache, is cleared up."""
-    raise SystemExit(128 + number)
+    raise SystemExit(INTERRUPTED + number)
 
 
 def sender(pipe: Connection) -> Callable[[Any], None]:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from nntrain.errors import UserError
 from nntrain.folder import CONFIG
 from nntrain.record.lock import locked
+from nntrain.signals import INTERRUPTED
 from nntrain.sweep.job import Job
-from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome, find_outcome, finished
+from nntrain.sweep.outcome import SAVED, Outcome, find_outcome, finished
 from nntrain.sweep.workers.curve import curve_of
 
 if TYPE_CHECKING:

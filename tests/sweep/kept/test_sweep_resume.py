@@ -15,11 +15,12 @@ from nntrain.data.fingerprint import of_files
 from nntrain.errors import UserError
 from nntrain.folder import UNSAVED
 from nntrain.record.lock import locked
+from nntrain.signals import INTERRUPTED
 from nntrain.sweep.job import Job
 from nntrain.sweep.kept.manifest import Manifest, add_jobs, read_manifest, write_manifest
 from nntrain.sweep.launchers.base import Units
 from nntrain.sweep.launchers.basic import Basic
-from nntrain.sweep.outcome import INTERRUPTED, SAVED, Outcome
+from nntrain.sweep.outcome import SAVED, Outcome
 from nntrain.sweep.sweep import going_on
 from nntrain.sweep.workers.work import STATES
 
