@@ -16,6 +16,7 @@ REACH = 5.0  # how many times as far from the best as they it reaches
 LOG_REACH = 2.0  # a logarithmic one, which has brought together what is far apart
 DECADE = 10.0  # the ratio of the ends from where on an axis is logarithmic
 ROOM = 100.0  # the ratio of the ends that one of those has room for, whatever is usual
+WORTH = 2.0  # how many times as long an axis of all values is, at least, where some are left out
 FEW = 8  # values, of which all are shown
 PAD = 0.06  # free on either side
 
@@ -52,7 +53,7 @@ def view_of(values: ArrayLike, *, lower: bool) -> View:
     x = np.log(cost) if log else cost
     best, usual = float(x[0]), float(x[int(USUAL * (len(x) - 1))])
     reach = max(LOG_REACH * (usual - best), np.log(ROOM)) if log else REACH * (usual - best)
-    if reach > 0 and len(x) >= FEW:
+    if reach > 0 and len(x) >= FEW and float(x[-1]) > best + WORTH * reach:
         x = x[x <= best + reach]
     worst = float(x[-1])
     pad = PAD * (worst - best) or 0.05 * abs(best) or 0.5

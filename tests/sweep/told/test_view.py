@@ -35,3 +35,9 @@ def test_what_is_shown_of_losses(case: str) -> None:
 def test_of_accuracies_the_high_ones_are_shown() -> None:
     view = view_of([0.1, *(0.95 + 0.002 * i for i in range(12))], lower=False)
     assert (view.log, view.beyond([0.1, 0.95, 0.972]).tolist()) == (False, [True, False, False])
+
+
+def test_none_is_left_out_for_little() -> None:
+    values = [0.0213, 0.0224, 0.0226, 0.0232, 0.0241, 0.0253, 0.0308, 0.0315]
+    assert not view_of([*values, 0.0421], lower=True).beyond([*values, 0.0421]).any()
+    assert view_of([*values, 0.09], lower=True).beyond([*values, 0.09]).tolist() == [False] * 8 + [True]
